@@ -1,0 +1,72 @@
+# The targets. What makes them is in workflow/rules, by theme; the study itself is config.yaml.
+from snakemake.utils import min_version
+
+min_version("9.21")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        dataset_files(),
+        table_files(),
+        figure_files(),
+    message:
+        f"The study {STUDY['study']} is complete"
+
+
+rule datasets:
+    input:
+        dataset_files(),
+        f"{TABLES}/references.csv",
+        figure_files("phase_diagram"),
+    message:
+        "The datasets are there"
+
+
+rule training:
+    input:
+        run_files("settings.json"),
+        f"{TABLES}/runs.csv",
+        figure_files("learning_curves"),
+    message:
+        "The trained models are there"
+
+
+rule trainability:
+    input:
+        f"{TABLES}/trainability.csv",
+        figure_files("success", "site_tensors"),
+    message:
+        "The diagnostics of training are there"
+
+
+rule generalization:
+    input:
+        f"{TABLES}/generalization.csv",
+        f"{TABLES}/generalization_summary.csv",
+        figure_files("generalization"),
+    message:
+        "The tests of generalization are there"
+
+
+rule figures:
+    input:
+        figure_files(),
+    message:
+        "The figures are there"
+
+
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/trainability.smk"
+include: "workflow/rules/generalization.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/figures.smk"

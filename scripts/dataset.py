@@ -1,0 +1,9 @@
+"""Draw, label and store one dataset."""
+
+from toponn.datasets import generate, write_dataset
+from toponn.joblog import job_log
+
+with job_log(snakemake) as log:
+    arrays, attributes = generate(name=snakemake.params.name, seed=snakemake.params.seed, **snakemake.params.recipe)
+    write_dataset(snakemake.output[0], arrays, attributes)
+    log.info("labels agree with the independent reference on %.1f %%", 100 * attributes["reference_agreement"])

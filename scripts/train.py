@@ -1,0 +1,25 @@
+"""Train one block of seeds of one model on one dataset."""
+
+from pathlib import Path
+
+from toponn.files import digest
+from toponn.joblog import job_log
+
+with job_log(snakemake) as log:
+    from toponn.training.runs import train_block, write_run
+
+    checkpoint = Path(snakemake.params.checkpoint)
+    run = train_block(
+        snakemake.input.dataset,
+        task=snakemake.params.task,
+        name=snakemake.params.model,
+        settings=snakemake.params.settings,
+        seeds=snakemake.params.seeds,
+        success=snakemake.params.success,
+        root=snakemake.params.seed,
+        checkpoint=checkpoint,
+        work=digest([str(parameter) for parameter in snakemake.params]),  # among them the digests of the code
+    )
+    write_run(Path(snakemake.output.weights).parent, run)
+    checkpoint.unlink(missing_ok=True)
+    log.info("%d of %d seeds succeed", run["rows"]["success"].sum(), len(run["rows"]))

@@ -1,0 +1,474 @@
+import copy
+import json
+import math
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from toponn import config
+from toponn.checks import ConfigError, resolve
+from toponn.disorder import DISORDER
+from toponn.shapes import SHAPES
+from toponn.systems import SYSTEMS
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = json.loads(config.SCHEMA.read_text(encoding="utf-8"))
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+OVERLAYS = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
+GONE = object()
+
+
+def merged(base, overlay):
+    """Merge as Snakemake does: tables merge deeply, everything else is replaced."""
+    if not (isinstance(base, dict) and isinstance(overlay, dict)):
+        return copy.deepcopy(overlay)
+    return {**base, **{key: merged(base.get(key), value) for key, value in overlay.items()}}
+
+
+def changed(*changes):
+    """Return the default study with values set, or removed where they are GONE, at (key, …, key, value)."""
+    study = copy.deepcopy(DEFAULT)
+    for *path, last, value in changes:
+        place = study
+        for key in path:
+            place = place[key]
+        if value is GONE:
+            del place[last]
+        else:
+            place[last] = value
+    return study
+
+
+def refused(study):
+    with pytest.raises(ConfigError, match=r"^[^\n]+: found [^\n]+; allowed: [^\n]+$") as caught:
+        config.check(study)
+    assert type(caught.value) is ConfigError
+    assert str(caught.value).count(": found ") == 1
+    return str(caught.value)
+
+
+NAME = "lower-case letters, digits and _, starting with a letter, at most 64"
+CNN, RING, MLP = ("models", "cnn"), ("models", "ring_free"), ("models", "mlp")
+SSH, DISK = ("datasets", "ssh_24"), ("datasets", "haldane_disk")
+WINDING, CHERN = ("tasks", "winding"), ("tasks", "chern")
+
+STRUCTURE = [
+    (("stduy", "x"), "stduy: found an unknown key; allowed: study, seed, success, tasks, "),
+    (("study", GONE), f"study: found nothing; allowed: {NAME}"),
+    (("study", "../other"), f"study: found '../other'; allowed: {NAME}"),
+    (("study", "a\nb"), r"study: found 'a\nb'; allowed: lower-case"),
+    (("study", "quick\n"), r"study: found 'quick\n'; allowed: lower-case"),
+    (("study", "x" * 65), "study: found 'xxxxx"),
+    (("study", 2025), f"study: found 2025; allowed: {NAME}"),
+    (("study", None), f"study: found nothing; allowed: {NAME}"),
+    (
+        ("seed", -1),
+        "seed: found -1; allowed: a whole number from 0 up to 9223372036854775807 (did you mean 0?)",
+    ),
+    (("seed", 10**400), "seed: found 1000"),
+    (("seed", True), "seed: found True; allowed: a whole number from 0"),
+    (("seed", 1.5), "seed: found 1.5; allowed: a whole number from 0"),
+    (("block", 0), "block: found 0; allowed: a whole number from 1 (did you mean 1?)"),
+    (("block", 20.0), "block: found 20.0; allowed: a whole number from 1 (did you mean 20?)"),
+    (("tasks", {}), "tasks: found {}; allowed: a table with the keys winding, chern"),
+    (("tasks", "winding"), "tasks: found 'winding'; allowed: a table with the keys winding, chern"),
+    (("tasks", "windng", {}), "tasks.windng: found an unknown key; allowed: winding, chern"),
+    (("datasets", []), "datasets: found []; allowed: recipes of datasets by name"),
+    (("datasets", "../x", {}), f"datasets: found the name '../x'; allowed: {NAME}"),
+    (("datasets", "Ssh", {}), f"datasets: found the name 'Ssh'; allowed: {NAME}"),
+    (("models", "a/b", {}), f"models: found the name 'a/b'; allowed: {NAME}"),
+    (("models", 3, {}), "models: found the key 3; allowed: keys in quotation marks"),
+    (("success", "split", "train"), "success.split: found 'train'; allowed: validation, test"),
+    (("success", "split", "tset"), "allowed: validation, test (did you mean 'test'?)"),
+    (("success", "balanced_accuracy", 99), "balanced_accuracy: found 99; allowed: a number above 0 up to 1"),
+    (("success", "balanced_accuracy", 0), "balanced_accuracy: found 0; allowed: a number above 0 up to 1"),
+    (
+        (*WINDING, "models", []),
+        "tasks.winding.models: found []; allowed: a list of 1 or more, each lower-case",
+    ),
+    ((*WINDING, "models", "cnn"), "tasks.winding.models: found 'cnn'; allowed: a list of 1 or more"),
+    ((*WINDING, "models", ["cnn", "cnn"]), "models: found 'cnn' twice; allowed: each entry once"),
+    ((*WINDING, "tests", ["ssh_12"] * 2), "tests: found 'ssh_12' twice; allowed: each entry once"),
+    (
+        (*WINDING, "test", ["ssh_12"]),
+        "tasks.winding.test: found an unknown key; allowed: dataset, models, tests",
+    ),
+    (
+        (*SSH, "system", "shh"),
+        "datasets.ssh_24.system: found 'shh'; allowed: ssh, extended_ssh, qwz, haldane (",
+    ),
+    (
+        (*SSH, "shape", "name", "segmnet"),
+        "shape.name: found 'segmnet'; allowed: segment, rectangle, disk (did",
+    ),
+    ((*SSH, "shape", "radius", 2), "datasets.ssh_24.shape.radius: found an unknown key; allowed: name, size"),
+    ((*SSH, "shape", "size", [0]), "datasets.ssh_24.shape.size[0]: found 0; allowed: a whole number from 1"),
+    ((*SSH, "shape", "size", 24), "shape.size: found 24; allowed: a list of 1, each a whole number from 1"),
+    ((*SSH, "shape", "size", [2, 2]), "shape.size: found [2, 2]; allowed: a list of 1, each"),
+    ((*DISK, "shape", "radius", 0), "datasets.haldane_disk.shape.radius: found 0; allowed: a number above 0"),
+    ((*DISK, "shape", "radius", math.nan), "shape.radius: found nan; allowed: a number above 0"),
+    ((*DISK, "shape", "radius", math.inf), "shape.radius: found inf; allowed: a number above 0"),
+    (
+        (*DISK, "parameters", "t2", "0.2"),
+        "t2: found '0.2'; allowed: a number, or [low, high], and this is text",
+    ),
+    ((*DISK, "parameters", "t2", [0.1]), "parameters.t2: found [0.1]; allowed: a number, or [low, high]"),
+    (
+        (*DISK, "parameters", "t2", [0, "1"]),
+        "parameters.t2[1]: found '1'; allowed: a number, and this is text",
+    ),
+    ((*DISK, "parameters", "t2", True), "parameters.t2: found True; allowed: a number, or [low, high]"),
+    (
+        (*SSH, "disorder", {}),
+        "datasets.ssh_24.disorder: found {}; allowed: a list of 0 or more, each a table with",
+    ),
+    (
+        (*SSH, "disorder", 0, "name", "bondbox"),
+        "disorder[0].name: found 'bondbox'; allowed: onsite_box, bond_box",
+    ),
+    (
+        (*SSH, "disorder", 0, "strength", -1),
+        "disorder[0].strength: found -1; allowed: a number from 0, or [low",
+    ),
+    (
+        (*SSH, "disorder", 0, "strength", [-1, 1]),
+        "disorder[0].strength[0]: found -1; allowed: a number from 0",
+    ),
+    (
+        (*SSH, "samples", {}),
+        "datasets.ssh_24.samples: found {}; allowed: a table with the keys train, validation, test",
+    ),
+    ((*SSH, "samples", "valid", 3), "samples.valid: found an unknown key; allowed: train, validation, test"),
+    ((*SSH, "minimum_margin", -0.1), "datasets.ssh_24.minimum_margin: found -0.1; allowed: a number from 0"),
+    (
+        (*CNN, "model", "ccn"),
+        "models.cnn.model: found 'ccn'; allowed: ring, cnn, resnet, mlp, loop_ridge (did",
+    ),
+    ((*CNN, "model", GONE), "models.cnn.model: found nothing; allowed: ring, cnn, resnet, mlp, loop_ridge"),
+    ((*CNN, "stencil", GONE), "models.cnn.stencil: found nothing; allowed: a whole number from 0"),
+    (
+        (*CNN, "chanels", [3]),
+        "models.cnn.chanels: found an unknown key; allowed: model, stencil, channels, seeds",
+    ),
+    (
+        (*CNN, "channels", [16, 0]),
+        "models.cnn.channels[1]: found 0; allowed: a whole number from 1 (did you mean 1?)",
+    ),
+    (
+        (*CNN, "depth", 8),
+        "models.cnn.depth: found an unknown key; allowed: model, stencil, channels, seeds, training",
+    ),
+    ((*CNN, "seeds", 0), "models.cnn.seeds: found 0; allowed: a whole number from 1 (did you mean 1?)"),
+    ((*CNN, "training", "epochs", 0), "models.cnn.training.epochs: found 0; allowed: a whole number from 1"),
+    (
+        (*CNN, "training", "learning_rat", 1),
+        "training.learning_rat: found an unknown key; allowed: epochs, batch",
+    ),
+    ((*CNN, "training", "learning_rate", "1e-3"), "where YAML reads 1e-3 as text: write 1.0e-3"),
+    ((*CNN, "training", "learning_rate", "1.5e3"), "where YAML reads 1.5e3 as text: write 1.5e+3"),
+    (
+        (*CNN, "training", "learning_rate", "0.3"),
+        "this is text: write 0.3 without quotation marks, in a --configfile",
+    ),
+    ((*CNN, "training", "weight_decay", -1), "training.weight_decay: found -1; allowed: a number from 0"),
+    (
+        (*RING, "width", 16),
+        "models.ring_free.width: found an unknown key; allowed: model, form, start, rank, scale",
+    ),
+    ((*RING, "form", GONE), "models.ring_free.form: found nothing; allowed: coordinate, free"),
+    (
+        (*RING, "form", "frre"),
+        "models.ring_free.form: found 'frre'; allowed: coordinate, free (did you mean 'free'?)",
+    ),
+    ((*RING, "form", "coordinate"), "models.ring_free.width: found nothing; allowed: a whole number from 1"),
+    ((*RING, "start", "closed"), "models.ring_free.start: found 'closed'; allowed: random, closed_form"),
+    ((*RING, "rank", 0), "models.ring_free.rank: found 0; allowed: a whole number from 1 (did you mean 1?)"),
+    ((*RING, "scale", 0.0), "models.ring_free.scale: found 0.0; allowed: a number above 0"),
+    (
+        ("models", "resnet", "depth", 3),
+        "resnet.depth: found 3; allowed: an even number from 8 (did you mean 8?)",
+    ),
+    (
+        ("models", "resnet", "depth", 9),
+        "resnet.depth: found 9; allowed: an even number from 8 (did you mean 10?)",
+    ),
+    (
+        (*MLP, "hidden", []),
+        "models.mlp.hidden: found []; allowed: a list of 1 or more, each a whole number from 1",
+    ),
+    (
+        ("models", "loop_ridge", "training", {}),
+        "models.loop_ridge.training: found an unknown key; allowed: model,",
+    ),
+    (
+        ("models", "loop_ridge", "penalties", [0.1, 0.1]),
+        "penalties: found 0.1 twice; allowed: each entry once",
+    ),
+    (
+        ("models", "loop_ridge", "penalties", ["1e-6"]),
+        "penalties[0]: found '1e-6'; allowed: a number above 0, where",
+    ),
+    (
+        ("models", "loop_ridge", "seeds", 40),
+        "models.loop_ridge.seeds: found 40; allowed: 1 (did you mean 1?)",
+    ),
+    (
+        ("figures", "phase_diagram", []),
+        "figures.phase_diagram: found an unknown key; allowed: phase_diagrams",
+    ),
+]
+
+MEANING = [
+    ((*WINDING, "dataset", "ssh24"), "tasks.winding.dataset: found 'ssh24'; allowed: ssh_24, ssh_12, "),
+    ((*WINDING, "tests", 1, "sssh_48"), "tasks.winding.tests[1]: found 'sssh_48'; allowed: ssh_24, "),
+    (
+        (*WINDING, "tests", 0, "qwz_8"),
+        "tasks.winding.tests[0]: found 'qwz_8'; allowed: datasets of winding: ssh_24,",
+    ),
+    (
+        (*CHERN, "dataset", "ssh_24"),
+        "tasks.chern.dataset: found 'ssh_24'; allowed: datasets of chern: qwz_8, ",
+    ),
+    (
+        (*CHERN, "tests", 0, "qwz_8"),
+        "tests[0]: found 'qwz_8'; allowed: datasets other than the training dataset",
+    ),
+    (
+        (*CHERN, "dataset", "qwz_12"),
+        "datasets.qwz_12.samples.train: found nothing; allowed: a whole number from 1",
+    ),
+    (
+        ("datasets", "qwz_6", "samples", {"train": 9}),
+        "datasets.qwz_6.samples.test: found nothing; allowed: a whole",
+    ),
+    (
+        (*CHERN, "models", 0, "ring_coordinat"),
+        "tasks.chern.models[0]: found 'ring_coordinat'; allowed: ring_coord",
+    ),
+    (
+        (*CHERN, "models", ["ring_free_closed_form"]),
+        "tasks.chern.models: found ['ring_free_closed_form']; allowed: at",
+    ),
+    (
+        (*MLP, "window", 9),
+        "models.mlp.window: found 9; allowed: a whole number from 1 up to 8, the shortest side of qwz",
+    ),
+    (("figures", "phase_diagrams", ["qwz8"]), "figures.phase_diagrams[0]: found 'qwz8'; allowed: ssh_24, "),
+    (
+        (*SSH, "parameters", "intracel", 1),
+        "intracel: found an unknown key; allowed: intracell, intercell, the para",
+    ),
+    (
+        (*SSH, "parameters", "intercell", GONE),
+        "parameters.intercell: found nothing; allowed: a number, or [low, high]",
+    ),
+    (
+        (*SSH, "parameters", "intracell", [2, 0]),
+        "intracell: found [2, 0]; allowed: [low, high] with low ≤ high (did",
+    ),
+    (
+        (*SSH, "parameters", "intracell", [0, 50]),
+        "intracell: found [0, 50]; allowed: numbers from -4 to 4, in units",
+    ),
+    (
+        (*SSH, "disorder", 0, "strength", [2, 1]),
+        "disorder[0].strength: found [2, 1]; allowed: [low, high] with low",
+    ),
+    (
+        (*SSH, "disorder", 0, "name", "onsite_box"),
+        "disorder[0].name: found 'onsite_box'; allowed: bond_box, which",
+    ),
+    (
+        (*SSH, "shape", {"name": "disk", "radius": 3}),
+        "ssh_24.shape.name: found 'disk'; allowed: segment, the shapes",
+    ),
+    (
+        (*DISK, "shape", {"name": "segment", "size": [9]}),
+        "shape.name: found 'segment'; allowed: rectangle, disk, the",
+    ),
+    (
+        (*DISK, "disorder", [{"name": "bond_box", "strength": 1}] * 2),
+        "disorder[1].name: found 'bond_box' twice; all",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), STRUCTURE, ids=lambda value: str(value)[:60])
+def test_a_structure_that_the_schema_does_not_know_is_refused_in_one_sentence(change, sentence):
+    assert sentence in refused(changed(change))
+
+
+@pytest.mark.parametrize(("change", "sentence"), MEANING, ids=lambda value: str(value)[:60])
+def test_a_study_that_makes_no_sense_is_refused_in_one_sentence(change, sentence):
+    assert sentence in refused(changed(change))
+
+
+def test_a_misspelt_key_is_reported_rather_than_the_key_that_it_leaves_missing():
+    study = changed((*CNN, "channels", GONE), (*CNN, "chanels", [16]))
+    assert refused(study).startswith("models.cnn.chanels: found an unknown key")
+    assert refused(study).endswith("(did you mean 'channels'?)")
+
+
+def test_a_key_that_an_overlay_misspells_is_recognised_beside_the_right_one():
+    assert refused(changed((*CNN, "sedes", 5))).endswith("(did you mean 'seeds'?)")
+    assert refused(changed(("stduy", "x"))).endswith("(did you mean 'study'?)")
+
+
+def test_an_entry_whose_name_an_overlay_misspells_is_recognised():
+    sentence = refused(changed(("models", "rsnet", {"seeds": 5})))
+    assert sentence.startswith("models.rsnet.model: found nothing; allowed: ring, ")
+    assert sentence.endswith("(did you mean 'models.resnet'?)")
+    assert "(did you mean 'datasets.qwz_8'?)" in refused(
+        changed(("datasets", "qwz8", {"samples": {"test": 5}}))
+    )
+
+
+def test_a_misspelt_parameter_is_reported_with_the_one_that_it_leaves_missing():
+    study = changed((*SSH, "parameters", {"intracel": 1.0, "intercell": 1.0}))
+    assert refused(study).endswith("the parameters of ssh (did you mean 'intracell'?)")
+
+
+@pytest.mark.parametrize("start", ["random", "closed_form"])
+def test_two_models_that_the_tables_could_not_tell_apart_are_refused(start):
+    twin = {**DEFAULT["models"]["ring_free"], "start": start, "rank": 2}
+    study = changed(
+        ("models", "twin", twin), (*CHERN, "models", [*DEFAULT["tasks"]["chern"]["models"], "twin"])
+    )
+    assert (
+        "tasks.chern.models[8]: found 'twin'; allowed: another (model, form, start) than 'ring_free"
+        in refused(study)
+    )
+
+
+def test_such_twins_in_different_tasks_are_accepted():
+    study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
+    assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
+
+
+@pytest.mark.parametrize("study", [{}, None, [], "config.yaml", {1: 2}], ids=repr)
+def test_what_is_no_study_at_all_is_refused(study):
+    assert refused(study)
+
+
+def test_the_default_study_is_accepted_as_it_is():
+    assert config.check(DEFAULT) == DEFAULT
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_every_overlay_of_the_project_is_accepted_over_the_default_study(overlay):
+    study = merged(DEFAULT, yaml.safe_load(overlay.read_text(encoding="utf-8")))
+    assert config.check(study)["study"] == overlay.stem
+
+
+def test_what_check_returns_shares_nothing_with_what_it_was_given():
+    study = copy.deepcopy(DEFAULT)
+    config.check(study)["models"]["cnn"]["channels"].append(1)
+    assert study == DEFAULT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (*SSH, "disorder", []),
+        (*SSH, "parameters", "intracell", 0),
+        (*SSH, "parameters", "intracell", [1, 1]),
+        (*WINDING, "tests", []),
+        ("tasks", "chern", GONE),
+        ("figures", "phase_diagrams", []),
+        (*CNN, "stencil", 0),
+        (*CNN, "training", "learning_rate", 1),
+    ],
+    ids=str,
+)
+def test_the_edges_of_what_is_allowed_are_accepted(change):
+    study = changed(change)
+    assert config.check(study) == study
+
+
+def referred(rule):
+    return SCHEMA["$defs"].get(rule.get("$ref", "").rpartition("/")[2], {})
+
+
+def test_the_schema_is_a_schema_that_refuses_unknown_keys_and_describes_what_it_allows():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    tables = [rule for rule in [SCHEMA, *SCHEMA["$defs"].values()] if rule.get("type") == "object"]
+    closed = [rule for rule in tables if "allOf" not in rule]  # the others lead to a closed one by their name
+    assert len(closed) > 10
+    assert all("additionalProperties" in rule for rule in closed)
+    for name in ("task", "dataset", "training", "success", "disorder", "ring_coordinate", "resnet", "mlp"):
+        rules = SCHEMA["$defs"][name]["properties"].values()
+        assert all("description" in {**rule, **referred(rule)} for rule in rules)
+
+
+def test_the_schema_names_the_members_of_the_families():
+    rules = SCHEMA["$defs"]
+    assert rules["dataset"]["properties"]["system"]["enum"] == list(SYSTEMS)
+    assert rules["shape"]["properties"]["name"]["enum"] == list(SHAPES)
+    assert rules["disorder"]["properties"]["name"]["enum"] == list(DISORDER)
+    assert rules["model"]["properties"]["model"]["enum"] == list(import_module("toponn.models").MODELS)
+
+
+def test_each_member_that_the_schema_names_has_its_own_rule():
+    for family in ("shape", "model", "ring"):
+        rule = SCHEMA["$defs"][family]
+        names = next(value["enum"] for value in rule["properties"].values() if "enum" in value)
+        led = [step["then"]["$ref"].rpartition("/")[2] for step in rule["allOf"]]
+        assert [ref.removeprefix(f"{family}_") for ref in led] == names
+        assert set(led) <= set(SCHEMA["$defs"])
+
+
+def test_the_dimensions_and_tasks_agree_with_the_systems_and_shapes():
+    examples = {"segment": {"size": [4]}, "rectangle": {"size": [4, 4]}, "disk": {"radius": 4.0}}
+    for name, dimension in config.SHAPE_DIMENSION.items():
+        assert resolve(SHAPES, name, "shape")(**examples[name]).dimension == dimension
+    assert set(config.SHAPE_DIMENSION) == set(SHAPES)
+    assert {resolve(SYSTEMS, name, "system").task for name in SYSTEMS} == set(config.DIMENSION)
+    assert set().union(*config.DISORDER_OF_TASK.values()) == set(DISORDER)
+
+
+def test_blocks_hold_every_seed_once_and_more_seeds_add_blocks():
+    assert config.blocks(40, 20) == [list(range(20)), list(range(20, 40))]
+    assert config.blocks(1, 20) == [[0]]
+    for n_seeds in range(1, 30):
+        seeds = config.blocks(n_seeds, 7)
+        assert sum(seeds, []) == list(range(n_seeds))
+        assert config.blocks(n_seeds + 7, 7)[: n_seeds // 7] == seeds[: n_seeds // 7]
+
+
+def test_models_that_start_at_the_closed_form_are_trained_but_not_tested():
+    study = config.check(DEFAULT)
+    trained, tested = config.trained_models(study, "chern"), config.tested_models(study, "chern")
+    assert set(trained) - set(tested) == {"ring_coordinate_closed_form", "ring_free_closed_form"}
+    assert "loop_ridge" in tested
+    assert config.ring_models(study, "chern") == trained[:4]
+
+
+def test_the_training_dataset_is_the_first_of_its_tests():
+    study = config.check(DEFAULT)
+    assert config.tests_of(study, "winding") == ["ssh_24", *DEFAULT["tasks"]["winding"]["tests"]]
+
+
+def test_datasets_in_use_are_those_that_a_task_or_a_figure_names_once():
+    study = config.check(changed(("tasks", "winding", GONE), (*CHERN, "tests", ["qwz_6"])))
+    assert config.datasets_in_use(study) == ["qwz_8", "qwz_6", "ssh_24", "haldane_disk"]
+
+
+def test_checking_a_study_imports_neither_torch_nor_pandas():
+    code = (
+        "import sys, yaml; from toponn.config import check; import toponn.codetrace;"
+        "check(yaml.safe_load(open(sys.argv[1], encoding='utf-8')));"
+        "sys.exit(' '.join({'torch', 'pandas', 'h5py', 'matplotlib'} & set(sys.modules)) or None)"
+    )
+    path = str(Path(config.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "config.yaml")],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stderr.strip(), done.returncode) == ("", 0)

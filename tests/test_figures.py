@@ -1,0 +1,686 @@
+"""Figures of small synthetic tables; what a reader would check by eye is checked here by number."""
+
+import itertools
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import jinja2
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from docutils.core import publish_string
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from toponn.checks import ConfigError, DataError
+from toponn.figures.generalization_matrix import contrasting, generalization_matrix, shown_number
+from toponn.figures.learning_curves import learning_curves
+from toponn.figures.phase_diagram import phase_diagram
+from toponn.figures.site_tensors import median_seed, site_tensors
+from toponn.figures.style import (
+    DOUBLE_COLUMN,
+    LABEL_STYLES,
+    MODEL_STYLES,
+    SINGLE_COLUMN,
+    model_style,
+    save,
+    sequential_map,
+)
+from toponn.figures.success import success
+from toponn.files import read_csv, write_arrays, write_csv
+
+MODELS = [
+    ("ring", "coordinate"),
+    ("ring", "free"),
+    ("cnn", ""),
+    ("resnet", ""),
+    ("mlp", ""),
+    ("loop_ridge", ""),
+]
+CHERN_TESTS = {
+    "qwz_8": 400,
+    "qwz_6": 400,
+    "qwz_12": 200,
+    "qwz_16": 120,
+    "qwz_8_strong": 400,
+    "haldane_disk": 200,
+    "haldane_rectangle": 200,
+}
+
+
+def synthetic_dataset(n_samples=900, labels=(-1, 0, 1)):
+    rng = np.random.default_rng(1)
+    mass, width = rng.uniform(-3.5, 3.5, n_samples), rng.uniform(0, 6, n_samples)
+    gap = np.minimum(np.abs(mass), np.abs(2 - np.abs(mass)))
+    label = np.where(np.abs(mass) < 2, -np.sign(mass), 0).astype(int)
+    if labels != (-1, 0, 1):
+        label = rng.choice(labels, n_samples)
+    arrays = {
+        "parameters/mass": mass,
+        "disorder/onsite_box": width,
+        "label": label,
+        "margin": 0.2 + 0.5 * gap,
+        "split": rng.integers(0, 3, n_samples),
+        **{f"boundary/{i}": np.array([[m, 0.0], [m, 8.0]]) for i, m in enumerate((-2.0, 0.0, 2.0))},
+    }
+    attributes = {
+        "system": "qwz[rectangle 8×8, mass=-3.5…3.5, onsite_box W=0.0…6.0]",
+        "phase_x": "parameters/mass",
+        "phase_y": "disorder/onsite_box",
+        "phase_x_label": "mass m (hopping)",
+        "phase_y_label": "on-site disorder W (hopping)",
+        "boundary_source": "Qi, Wu and Zhang, Phys. Rev. B 74, 085308 (2006), clean system",
+    }
+    return arrays, attributes
+
+
+def synthetic_history(epochs=60, seeds=40):
+    rng = np.random.default_rng(2)
+    frames = []
+    for (model, form), start in itertools.product(MODELS, ("random", "closed_form")):
+        if start == "closed_form" and model != "ring" or model == "loop_ridge":
+            continue
+        for seed in range(seeds if start == "random" else seeds // 2):
+            epoch = np.arange(epochs + 1)
+            rate, best = rng.uniform(0.05, 0.4), rng.uniform(0.9, 1.0)
+            value = (
+                best
+                - (best - 1 / 3) * np.exp(-rate * epoch) * (start == "random")
+                + rng.normal(0, 0.01, epochs + 1)
+            )
+            row = {"model": model, "form": form, "start": start, "seed": seed, "epoch": epoch}
+            frames.append(pd.DataFrame({**row, "validation_balanced_accuracy": value.clip(0, 1)}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def synthetic_runs_and_trainability(seeds=40):
+    rng = np.random.default_rng(3)
+    runs, trainability = [], []
+    for (model, form), start in itertools.product(MODELS, ("random", "closed_form")):
+        if start == "closed_form" and model != "ring":
+            continue
+        count = 1 if model == "loop_ridge" else seeds
+        values = np.minimum(1, 1.01 - rng.exponential(0.03, count))
+        row = {"task": "chern", "model": model, "form": form}
+        for seed, value in enumerate(values):
+            run = {
+                "start": start,
+                "seed": seed,
+                "validation_balanced_accuracy": value,
+                "success": value >= 0.99,
+            }
+            runs.append({**row, **run})
+        share = float((values >= 0.99).mean())
+        row |= {"condition": f"start={start}", "n_seeds": count}
+        ends = {"low": max(0, share - 0.15), "high": min(1, share + 0.1)}
+        trainability.append({**row, "diagnostic": "success_fraction", "value": share, **ends})
+        norm = rng.lognormal(0, 1.5)
+        ends = {"low": norm / 3, "high": norm * 3}
+        if model != "loop_ridge":
+            trainability.append({**row, "diagnostic": "initial_gradient_norm", "value": norm, **ends})
+    return pd.DataFrame(trainability), pd.DataFrame(runs)
+
+
+def synthetic_summary(tests=CHERN_TESTS):
+    rng = np.random.default_rng(4)
+    rows = []
+    for (model, form), (place, (test, samples)) in itertools.product(MODELS, enumerate(tests.items())):
+        best = {"ring": 0.998 if form == "coordinate" else 0.97, "cnn": 0.99}.get(model, 0.85)
+        value = float(np.clip(best - (0.3 + 0.2 * rng.random()) * (place > 4) * (model != "ring"), 0, 1))
+        status = "ok"
+        if (
+            (form == "free" and place)
+            or (model == "loop_ridge" and place)
+            or (model == "mlp" and "haldane" in test)
+        ):
+            status, value = "not applicable", np.nan
+        row = {"task": "chern", "model": model, "form": form, "test": test, "status": status}
+        row |= {
+            "n_seeds": 1 if model == "loop_ridge" else 40,
+            "n_samples": samples,
+            "balanced_accuracy": value,
+        }
+        rows.append(
+            {**row, "low": value - 0.02, "high": min(1.0, value + 0.015), "ceiling": 1 - 0.003 * place}
+        )
+    frame = pd.DataFrame(rows)
+    frame.loc[(frame["model"] == "resnet") & (frame["test"] == "qwz_16"), ["status", "balanced_accuracy"]] = [
+        "failed",
+        np.nan,
+    ]
+    return frame
+
+
+def synthetic_site_tensors(dimension):
+    rng = np.random.default_rng(5)
+    if dimension == 2:
+        x, y = (axis.ravel() - 3.5 for axis in np.meshgrid(np.arange(8.0), np.arange(8.0), indexing="ij"))
+        positions, names = np.stack([x, y], axis=1), "window,Λx,Λy"
+        closed = np.stack([(np.maximum(np.abs(x), np.abs(y)) < 2).astype(float), x, y])
+    else:
+        positions, names = np.arange(24.0)[:, None], "window,Λx"
+        closed = np.stack([(np.abs(positions[:, 0] - 11.5) < 6) / 12, (positions[:, 0] - 11.5)])
+    arrays, attributes = {"positions": positions}, {}
+    for form, noise in (("coordinate", 0.05), ("free", 0.3)):
+        scale = np.abs(closed).max(axis=1)[None, :, None]
+        arrays[f"closed_form/{form}"] = closed
+        arrays[f"learned/{form}"] = closed + noise * scale * rng.normal(size=(20, *closed.shape))
+        arrays[f"balanced_accuracy/{form}"] = rng.uniform(0.95, 1, 20)
+        attributes[f"tensor_names_{form}"] = names
+    return arrays, attributes
+
+
+FIGURES = {
+    "phase_diagram": lambda: phase_diagram(*synthetic_dataset()),
+    "phase_diagram_four_labels": lambda: phase_diagram(*synthetic_dataset(400, labels=(-1, 0, 1, 2))),
+    "learning_curves": lambda: learning_curves(synthetic_history(), 0.99),
+    "success": lambda: success(*synthetic_runs_and_trainability(), 0.99),
+    "generalization": lambda: generalization_matrix(synthetic_summary()),
+    "generalization_with_chance": lambda: generalization_matrix(
+        synthetic_summary(), dataset="qwz_8", chance=dict.fromkeys(CHERN_TESTS, 1 / 3)
+    ),
+    "generalization_two_blocks": lambda: generalization_matrix(
+        synthetic_summary({f"haldane_rectangle_{i}": 1000 for i in range(13)}), dataset="haldane_rectangle_3"
+    ),
+    "site_tensors_lattice": lambda: site_tensors(*synthetic_site_tensors(2)),
+    "site_tensors_chain": lambda: site_tensors(*synthetic_site_tensors(1)),
+}
+
+
+@pytest.fixture(scope="module")
+def figures():
+    """Every figure, drawn once; tests that change a figure make their own."""
+    return {name: make() for name, make in FIGURES.items()}
+
+
+def drawn_texts(figure):
+    """Return the texts that are really drawn (ticks beyond an axis' ends are not), with boxes in pixels."""
+    drawn = {}
+
+    def record(text, renderer):
+        drawn[id(text)] = text
+        return draw(text, renderer)
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # the layout settles here
+    draw = Text.draw
+    with mock.patch.object(Text, "draw", record):
+        canvas.draw()
+    texts = [text for text in drawn.values() if text.get_visible() and text.get_text().strip()]
+    return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts]
+
+
+def overlaps(figure):
+    """Return the pairs of texts whose boxes share more than a pixel in both directions."""
+    found = []
+    for (one, a), (two, b) in itertools.combinations(drawn_texts(figure), 2):
+        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1:
+            found.append((one, two))
+    return found
+
+
+def clipped(figure):
+    """Return the texts that reach out of the figure."""
+    width, height = figure.bbox.width, figure.bbox.height
+    return [
+        text
+        for text, box in drawn_texts(figure)
+        if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > width + 0.5 or box.y1 > height + 0.5
+    ]
+
+
+def artists(figure, gid):
+    return [artist for artist in figure.findobj() if artist.get_gid() == gid]
+
+
+def text_of(figure):
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_overlaps_or_is_clipped(figures, name):
+    assert overlaps(figures[name]) == []
+    assert clipped(figures[name]) == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_one_or_two_columns_wide(figures, name):
+    assert figures[name].get_size_inches()[0] in (SINGLE_COLUMN, DOUBLE_COLUMN)
+    assert figures[name].get_size_inches()[1] < 9.0
+
+
+def test_the_check_of_overlaps_finds_two_texts_at_one_place():
+    figure = generalization_matrix(synthetic_summary())
+    axes = figure.axes[0]
+    axes.text(1.5, 1.1, "in the way", fontsize=12)
+    assert any("in the way" in pair for pair in overlaps(figure))
+
+
+def test_the_check_of_clipping_finds_a_text_beyond_the_rim():
+    figure = Figure(figsize=(1, 1))
+    figure.text(0.9, 0.5, "far too long")
+    assert clipped(figure) == ["far too long"]
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if "_four" not in name and "_with" not in name])
+def test_a_figure_drawn_twice_gives_the_same_bytes(tmp_path, name):
+    for copy in "ab":
+        save(FIGURES[name](), tmp_path / copy)
+    for kind in ("pdf", "png"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "b.pdf", "b.png"]
+
+
+def test_another_value_gives_other_bytes(tmp_path):
+    summary = synthetic_summary()
+    save(generalization_matrix(summary), tmp_path / "a")
+    summary.loc[0, "balanced_accuracy"] = 0.5
+    save(generalization_matrix(summary), tmp_path / "b")
+    assert (tmp_path / "a.pdf").read_bytes() != (tmp_path / "b.pdf").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+
+
+def test_files_hold_no_date_and_no_version_of_the_drawing_library(tmp_path):
+    save(Figure(figsize=(1, 1)), tmp_path / "a")
+    for kind in ("pdf", "png"):
+        content = (tmp_path / f"a.{kind}").read_bytes()
+        assert b"CreationDate" not in content
+        assert b"atplotlib" not in content
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_no_file(tmp_path):
+    figure = Figure(figsize=(1, 1))
+    figure.text(0.5, 0.5, "$\\frac{$")
+    with pytest.raises(ValueError, match="frac"):
+        save(figure, tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_leave_the_users_settings_alone():
+    before = dict(matplotlib.rcParams)
+    generalization_matrix(synthetic_summary())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_figures_look_the_same_whatever_the_users_settings(tmp_path):
+    save(generalization_matrix(synthetic_summary()), tmp_path / "a")
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.bbox": "tight"}):
+        save(generalization_matrix(synthetic_summary()), tmp_path / "b")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_importing_the_figures_chooses_no_backend_and_loads_no_pyplot():
+    modules = (
+        "phase_diagram",
+        "learning_curves",
+        "success",
+        "generalization_matrix",
+        "site_tensors",
+        "style",
+    )
+    imports = "".join(f"import toponn.figures.{name}\n" for name in modules)
+    code = (
+        f"import sys\n{imports}assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_model_has_its_own_colour_and_its_own_marker():
+    for field in ("label", "colour", "marker"):
+        values = [getattr(style, field) for style in MODEL_STYLES.values()]
+        assert len(set(values)) == len(values)
+
+
+def test_every_label_has_its_own_colour_and_its_own_marker():
+    colours, markers = zip(*LABEL_STYLES.values(), strict=True)
+    assert len(set(colours)) == len(set(markers)) == len(LABEL_STYLES)
+
+
+def test_a_model_without_a_style_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigError, match="found 'cn'.*did you mean 'cnn'"):
+        model_style("cn")
+
+
+def lightness(colour):
+    """Return CIELAB L* of an sRGB colour."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 116 * np.cbrt(np.dot(linear, [0.2126, 0.7152, 0.0722])) - 16
+
+
+def departure_from_linear(colours):
+    levels = np.array([lightness(colour) for colour in colours])
+    return np.abs(levels - np.linspace(levels[0], levels[-1], len(levels))).max()
+
+
+def test_the_lightness_of_the_colour_map_falls_linearly():
+    colours = [sequential_map()(value) for value in np.linspace(0, 1, 64)]
+    assert departure_from_linear([colour[:3] for colour in colours]) < 1.0
+    assert (
+        departure_from_linear([matplotlib.colormaps["jet"](value)[:3] for value in np.linspace(0, 1, 64)])
+        > 10
+    )
+
+
+@pytest.mark.parametrize("value", np.linspace(0, 1, 21))
+def test_text_on_every_cell_is_legible(value):
+    colour = sequential_map()(value)
+    darker, lighter = sorted((lightness(contrasting(colour)), lightness(colour[:3])))
+    dark, light = (((level + 16) / 116) ** 3 for level in (darker, lighter))
+    assert (light + 0.05) / (dark + 0.05) >= 3.9  # WCAG asks 4.5 of running text, 3 of large
+
+
+def test_the_phase_diagram_shows_every_sample_once_and_every_line():
+    arrays, attributes = synthetic_dataset()
+    figure = phase_diagram(arrays, attributes)
+    shown = {
+        value: sum(len(part.get_offsets()) for part in artists(figure, f"label {value}"))
+        for value in (-1, 0, 1)
+    }
+    assert shown == {value: int((arrays["label"] == value).sum()) for value in (-1, 0, 1)}
+    assert len(artists(figure, "boundary")) == 3
+    axes = figure.axes[1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("mass m (hopping)", "on-site disorder W (hopping)")
+    assert axes.get_ylim()[1] < 6.5  # the lines reach 8; the samples set the limits
+    words = " ".join(text_of(figure)).replace("\n", " ")
+    assert attributes["system"] in words
+    assert attributes["boundary_source"] in words
+
+
+def test_markers_of_the_phase_diagram_grow_with_the_margin():
+    arrays, attributes = synthetic_dataset()
+    (drawn,) = artists(phase_diagram(arrays, attributes), "label 1")
+    margin = np.sort(arrays["margin"][arrays["label"] == 1])[::-1]
+    assert np.all(np.diff(drawn.get_sizes()) <= 0)
+    assert np.corrcoef(drawn.get_sizes(), margin)[0, 1] == pytest.approx(1.0)
+
+
+def test_a_phase_diagram_without_boundary_names_no_source():
+    arrays, attributes = synthetic_dataset(50)
+    arrays = {name: array for name, array in arrays.items() if not name.startswith("boundary/")}
+    assert not any("boundary" in text for text in text_of(phase_diagram(arrays, attributes)))
+
+
+def test_a_phase_diagram_of_a_system_without_plane_is_refused():
+    arrays, _ = synthetic_dataset(50)
+    with pytest.raises(DataError, match="no plane for extended_ssh"):
+        phase_diagram(arrays, {"system": "extended_ssh[segment 24]"})
+
+
+def test_a_phase_diagram_of_unequal_arrays_is_refused():
+    arrays, attributes = synthetic_dataset(50)
+    with pytest.raises(DataError, match="50, 50, 49 and 50"):
+        phase_diagram({**arrays, "label": arrays["label"][:-1]}, attributes)
+
+
+def test_learning_curves_show_every_seed_the_median_and_the_threshold(figures):
+    figure = figures["learning_curves"]
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert [title.split("$")[-1].strip() for title in titles[:5]] == [
+        model_style(*m).label for m in MODELS[:5]
+    ]
+    assert [axes.get_title(loc="right") for axes in figure.axes[:5]] == ["40 + 20 seeds"] * 2 + [
+        "40 seeds"
+    ] * 3
+    assert len(artists(figure, "seed")) == 2 * (40 + 20) + 3 * 40
+    assert len(artists(figure, "median")) == 2 + 2 + 3
+    assert len(artists(figure, "threshold")) == 5
+    assert any("not shown" in text and "loop ridge" in text for text in text_of(figure))
+
+
+def test_the_median_of_the_learning_curves_is_the_median_of_the_seeds():
+    history = synthetic_history(epochs=10, seeds=5)
+    history = history[history["model"] == "cnn"]
+    (line,) = artists(learning_curves(history, 0.99), "median")
+    expected = history.groupby("epoch")["validation_balanced_accuracy"].median()
+    np.testing.assert_array_equal(line.get_xdata(), expected.index)
+    np.testing.assert_allclose(line.get_ydata(), expected)
+
+
+def test_learning_curves_need_a_model_that_was_trained():
+    history = synthetic_history(epochs=2, seeds=2).assign(model="loop_ridge", form="")
+    with pytest.raises(DataError, match="no model that was trained"):
+        learning_curves(history, 0.99)
+
+
+def test_success_shows_every_seed_filled_where_it_succeeds(figures):
+    _, runs = synthetic_runs_and_trainability()
+    drawn = artists(figures["success"], "seeds")
+    assert sum(len(part.get_offsets()) for part in drawn) == len(runs)
+    filled = sum(int((part.get_facecolors()[:, 3] > 0).sum()) for part in drawn)
+    assert filled == runs["success"].sum()
+
+
+def test_success_reads_the_same_from_a_table_on_disk(tmp_path):
+    trainability, runs = synthetic_runs_and_trainability(seeds=5)
+    for name, table in (("trainability", trainability), ("runs", runs)):
+        write_csv(tmp_path / f"{name}.csv", table, table.columns)
+    save(success(trainability.round(6), runs.round(6), 0.99), tmp_path / "a")
+    from_disk = [read_csv(tmp_path / f"{name}.csv").round(6) for name in ("trainability", "runs")]
+    save(success(*from_disk, 0.99), tmp_path / "b")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_success_names_its_axes_counts_and_what_does_not_apply(figures):
+    figure = figures["success"]
+    assert [axes.get_xlabel() for axes in figure.axes] == [
+        "success fraction",
+        "balanced accuracy, validation",
+        "gradient norm at the start",
+    ]
+    assert figure.axes[2].get_xscale() == "log"
+    assert "does not apply" in text_of(figure)  # loop ridge has no gradient
+    _, runs = synthetic_runs_and_trainability()
+    counts = runs.groupby(["model", "form", "start"])["success"].agg(["sum", "size"])
+    for row in counts.itertuples():
+        assert f"{row.sum}/{row.size}" in text_of(figure)
+
+
+def test_the_matrix_labels_what_does_not_apply_and_what_failed(figures):
+    summary = synthetic_summary()
+    figure = figures["generalization"]
+    words = text_of(figure)
+    for status, label in (("not applicable", "n/a"), ("failed", "failed")):
+        count = int((summary["status"] == status).sum())
+        assert count > 0
+        assert words.count(label) == len(artists(figure, status)) == count
+    assert all(patch.get_hatch() for patch in artists(figure, "not applicable"))
+    assert not any(patch.get_hatch() for patch in artists(figure, "failed") + artists(figure, "cell"))
+    assert len(artists(figure, "cell")) == (summary["status"] == "ok").sum()
+
+
+def test_the_matrix_shows_each_number_with_its_interval_seeds_and_samples():
+    summary = synthetic_summary({"qwz_8": 400})
+    summary.loc[0, ["balanced_accuracy", "low", "high", "ceiling"]] = [0.9876, 0.9712, 1.0, 0.9952]
+    summary["ceiling"] = 0.9952
+    words = text_of(generalization_matrix(summary))
+    for expected in ("0.988", "0.971–1.000", "0.995", "ring, coordinate\n40 seeds", "loop ridge\n1 seed"):
+        assert expected in words
+    assert "QWZ 8\nn = 400" in words
+
+
+def test_numbers_stay_inside_their_cells(figures):
+    figure = figures["generalization"]
+    FigureCanvasAgg(figure).draw()
+    cells = [cell.get_window_extent() for cell in artists(figure, "cell")]
+    numbers = [box for text, box in drawn_texts(figure) if text.count(".") == 2 and "–" in text]
+    assert len(numbers) == len(cells)
+    for box in numbers:
+        assert any(
+            cell.x0 < box.x0 and box.x1 < cell.x1 and cell.y0 < box.y0 and box.y1 < cell.y1 for cell in cells
+        )
+
+
+def test_a_model_that_was_not_put_to_a_test_is_not_shown_as_zero():
+    summary = synthetic_summary().drop(index=8)
+    assert text_of(generalization_matrix(summary)).count("not run") == 1
+
+
+def test_chance_is_a_row_if_known_and_a_note_otherwise(figures):
+    assert text_of(figures["generalization_with_chance"]).count("0.333") == len(CHERN_TESTS)
+    assert any("chance is 1 / number of labels" in text for text in text_of(figures["generalization"]))
+
+
+def test_the_training_dataset_comes_first_and_is_named(figures):
+    figure = figures["generalization_two_blocks"]
+    first = figure.axes[0].get_xticklabels()[0].get_text()
+    assert first == "trained on\nHaldane\nrectangle 3\nn = 1000"
+    assert sum(text.startswith("trained on") for text, _ in drawn_texts(figure)) == 1
+
+
+def test_only_a_perfect_share_reads_as_one():
+    assert [shown_number(value) for value in (1.0, 0.99999, 0.5)] == ["1.000", "0.999", "0.500"]
+
+
+def test_a_summary_with_a_pair_twice_or_without_rows_is_refused():
+    summary = synthetic_summary()
+    with pytest.raises(DataError, match="found a model and test twice"):
+        generalization_matrix(pd.concat([summary, summary.head(1)]))
+    with pytest.raises(DataError, match="found no rows"):
+        generalization_matrix(summary.head(0))
+
+
+def test_site_tensors_on_a_lattice_colour_every_site():
+    arrays, attributes = synthetic_site_tensors(2)
+    figure = site_tensors(arrays, attributes)
+    disks = figure.findobj(EllipseCollection)
+    assert len(disks) == 2 * 2 * 3  # forms, closed form and median seed, tensors
+    assert all(len(part.get_offsets()) == 64 for part in disks)
+    median = median_seed(arrays["balanced_accuracy/coordinate"])
+    shown = np.array([part.get_array() for part in disks])
+    for values in (arrays["closed_form/coordinate"][1], arrays["learned/free"][0, 0] * 0 + shown[0]):
+        assert np.any(np.all(shown == values, axis=1))
+    assert np.any(np.all(shown == arrays["learned/coordinate"][median, 2], axis=1))
+
+
+def test_one_colour_scale_serves_the_closed_form_and_the_median_seed():
+    disks = site_tensors(*synthetic_site_tensors(2)).findobj(EllipseCollection)
+    limits = [part.get_clim() for part in disks]
+    assert all(low == -high for low, high in limits)
+    assert len(set(limits)) == len(limits) // 2
+
+
+def test_site_tensors_on_a_chain_draw_every_seed_and_the_closed_form(figures):
+    figure = figures["site_tensors_chain"]
+    assert len(artists(figure, "seed")) == 2 * 2 * 20
+    assert len(artists(figure, "median")) == len(artists(figure, "closed form")) == 2 * 2
+    assert {axes.get_title() for axes in figure.axes if axes.get_title()} == {"window", "Λx"}
+
+
+def test_the_median_seed_is_the_middle_one_and_never_one_without_value():
+    assert median_seed(np.array([0.2, 0.9, 0.5])) == 2
+    assert median_seed(np.array([np.nan, 0.9, np.nan])) == 1
+
+
+def test_site_tensors_of_other_sites_names_or_dimensions_are_refused():
+    arrays, attributes = synthetic_site_tensors(2)
+    with pytest.raises(DataError, match="other sites than the 63 positions"):
+        site_tensors({**arrays, "positions": arrays["positions"][:-1]}, attributes)
+    with pytest.raises(DataError, match="free has 3 tensors and 2 names"):
+        site_tensors(arrays, {**attributes, "tensor_names_free": "a,b"})
+    with pytest.raises(DataError, match=r"positions \(64, 3\)"):
+        site_tensors({**arrays, "positions": np.zeros((64, 3))}, attributes)
+
+
+CAPTIONS = Path(__file__).parent.parent / "workflow" / "report"
+FIGURE_PARAMS = {
+    "phase_diagram": {"n_samples": 1300, "dataset": "qwz_8"},
+    "learning_curves": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
+    "success": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
+    "generalization": {"n_samples": CHERN_TESTS},
+    "site_tensors": {"n_samples": {"train": 600, "validation": 300, "test": 400}},
+}
+
+
+def rendered(name, params, rule=""):
+    """Return a caption as the report makes it: a template, then reStructuredText in which nothing is amiss."""
+    config = yaml.safe_load((CAPTIONS.parent.parent / "config.yaml").read_text(encoding="utf-8"))
+    files = SimpleNamespace(dataset="results/datasets/qwz_8.h5", site_tensors="results/site_tensors.h5")
+    job = SimpleNamespace(params=SimpleNamespace(**params), input=files, config=config, rule=rule)
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    text = environment.from_string((CAPTIONS / f"{name}.rst").read_text(encoding="utf-8"))
+    source = text.render(snakemake=job, categories={})
+    publish_string(source, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})
+    return " ".join(source.split())
+
+
+@pytest.mark.parametrize("name", FIGURE_PARAMS)
+def test_every_caption_says_how_many_samples_and_seeds_and_where_the_numbers_are(name):
+    params = {"dataset": "qwz_8", "n_seeds": {"ring_coordinate": 41, "cnn": 23}, **FIGURE_PARAMS[name]}
+    text = rendered(name, params)
+    assert "Numbers: " in text
+    assert "1300" in text if name == "phase_diagram" else "``ring_coordinate`` 41, ``cnn`` 23." in text
+    assert any(number in text for number in ("600", "400", "1300"))
+
+
+@pytest.mark.parametrize("table", ["runs", "trainability", "generalization", "references", "claims"])
+def test_every_table_has_a_caption_of_its_own(table):
+    assert rendered("tables", {}, rule=f"{table}_table").startswith(f"``{table}.csv``")
+
+
+def test_the_front_page_names_the_study_its_tasks_and_whose_the_numbers_are():
+    text = rendered("workflow", {})
+    for expected in (
+        "``default``",
+        "**winding**",
+        "**chern**",
+        "arXiv 2509.26261",
+        "measured by this project",
+    ):
+        assert expected in text
+
+
+def test_a_caption_with_an_unknown_parameter_is_found():
+    with pytest.raises(jinja2.UndefinedError, match="n_samples"):
+        rendered("success", {"threshold": 0.99, "dataset": "qwz_8", "n_seeds": {}})
+
+
+class Named(SimpleNamespace):
+    """Named inputs, outputs or parameters of a job."""
+
+    def get(self, name, default=None):
+        return getattr(self, name, default)
+
+
+def job_files(folder):
+    """Write what the figures' scripts read, with rows of the other task among them, and return it by name."""
+    trainability, runs = synthetic_runs_and_trainability(seeds=3)
+    history = synthetic_history(epochs=3, seeds=3)
+    tables = {"trainability": trainability, "runs": runs, "summary": synthetic_summary({"qwz_8": 40})}
+    for name, table in tables.items():
+        both = pd.concat([table, table.assign(task="winding")])
+        write_csv(folder / f"{name}.csv", both, both.columns)
+    write_csv(folder / "history.csv", history, history.columns)
+    write_csv(folder / "without_epochs.csv", history.head(0), history.columns)
+    write_arrays(folder / "dataset.h5", *synthetic_dataset(50))
+    write_arrays(folder / "site_tensors.h5", *synthetic_site_tensors(2))
+    files = {name: str(folder / f"{name}.csv") for name in tables}
+    files |= {name: str(folder / f"{name}.h5") for name in ("dataset", "site_tensors")}
+    return Named(histories=[str(folder / "history.csv"), str(folder / "without_epochs.csv")], **files)
+
+
+@pytest.mark.parametrize(
+    "script", ["phase_diagram", "learning_curves", "success", "generalization", "site_tensors"]
+)
+def test_every_script_reads_its_inputs_and_writes_both_files(tmp_path, script):
+    job = SimpleNamespace(
+        input=job_files(tmp_path),
+        output=Named(pdf=str(tmp_path / "out" / "a.b.pdf"), png=str(tmp_path / "out" / "a.b.png")),
+        params=Named(task="chern", threshold=0.99),
+        log=[str(tmp_path / "job.log")],
+        threads=1,
+        rule=f"figure_{script}",
+    )
+    path = CAPTIONS.parent.parent / "scripts" / f"figure_{script}.py"
+    with mock.patch.dict(os.environ):
+        runpy.run_path(str(path), init_globals={"snakemake": job})
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.b.pdf", "a.b.png"]

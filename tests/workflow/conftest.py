@@ -1,0 +1,177 @@
+"""The real workflow on a copy of the project, in a folder whose name holds a space."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+QUICK = "workflow/studies/quick.yaml"
+NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv", ".*_cache", ".snakemake", ".hypothesis", "results", "__pycache__", "*.egg-info"
+)
+
+# Every Python of the workflow reads this: a job notes which project files it loaded, and which it names.
+WATCH = """
+import atexit, json, os, sys, uuid
+
+def note():
+    job = getattr(sys.modules.get("__main__"), "snakemake", None)
+    if hasattr(job, "output"):
+        loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+        note = {
+            "rule": job.rule,
+            "outputs": list(job.output),
+            "loaded": [path for path in loaded if path and os.sep + "toponn" + os.sep in path],
+            "named": [text for value in job.params for text in (value if type(value) is list else [value])],
+        }
+        with open(os.path.join(os.path.dirname(__file__), uuid.uuid4().hex + ".json"), "w") as file:
+            json.dump(note, file, default=str)
+
+atexit.register(note)
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a finished job made, the project files that it loaded, and those that its parameters name."""
+
+    rule: str
+    outputs: frozenset[str]
+    loaded: frozenset[str]
+    named: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project, and the commands of a user in it."""
+
+    root: Path
+    watch: Path
+
+    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess:
+        """Return the finished command, with its output as text."""
+        left_out = (
+            "MAKEFLAGS",
+            "MFLAGS",
+            "MAKELEVEL",
+            "MAKEOVERRIDES",
+        )  # those of a make that runs the tests
+        environment = {key: value for key, value in os.environ.items() if key not in left_out}
+        environment |= {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
+        return subprocess.run(
+            arguments, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Return a finished call of snakemake."""
+        return self.command(sys.executable, "-m", "snakemake", *arguments)
+
+    def counts(self, *arguments: str) -> dict[str, int]:
+        """Return how many jobs of each rule a dry run plans."""
+        run = self.snakemake(*arguments, "-n", "-q", "rules")
+        assert run.returncode == 0, run.stdout + run.stderr
+        table = run.stdout.split("Job stats:")[1]
+        rows = re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
+        return {rule: int(count) for rule, count in rows if rule not in ("total", "all")}
+
+    def pending(self, *arguments: str, cause: str | None = None) -> set[str]:
+        """Return which files of the quick study would be made again, all or those with this `cause`."""
+        run = self.snakemake("--summary", "--configfile", QUICK, *arguments)
+        assert run.returncode == 0, run.stdout + run.stderr
+        rows = [line.split("\t") for line in run.stdout.splitlines()[1:] if line.count("\t") == 5]
+        assert rows, run.stdout
+        return {
+            row[0].removeprefix("results/quick/")
+            for row in rows
+            if row[5] == "update pending" and cause in (None, row[4])
+        }
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs that have been run."""
+        notes = [json.loads(path.read_text()) for path in self.watch.glob("*.json")]
+        return [
+            Job(
+                note["rule"],
+                frozenset(path.removeprefix("results/quick/") for path in note["outputs"]),
+                frozenset(
+                    Path(path).resolve().relative_to(self.root.resolve()).as_posix()
+                    for path in note["loaded"]
+                ),
+                frozenset(
+                    text.split()[0] for text in note["named"] if re.fullmatch(r"\S+\.py \w+", str(text))
+                ),
+            )
+            for note in notes
+        ]
+
+    @contextmanager
+    def edited(self, path: str, text: str) -> Iterator[None]:
+        """Give a file another text for a while."""
+        file = self.root / path
+        before = file.read_bytes()
+        file.write_text(text, encoding="utf-8")
+        try:
+            yield
+        finally:
+            file.write_bytes(before)
+
+    def text(self, path: str) -> str:
+        """Return the text of a file."""
+        return (self.root / path).read_text(encoding="utf-8")
+
+    def study(self, overlay: str | None = None) -> dict:
+        """Return a study as YAML reads it: config.yaml, with an overlay merged deeply."""
+        study = yaml.safe_load(self.text("config.yaml"))
+        return _merged(study, yaml.safe_load(self.text(overlay))) if overlay else study
+
+
+def _merged(below: dict, above: dict) -> dict:
+    """Return `below` with the entries of `above` put over it, dictionaries entry by entry."""
+    return below | {
+        key: _merged(below[key], value)
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+        else value
+        for key, value in above.items()
+    }
+
+
+def _copied(folder: Path) -> Project:
+    """Return a copy of the project, with the notes of its jobs beside it."""
+    shutil.copytree(ROOT, folder / "a project", ignore=NOT_COPIED)
+    watch = folder / "watch"
+    watch.mkdir()
+    (watch / "sitecustomize.py").write_text(WATCH)
+    return Project(folder / "a project", watch)
+
+
+@pytest.fixture(scope="session")
+def fresh_project(tmp_path_factory) -> Project:
+    """Return a copy in which nothing was run; tests leave it so."""
+    return _copied(tmp_path_factory.mktemp("fresh"))
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory) -> Project:
+    """Return a copy in which `make quick` was run; tests leave its results as they are."""
+    project = _copied(tmp_path_factory.mktemp("finished"))
+    # The environment of the tests, under a path with a space, in the place where make looks for its own.
+    interpreter = project.watch.parent / "an environment"
+    interpreter.symlink_to(sys.prefix, target_is_directory=True)
+    python = project.root / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{interpreter}/bin/{Path(sys.executable).name}" "$@"\n')
+    python.chmod(0o755)
+    (project.root / ".venv/installed").touch()
+    run = project.command("make", "quick")
+    assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
+    return project

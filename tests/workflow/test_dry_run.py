@@ -1,0 +1,63 @@
+"""What the real Snakefile plans before anything was run, and how it refuses a wrong study."""
+
+from math import ceil
+
+import pytest
+
+QUICK = "workflow/studies/quick.yaml"
+
+
+def _expected(study: dict) -> dict[str, int]:
+    """Return the number of jobs of each rule, counted from the study by hand."""
+    tasks, models = study["tasks"].values(), study["models"]
+    used = {name for task in tasks for name in (task["dataset"], *task["tests"])}
+    random_start = [[m for m in task["models"] if models[m].get("start") != "closed_form"] for task in tasks]
+    per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
+    per_task += ("figure_generalization", "figure_site_tensors")
+    tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
+    return {
+        "dataset": len(used | set(study["figures"]["phase_diagrams"])),
+        "train": sum(ceil(models[m]["seeds"] / study["block"]) for task in tasks for m in task["models"]),
+        "evaluate": sum(map(len, random_start)),
+        "figure_phase_diagram": len(study["figures"]["phase_diagrams"]),
+        **dict.fromkeys(per_task, len(tasks)),
+        **dict.fromkeys(tables, 1),
+    }
+
+
+@pytest.mark.parametrize("overlay", [None, QUICK, "workflow/studies/paper.yaml"])
+def test_an_empty_folder_gets_one_job_for_each_dataset_block_model_table_and_figure(fresh_project, overlay):
+    if overlay and not (fresh_project.root / overlay).exists():
+        pytest.skip(f"{overlay} is not part of this version")
+    given = ("--configfile", overlay) if overlay else ()
+    assert fresh_project.counts(*given) == _expected(fresh_project.study(overlay))
+
+
+def test_a_stage_is_a_target_of_its_own(fresh_project):
+    study = fresh_project.study(QUICK)
+    plan = fresh_project.counts("datasets", "--configfile", QUICK)
+    assert plan.keys() - {"datasets"} == {"dataset", "references_table", "figure_phase_diagram"}
+    assert plan["dataset"] == _expected(study)["dataset"]
+    generalization = fresh_project.counts("generalization", "--configfile", QUICK)
+    assert "evaluate" in generalization and "expressivity" not in generalization
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("models={cnn: {stencl: 2}}", "models.cnn.stencl"),
+        ("tasks={chern: {tests: [qwz9]}}", "'qwz9'"),
+        ("success={split: tset}", "success.split"),
+    ],
+)
+def test_a_wrong_study_is_refused_in_one_sentence(fresh_project, wrong, says):
+    run = fresh_project.snakemake("-n", "--config", wrong)
+    assert run.returncode == 1
+    (sentence,) = [line for line in run.stderr.splitlines() if not line.startswith("Using workflow specific")]
+    assert says in sentence and "allowed" in sentence
+    assert "Traceback" not in run.stdout + run.stderr and "Building DAG" not in run.stdout + run.stderr
+
+
+def test_the_workflow_is_clean_by_snakemakes_own_rules(fresh_project):
+    run = fresh_project.snakemake("--lint")
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,117 @@
+"""`make quick` from nothing to the report: what is there afterwards, and that it is made once."""
+
+import csv
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+COLUMNS = {
+    "runs": "task dataset model form seed start n_parameters epochs seconds train_loss validation_accuracy "
+    "validation_balanced_accuracy success status",
+    "generalization": "task dataset model form seed test n_samples accuracy balanced_accuracy mean_error "
+    "ceiling status",
+    "generalization_summary": "task model form test n_seeds n_samples balanced_accuracy low high ceiling "
+    "status",
+    "trainability": "task model form diagnostic size condition n_seeds value low high",
+    "references": "system shape size disorder estimator_a estimator_b n_samples agreement low high",
+    "claims": "claim statement test measured low high verdict figure",
+}
+QUICK = "workflow/studies/quick.yaml"
+
+
+@pytest.fixture(scope="module")
+def results(finished_project):
+    """Return the folder of the quick study."""
+    return finished_project.root / "results/quick"
+
+
+@pytest.fixture(scope="module")
+def study(finished_project):
+    """Return the quick study."""
+    return finished_project.study(QUICK)
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_a_table_has_its_columns_and_rows(results, table):
+    with (results / f"tables/{table}.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == COLUMNS[table].split()
+    assert rows and all(len(row) == len(header) for row in rows)
+
+
+def test_every_model_seed_and_test_has_its_row(results, study):
+    with (results / "tables/runs.csv").open(newline="") as file:
+        runs = list(csv.DictReader(file))
+    trained = [study["models"][m]["seeds"] for task in study["tasks"].values() for m in task["models"]]
+    assert len(runs) == sum(trained)
+    assert {run["status"] for run in runs} == {"ok"}
+    with (results / "tables/generalization.csv").open(newline="") as file:
+        tests = {(row["task"], row["test"]) for row in csv.DictReader(file)}
+    assert tests == {
+        (name, test) for name, task in study["tasks"].items() for test in (task["dataset"], *task["tests"])
+    }
+
+
+def test_every_figure_is_there_as_pdf_and_png(results, study):
+    tasks = study["tasks"]
+    names = {f"phase_diagram_{dataset}" for dataset in study["figures"]["phase_diagrams"]}
+    names |= {
+        f"{kind}_{task}"
+        for kind in ("learning_curves", "success", "generalization", "site_tensors")
+        for task in tasks
+    }
+    assert {path.stem for path in (results / "figures").iterdir()} == names
+    for name in names:
+        pdf, png = ((results / f"figures/{name}.{ending}").read_bytes() for ending in ("pdf", "png"))
+        assert pdf.startswith(b"%PDF") and png.startswith(b"\x89PNG")
+        assert min(len(pdf), len(png)) > 2000
+
+
+def test_the_report_holds_every_category_figure_and_caption(results, study):
+    report = (results / "report.html").read_text(encoding="utf-8")
+    for category in ("Datasets", "Training", "Trainability", "Generalization", "Claims"):
+        assert f'"{category}"' in report
+    for figure in (results / "figures").glob("*.png"):
+        assert figure.name in report
+    assert "Undefined" not in report and "{{ snakemake" not in report
+
+
+def test_a_job_leaves_a_log_and_a_benchmark(results):
+    for folder, ending in (("logs", "log"), ("benchmarks", "tsv")):
+        names = {
+            path.relative_to(results / folder).with_suffix("").as_posix()
+            for path in (results / folder).rglob("*.*")
+        }
+        assert {"dataset/ssh_24", "train/qwz_8/cnn/0", "claims_table", "figure_success/chern"} <= names, (
+            ending
+        )
+
+
+def test_finished_training_leaves_no_checkpoint(results):
+    assert not list(results.glob("checkpoints/**/*.h5"))
+
+
+def test_a_second_make_runs_nothing_and_keeps_the_report(finished_project, results):
+    before = (results / "report.html").stat().st_mtime_ns
+    run = finished_project.command("make", "quick")
+    assert run.returncode == 0, run.stderr
+    assert "Nothing to be done" in run.stdout
+    assert (results / "report.html").stat().st_mtime_ns == before
+
+
+def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, results):
+    before = (results / "report.html").stat().st_mtime_ns
+    caption = "workflow/report/tables.rst"
+    with finished_project.edited(caption, finished_project.text(caption) + "\nAs of today.\n"):
+        run = finished_project.command("make", "quick")
+    assert run.returncode == 0, run.stderr
+    assert "Nothing to be done" in run.stdout
+    assert (results / "report.html").stat().st_mtime_ns > before
+
+
+def test_a_script_finds_every_file_that_it_loads_among_its_parameters(finished_project):
+    jobs = finished_project.jobs()
+    assert {job.rule for job in jobs} >= {"dataset", "train", "evaluate", "site_tensors", "claims_table"}
+    unnamed = {(job.rule, path) for job in jobs for path in job.loaded - job.named}
+    assert not unnamed, "an edit of these would not rerun these rules"

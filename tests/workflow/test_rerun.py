@@ -1,0 +1,132 @@
+"""A change reruns what it touches and nothing else, on the finished quick study."""
+
+import re
+from pathlib import PurePosixPath
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+QUICK = "workflow/studies/quick.yaml"
+# What follows from new weights of any model, and from new results on any test: the tables hold both tasks.
+AFTER_TESTS = {"tables/generalization.csv", "tables/generalization_summary.csv", "tables/claims.csv"} | {
+    f"figures/generalization_{task}.{ending}" for task in ("winding", "chern") for ending in ("pdf", "png")
+}
+AFTER_TRAINING = {"tables/runs.csv", "tables/trainability.csv"} | {
+    f"figures/success_{task}.{ending}" for task in ("winding", "chern") for ending in ("pdf", "png")
+}
+
+
+def _learning_curves(task):
+    return {f"figures/learning_curves_{task}.pdf", f"figures/learning_curves_{task}.png"}
+
+
+def _runs(dataset, model, block=0):
+    files = ("weights.h5", "settings.json", "history.csv", "runs.csv")
+    return {f"runs/{dataset}/{model}/{block}/{file}" for file in files}
+
+
+def _evaluation(task, model):
+    return {f"generalization/{task}/{model}.csv", f"generalization/{task}/{model}.h5"}
+
+
+def _after_retraining(model, block=0):
+    """Return what is made again when a block of a model with random start is trained again in both tasks."""
+    tasks = {"winding": "ssh_24", "chern": "qwz_8"}
+    return (
+        AFTER_TESTS
+        | AFTER_TRAINING
+        | {
+            file
+            for task, dataset in tasks.items()
+            for file in _runs(dataset, model, block) | _evaluation(task, model) | _learning_curves(task)
+        }
+    )
+
+
+def _with(study, **models):
+    """Return the text of the quick study with changed entries of its models."""
+    for name, change in models.items():
+        study["models"][name] |= change
+    return yaml.safe_dump(study)
+
+
+def _quick(project):
+    return yaml.safe_load(project.text(QUICK))
+
+
+def test_an_untouched_study_reruns_nothing(finished_project):
+    assert finished_project.pending() == set()
+
+
+def test_a_models_hyper_parameter_reruns_its_jobs_and_what_depends_on_them(finished_project):
+    text = _with(_quick(finished_project), cnn={"training": {"epochs": 7}})
+    with finished_project.edited(QUICK, text):
+        assert finished_project.pending() == _after_retraining("cnn")
+
+
+def test_more_seeds_add_blocks_and_leave_the_others(finished_project):
+    study = _quick(finished_project)
+    text = _with(study, mlp={"seeds": study["block"] + 2})
+    with finished_project.edited(QUICK, text):
+        assert finished_project.pending() == _after_retraining("mlp", block=1)
+
+
+def test_a_test_dataset_reruns_itself_and_the_tests_of_its_task(finished_project):
+    study = _quick(finished_project)
+    study["datasets"]["qwz_12"]["samples"]["test"] += 1
+    models = ("ring_coordinate", "ring_free", "cnn", "resnet", "mlp", "loop_ridge")
+    expected = AFTER_TESTS | {"datasets/qwz_12.h5", "tables/references.csv"}
+    with finished_project.edited(QUICK, yaml.safe_dump(study)):
+        assert finished_project.pending() == expected.union(*(_evaluation("chern", m) for m in models))
+
+
+def test_a_systems_module_reruns_its_datasets_and_what_depends_on_them(finished_project):
+    module = "workflow/toponn/systems/extended_ssh.py"
+    models = ("ring_coordinate", "ring_free", "cnn", "resnet", "mlp", "loop_ridge")
+    expected = AFTER_TESTS | {"datasets/extended_ssh_24.h5", "tables/references.csv"}
+    with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
+        assert finished_project.pending() == expected.union(*(_evaluation("winding", m) for m in models))
+
+
+def test_a_models_module_reruns_that_model_alone(finished_project):
+    module = "workflow/toponn/models/mlp.py"
+    with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
+        assert finished_project.pending() == _after_retraining("mlp")
+
+
+@pytest.mark.parametrize("module", ["statistics", "invariants/chern", "figures/style", "training/loop"])
+def test_a_library_module_reruns_the_rules_whose_script_loads_it_and_no_other(finished_project, module):
+    path = f"workflow/toponn/{module}.py"
+    jobs = finished_project.jobs()
+    rules = {job.rule for job in jobs if path in job.loaded}
+    assert rules and rules != {job.rule for job in jobs}
+    expected = {output for job in jobs if job.rule in rules for output in job.outputs}
+    with finished_project.edited(path, finished_project.text(path) + "\n_EDITED = True\n"):
+        assert finished_project.pending(cause="params changed") == expected
+
+
+def test_a_script_reruns_its_own_rule(finished_project):
+    path = "scripts/references_table.py"
+    with finished_project.edited(path, finished_project.text(path) + "\n_EDITED = True\n"):
+        assert finished_project.pending() == {"tables/references.csv", "tables/claims.csv"}
+
+
+@pytest.mark.parametrize(
+    "path", ["workflow/toponn/files.py", "workflow/toponn/systems/qwz.py", "scripts/train.py"]
+)
+def test_a_comment_a_docstring_and_a_new_time_stamp_rerun_nothing(finished_project, path):
+    text = finished_project.text(path)
+    reworded = re.sub(r'^"""', '"""Reworded. ', text, count=1)
+    assert reworded != text
+    with finished_project.edited(path, reworded + "\n\n# A comment.\n"):
+        assert finished_project.pending() == set()
+    (finished_project.root / path).touch()
+    assert finished_project.pending() == set()
+
+
+def test_a_new_time_stamp_of_the_study_reruns_nothing(finished_project):
+    for path in ("config.yaml", QUICK, "Snakefile", "envs/toponn.yaml"):
+        (finished_project.root / PurePosixPath(path)).touch()
+    assert finished_project.pending() == set()

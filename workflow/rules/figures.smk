@@ -1,0 +1,182 @@
+# Figures: each as PDF and, for the report, as PNG; parameters that no script reads fill the captions.
+
+
+# On a cluster these stay where snakemake runs: starting a job takes longer.
+localrules:
+    figure_phase_diagram,
+    figure_learning_curves,
+    figure_success,
+    figure_generalization,
+    figure_site_tensors,
+
+
+rule figure_phase_diagram:
+    input:
+        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
+    output:
+        pdf=f"{FIGURES}/phase_diagram_{{dataset}}.pdf",
+        png=report(
+            f"{FIGURES}/phase_diagram_{{dataset}}.png",
+            caption="../report/phase_diagram.rst",
+            category="Datasets",
+            subcategory=lambda w: task_of(w.dataset),
+            labels={"result": "phase diagram", "of": "{dataset}"},
+        ),
+    log:
+        f"{LOGS}/figure_phase_diagram/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_phase_diagram/{{dataset}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_phase_diagram.py"),
+        n_samples=lambda w: n_samples(w.dataset),
+        dataset=lambda w: w.dataset,
+    message:
+        "Drawing the phase diagram of {wildcards.dataset}"
+    script:
+        "../../scripts/figure_phase_diagram.py"
+
+
+rule figure_learning_curves:
+    input:
+        histories=lambda w: run_files("history.csv", [w.task]),
+    output:
+        pdf=f"{FIGURES}/learning_curves_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/learning_curves_{{task}}.png",
+            caption="../report/learning_curves.rst",
+            category="Training",
+            subcategory="{task}",
+            labels={"result": "learning curves", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_learning_curves/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_learning_curves/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_learning_curves.py"),
+        task=lambda w: w.task,
+        threshold=STUDY["success"]["balanced_accuracy"],
+        n_seeds=lambda w: n_seeds(trained_models(STUDY, w.task)),
+        n_samples=lambda w: split_sizes(w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing the learning curves, {wildcards.task}"
+    script:
+        "../../scripts/figure_learning_curves.py"
+
+
+rule figure_success:
+    input:
+        trainability=f"{TABLES}/trainability.csv",
+        runs=f"{TABLES}/runs.csv",
+    output:
+        pdf=f"{FIGURES}/success_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/success_{{task}}.png",
+            caption="../report/success.rst",
+            category="Trainability",
+            subcategory="{task}",
+            labels={"result": "fraction of successful runs", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_success/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_success/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_success.py"),
+        task=lambda w: w.task,
+        threshold=STUDY["success"]["balanced_accuracy"],
+        n_seeds=lambda w: n_seeds(trained_models(STUDY, w.task)),
+        n_samples=lambda w: split_sizes(w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing the fraction of successful runs, {wildcards.task}"
+    script:
+        "../../scripts/figure_success.py"
+
+
+rule figure_generalization:
+    input:
+        summary=f"{TABLES}/generalization_summary.csv",
+    output:
+        pdf=f"{FIGURES}/generalization_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/generalization_{{task}}.png",
+            caption="../report/generalization.rst",
+            category="Generalization",
+            subcategory="{task}",
+            labels={"result": "models on tests", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_generalization/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_generalization/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_generalization.py"),
+        task=lambda w: w.task,
+        n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
+        n_samples=lambda w: test_sizes(w.task),
+        tests=lambda w: tests_of(STUDY, w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing how the models do on the tests, {wildcards.task}"
+    script:
+        "../../scripts/figure_generalization.py"
+
+
+rule figure_site_tensors:
+    input:
+        site_tensors=f"{RESULTS}/trainability/{{task}}/site_tensors.h5",
+    output:
+        pdf=f"{FIGURES}/site_tensors_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/site_tensors_{{task}}.png",
+            caption="../report/site_tensors.rst",
+            category="Trainability",
+            subcategory="{task}",
+            labels={"result": "learned site tensors", "of": "tensor rings"},
+        ),
+    log:
+        f"{LOGS}/figure_site_tensors/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_site_tensors/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_site_tensors.py"),
+        task=lambda w: w.task,
+        n_seeds=lambda w: n_seeds(ring_models(STUDY, w.task), n_blocks=1),
+        n_samples=lambda w: split_sizes(w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing the learned site tensors, {wildcards.task}"
+    script:
+        "../../scripts/figure_site_tensors.py"

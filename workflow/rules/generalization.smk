@@ -1,0 +1,74 @@
+# Generalization: fixed weights on every test, without refitting.
+
+
+# On a cluster these stay where snakemake runs: starting a job takes longer.
+localrules:
+    generalization_table,
+
+
+rule evaluate:
+    input:
+        weights=lambda w: run_files("weights.h5", [w.task], [w.model]),
+        settings=lambda w: run_files("settings.json", [w.task], [w.model]),
+        dataset=training_data,
+        tests=lambda w: dataset_files(STUDY["tasks"][w.task]["tests"]),
+    output:
+        table=f"{RESULTS}/generalization/{{task}}/{{model}}.csv",
+        predictions=f"{RESULTS}/generalization/{{task}}/{{model}}.h5",
+    log:
+        f"{LOGS}/evaluate/{{task}}/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{task}}/{{model}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda w: evaluation_mb(w.task),
+        runtime=lambda w: evaluation_minutes(w.task, w.model),
+    params:
+        *code_of("scripts/evaluate.py"),
+        code=lambda w: model_code("scripts/evaluate.py", w.model),
+        tests=lambda w: STUDY["tasks"][w.task]["tests"],
+        seed=STUDY["seed"],
+    message:
+        "Testing {wildcards.model} on every dataset of {wildcards.task}"
+    script:
+        "../../scripts/evaluate.py"
+
+
+rule generalization_table:
+    input:
+        tables=evaluation_files("csv"),
+        predictions=evaluation_files("h5"),
+    output:
+        table=report(
+            f"{TABLES}/generalization.csv",
+            caption="../report/tables.rst",
+            category="Generalization",
+            subcategory="both tasks",
+            labels={"result": "every run on every test", "of": "all models"},
+        ),
+        summary=report(
+            f"{TABLES}/generalization_summary.csv",
+            caption="../report/tables.rst",
+            category="Generalization",
+            subcategory="both tasks",
+            labels={"result": "summary over runs", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/generalization_table.log",
+    benchmark:
+        f"{BENCHMARKS}/generalization_table.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        *code_of("scripts/generalization_table.py"),
+        seed=STUDY["seed"],
+    message:
+        "Summing up the tests over runs, with intervals"
+    script:
+        "../../scripts/generalization_table.py"

@@ -1,0 +1,76 @@
+# Training: one job for each dataset, model and block of seeds.
+
+
+# On a cluster these stay where snakemake runs: starting a job takes longer.
+localrules:
+    runs_table,
+
+
+rule train:
+    input:
+        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
+    output:
+        weights=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/weights.h5",
+        settings=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/settings.json",
+        history=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/history.csv",
+        runs=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/runs.csv",
+    log:
+        f"{LOGS}/train/{{dataset}}/{{model}}/{{block}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{dataset}}/{{model}}/{{block}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    # Seeds share one batched computation; a second thread makes such small tensors slower, and results then depend
+    # on --cores.
+    threads: 1
+    resources:
+        mem_mb=lambda w: training_mb(w.dataset, w.model),
+        runtime=lambda w: training_minutes(w.dataset, w.model),
+    params:
+        *code_of("scripts/train.py"),
+        code=lambda w: model_code("scripts/train.py", w.model),
+        task=lambda w: task_of(w.dataset),
+        model=lambda w: w.model,
+        settings=lambda w: {
+            key: value
+            for key, value in STUDY["models"][w.model].items()
+            if key != "seeds"
+        },
+        seeds=lambda w: seeds_of(w.model)[int(w.block)],
+        success=STUDY["success"],
+        seed=STUDY["seed"],
+        # Not among the outputs, so that clean-up after a kill leaves it.
+        checkpoint=lambda w: f"{RESULTS}/checkpoints/{w.dataset}/{w.model}/{w.block}.h5",
+    message:
+        "Training {wildcards.model} on {wildcards.dataset}, block {wildcards.block} of its seeds"
+    script:
+        "../../scripts/train.py"
+
+
+rule runs_table:
+    input:
+        runs=run_files("runs.csv"),
+    output:
+        table=report(
+            f"{TABLES}/runs.csv",
+            caption="../report/tables.rst",
+            category="Training",
+            subcategory="both tasks",
+            labels={"result": "runs", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/runs_table.log",
+    benchmark:
+        f"{BENCHMARKS}/runs_table.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/runs_table.py"),
+    message:
+        "Tabulating the runs"
+    script:
+        "../../scripts/runs_table.py"

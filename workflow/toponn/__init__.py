@@ -1,0 +1,1 @@
+"""Can a neural network learn a topological invariant, or only a proxy for it?"""

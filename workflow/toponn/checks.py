@@ -1,0 +1,78 @@
+"""Small validators whose errors are one sentence: where, what was found, what is allowed."""
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+
+class ConfigError(ValueError):
+    """A value that a user wrote is not allowed; the message is one sentence that says where and what is."""
+
+
+class DataError(ValueError):
+    """A file or an array is not what it should be; the message is one sentence that says what is wrong."""
+
+
+class NotApplicable(ValueError):
+    """An encoding or a model cannot represent this system; the message says why. Tables show it as "not applicable"."""
+
+
+def refusal(where: str, found: object, allowed: str, suggestion: object = None) -> str:
+    """Return ``where: found X; allowed: Y (did you mean Z?)``."""
+    hint = f" (did you mean {suggestion!r}?)" if suggestion is not None else ""
+    return f"{where}: found {found!r}; allowed: {allowed}{hint}"
+
+
+def nearest(name: object, names: Iterable[str]) -> str | None:
+    """Return the member of `names` that looks most like `name`, or None where nothing does."""
+    close = difflib.get_close_matches(str(name), list(names), n=1)
+    return close[0] if close else None
+
+
+def choose(registry: Mapping[str, Any], name: str, where: str) -> Any:
+    """Return ``registry[name]``.
+
+    Raises
+    ------
+    ConfigError
+        If `name` is not in the registry; the sentence lists the names that are.
+
+    Examples
+    --------
+    >>> choose({"ssh": 1, "qwz": 2}, "qzw", "datasets.a.system")
+    Traceback (most recent call last):
+    toponn.checks.ConfigError: datasets.a.system: found 'qzw'; allowed: ssh, qwz (did you mean 'qwz'?)
+    """
+    if isinstance(name, str) and name in registry:
+        return registry[name]
+    raise ConfigError(refusal(where, name, ", ".join(registry), nearest(name, registry)))
+
+
+def resolve(registry: Mapping[str, str], name: str, where: str) -> Any:
+    """Import and return what the row ``name`` of a family's dict (``"module:attribute"``) points at."""
+    module, attribute = choose(registry, name, where).split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def hermitian(matrices: np.ndarray, name: str = "hamiltonian", tolerance: float = 1e-10) -> np.ndarray:
+    """Return `matrices` of shape (…, n, n) if they are finite and Hermitian.
+
+    Raises
+    ------
+    DataError
+        If the last two axes differ, an entry is not finite, or ``H ≠ H†`` beyond `tolerance` times the largest entry.
+    """
+    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2]:
+        raise DataError(f"{name}: found shape {matrices.shape}; allowed: square matrices (…, n, n)")
+    adjoint = matrices.conj().swapaxes(-1, -2)
+    if np.isfinite(matrices.sum()) and np.array_equal(matrices, adjoint):
+        return matrices  # as assembled from bonds and their conjugates, to the last bit
+    if not np.isfinite(matrices).all():
+        raise DataError(f"{name}: found entries that are not finite; allowed: finite numbers")
+    asymmetry = np.abs(matrices - adjoint).max(initial=0.0)
+    if asymmetry > tolerance * max(1.0, np.abs(matrices).max(initial=0.0)):
+        raise DataError(f"{name}: found |H - H†| up to {asymmetry:.1e}; allowed: Hermitian matrices")
+    return matrices

@@ -1,0 +1,9 @@
+"""What a model sees of a state. Each row maps `States` to named arrays."""
+
+ENCODINGS = {
+    "loops": "toponn.encodings.loops:loops",
+    "cell_image": "toponn.encodings.cell_image:cell_image",
+}
+"""Signature ``(states, **options) -> dict[str, ndarray]``; arrays named in `SHARED` do not run over samples."""
+
+SHARED = ("coordinates",)

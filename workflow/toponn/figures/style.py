@@ -1,0 +1,215 @@
+"""The one style of all figures: sizes, 8 pt text, colours, and markers that also work without colour.
+
+Figures are made with `matplotlib.figure.Figure`, never with pyplot: nothing is global, no display is needed.
+"""
+
+import re
+import textwrap
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from toponn.checks import choose
+from toponn.files import whole_file
+
+SINGLE_COLUMN = 3.4  # inches
+DOUBLE_COLUMN = 7.0
+PNG_DPI = 300
+
+BLACK, GREY, PALE = "#1a1a1a", "#6e6e6e", "#d9d9d9"
+# Okabe and Ito's palette, distinguishable with every common colour blindness (jfly.uni-koeln.de/color).
+ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
+VERMILION, PURPLE = "#D55E00", "#CC79A7"
+
+
+class ModelStyle(NamedTuple):
+    """How one model looks in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+# (model, form) as the tables write it, in the order in which figures show the models.
+MODEL_STYLES = {
+    ("ring", "coordinate"): ModelStyle("ring, coordinate", BLUE, "o"),
+    ("ring", "free"): ModelStyle("ring, free", SKY, "s"),
+    ("ring", "wavefunction"): ModelStyle("ring, wavefunction", BLACK, "X"),
+    ("cnn", ""): ModelStyle("CNN", VERMILION, "^"),
+    ("resnet", ""): ModelStyle("ResNet", ORANGE, "v"),
+    ("mlp", ""): ModelStyle("MLP", GREEN, "D"),
+    ("loop_ridge", ""): ModelStyle("loop ridge", PURPLE, "P"),
+}
+
+# Integers: vermilion above zero, blue below, grey at zero, darker further out; markers point the same way.
+LABEL_STYLES = {
+    -3: ("#001a2e", "<"),
+    -2: ("#004064", "s"),
+    -1: ("#2b8cc9", "v"),
+    0: ("#9a9a9a", "o"),
+    1: ("#e0701a", "^"),
+    2: ("#8c2d04", "D"),
+    3: ("#3d1200", ">"),
+}
+
+# Lightness falls linearly (CIELAB L* from 95 to 26) along a path of blue, so that equal steps look equal.
+SEQUENTIAL_COLOURS = [
+    "#e8f2f7", "#c0ddeb", "#99c7e0", "#74b0d4", "#5299c8", "#3282b9", "#1f6aa3", "#195487", "#173f69",
+]  # fmt: skip
+
+RC = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "mathtext.fontset": "dejavusans",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "figure.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.2,
+    "text.color": BLACK,
+    "axes.edgecolor": BLACK,
+    "axes.labelcolor": BLACK,
+    "xtick.color": BLACK,
+    "ytick.color": BLACK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "hatch.linewidth": 0.5,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.03,
+    "figure.constrained_layout.h_pad": 0.03,
+    "savefig.dpi": PNG_DPI,
+    "pdf.fonttype": 42,  # text stays text
+    "svg.hashsalt": "toponn",
+}
+
+
+def styled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Run `function` under this module's settings, whatever the user's own matplotlibrc says."""
+
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(RC)
+            return function(*args, **kwargs)
+
+    return inside
+
+
+def model_style(model: str, form: str = "") -> ModelStyle:
+    """Return label, colour and marker of a model.
+
+    Raises
+    ------
+    ConfigError
+        If the model has no row in `MODEL_STYLES`.
+
+    Examples
+    --------
+    >>> model_style("ring", "coordinate").label
+    'ring, coordinate'
+    """
+    names = {",".join(key).strip(","): value for key, value in MODEL_STYLES.items()}
+    return choose(names, f"{model},{form}".strip(","), "toponn.figures.style.MODEL_STYLES")
+
+
+def in_order(pairs: Any) -> list[tuple[str, str]]:
+    """Return the distinct (model, form) pairs in the order of `MODEL_STYLES`.
+
+    Examples
+    --------
+    >>> in_order([("mlp", ""), ("cnn", ""), ("mlp", "")])
+    [('cnn', ''), ('mlp', '')]
+    """
+    distinct = set(pairs)
+    for pair in distinct:
+        model_style(*pair)
+    return [pair for pair in MODEL_STYLES if pair in distinct]
+
+
+def label_style(label: int) -> tuple[str, str]:
+    """Return colour and marker of an integer invariant; beyond ±3 the outermost style is kept."""
+    return LABEL_STYLES[max(-3, min(3, int(label)))]
+
+
+def signed(label: int) -> str:
+    """Return an integer with its sign and a true minus.
+
+    Examples
+    --------
+    >>> signed(1), signed(0), signed(-2)
+    ('+1', '0', '−2')
+    """
+    return f"{label:+d}".replace("-", "−") if label else "0"
+
+
+def dataset_label(name: str) -> str:
+    """Return a dataset's name as people write it.
+
+    Examples
+    --------
+    >>> dataset_label("extended_ssh_24"), dataset_label("qwz_8_strong"), dataset_label("haldane_disk")
+    ('extended SSH 24', 'QWZ 8 strong', 'Haldane disk')
+    """
+    written = {"ssh": "SSH", "qwz": "QWZ", "bhz": "BHZ", "haldane": "Haldane", "hofstadter": "Hofstadter"}
+    return " ".join(written.get(word, word) for word in name.split("_"))
+
+
+def wrapped(text: str, width: int) -> str:
+    r"""Return `text` in lines of at most `width` characters, broken at spaces outside formulas.
+
+    Examples
+    --------
+    >>> wrapped("clean limit, $t_2 = 0.2$", 12)
+    'clean limit,\n$t_2 = 0.2$'
+    """
+    whole = re.sub(r"\$[^$]*\$", lambda formula: formula[0].replace(" ", "\0"), text)
+    return "\n".join(textwrap.wrap(whole, width, break_on_hyphens=False)).replace("\0", " ")
+
+
+def sequential_map() -> LinearSegmentedColormap:
+    """Return the colour map for quantities from bad (pale) to good (dark)."""
+    return LinearSegmentedColormap.from_list("toponn_sequential", SEQUENTIAL_COLOURS)
+
+
+def panel_letter(axes: Any, letter: str) -> None:
+    """Write a bold panel letter above the upper left corner of `axes`."""
+    axes.set_title(letter, loc="left", fontweight="bold")
+
+
+@styled
+def save(figure: Figure, stem: str | Path) -> None:
+    """Write `<stem>.pdf` and `<stem>.png`; both appear whole, and only once both are drawn.
+
+    The same figure gives the same bytes on every rerun: no date, and no version of the drawing library, is
+    written. Nothing but the caller holds the figure (pyplot does not know it), so it needs no closing.
+    """
+    metadata = {
+        "pdf": {"CreationDate": None, "Creator": "toponn", "Producer": "toponn"},
+        "png": {"Software": None},
+    }
+    with ExitStack() as stack:
+        for kind, entries in metadata.items():
+            temporary = stack.enter_context(whole_file(f"{stem}.{kind}"))
+            figure.savefig(temporary, format=kind, metadata=entries)

@@ -1,0 +1,203 @@
+"""Files that appear whole or not at all, and say so when they are damaged.
+
+Arrays are stored in HDF5 and verified by a checksum over names, shapes, types, bytes and attributes when they are read.
+Nothing that is loaded is ever executed.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from toponn.checks import DataError
+
+SCHEMA_VERSION = 1
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; the file is renamed to `path` only if the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(value: object) -> str:
+    """Return 16 hexadecimal digits that identify a JSON-like value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def provenance() -> dict[str, str]:
+    """Return the library version and the git commit of the code that is running ("unknown" outside a checkout)."""
+    try:
+        library = version("toponn")
+    except PackageNotFoundError:
+        library = "unknown"
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = "unknown"
+    return {"library_version": library, "git_commit": commit}
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:
+    """Write named arrays (a name may hold a group, ``"parameters/mass"``) and root attributes as one HDF5 file.
+
+    Arrays whose first axis is long are chunked row by row, so that one sample reads without the rest. The schema
+    version, the provenance of the code and a checksum are added to the attributes.
+    """
+    attributes = {**attributes, "schema_version": SCHEMA_VERSION, **provenance()}
+    with whole_file(path) as temporary:
+        with h5py.File(temporary, "w") as file:
+            for name, array in arrays.items():
+                array = np.asarray(array)
+                chunks = (1, *array.shape[1:]) if array.ndim > 1 and array.nbytes > 1 << 20 else None
+                file.create_dataset(name, data=array, chunks=chunks, track_times=False)
+            for name, value in attributes.items():
+                file.attrs[name] = value
+        with h5py.File(temporary, "r+") as file:
+            file.attrs["checksum"] = _checksum(file)
+
+
+def read_arrays(
+    path: str | Path, names: Iterable[str] | None = None, *, verify: bool = True
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the named arrays (all by default) and the root attributes of a file of `write_arrays`.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is not HDF5, has another schema version, lacks an array, or does not match its checksum.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            found = int(file.attrs.get("schema_version", -1))
+            if found != SCHEMA_VERSION:
+                raise DataError(f"{path}: found schema version {found}; allowed: {SCHEMA_VERSION}; delete it and run again")
+            if verify and file.attrs.get("checksum") != _checksum(file):
+                raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
+            present = _array_names(file)
+            wanted = present if names is None else list(names)
+            missing = [name for name in wanted if name not in present]
+            if missing:
+                raise DataError(f"{path}: found no array {missing[0]!r}; it holds: {', '.join(present)}")
+            return {name: file[name][()] for name in wanted}, dict(file.attrs)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DataError(f"{path}: not a readable HDF5 file ({str(error).splitlines()[0]}); delete it and run again") from None
+
+
+def read_attributes(path: str | Path) -> dict[str, Any]:
+    """Return the root attributes of a file of `write_arrays`, without reading its arrays."""
+    return read_arrays(path, names=(), verify=False)[1]
+
+
+def _array_names(file: h5py.File) -> list[str]:
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return sorted(names)
+
+
+def _checksum(file: h5py.File) -> str:
+    """Return the SHA-256 of all arrays and attributes but the checksum itself."""
+    total = hashlib.sha256()
+    for key in sorted(set(file.attrs) - {"checksum"}):
+        total.update(f"{key}={file.attrs[key]!r};".encode())
+    for name in _array_names(file):
+        array = np.ascontiguousarray(file[name][()])
+        total.update(f"{name}{array.shape}{array.dtype};".encode())
+        total.update(array.view(np.uint8).reshape(-1) if array.size else b"")
+    return total.hexdigest()
+
+
+def write_csv(path: str | Path, frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Write a table with exactly these columns, in this order; floats keep 10 digits.
+
+    Raises
+    ------
+    DataError
+        If the table lacks one of the columns.
+    """
+    columns = list(columns)
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise DataError(f"{path}: the table lacks the columns {', '.join(missing)}")
+    with whole_file(path) as temporary:
+        frame[columns].to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return a table of `write_csv`; empty text stays empty text, a missing number becomes NaN.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as a table or lacks one of the columns.
+    """
+    try:
+        frame = pd.read_csv(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable table ({error}); delete it and run again") from None
+    missing = [column for column in columns or () if column not in frame.columns]
+    if missing:
+        raise DataError(f"{path}: the table lacks the columns {', '.join(missing)}")
+    for column in ("form", "condition", "start"):
+        if column in frame.columns:
+            frame[column] = frame[column].fillna("").astype(str)
+    return frame
+
+
+def read_tables(paths: Iterable[str | Path], columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return the rows of several tables of the same columns, in the order given."""
+    columns = None if columns is None else list(columns)
+    frames = [read_csv(path, columns) for path in paths]
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a JSON file with sorted keys."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except ValueError as error:
+        raise DataError(f"{path}: not a readable JSON file ({error}); delete it and run again") from None

@@ -1,0 +1,66 @@
+"""Ridge regression on all loop features: the convex baseline, quantum loop topography."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toponn.models.base import Inputs, Model, Parameters, require
+from toponn.models.head import predictions
+
+
+class LoopRidge(Model):
+    """A linear map of the loops, solved exactly; the penalty with the fewest validation errors wins.
+
+    Parameters
+    ----------
+    penalties : tried values, as shares of the mean squared norm of the training features
+
+    References
+    ----------
+    Y. Zhang, E.-A. Kim, Phys. Rev. Lett. 118, 216401 (2017).
+    """
+
+    encoding = "loops"
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, penalties: Sequence[float]):
+        self.shapes, self.penalties = shapes, tuple(penalties)
+
+    def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:
+        """Return zero weights: the solution does not depend on a start."""
+        features = self.shapes["loops"][0]
+        return {"weights": torch.zeros(len(generators), features), "offset": torch.zeros(len(generators))}
+
+    def fit(self, train: Inputs, labels: Tensor, validation: Inputs, validation_labels: Tensor) -> Parameters:
+        """Return the weights (1, L) and offset (1,) of the best penalty; ties go to the larger one."""
+        X, y = train["loops"].double(), labels.double()
+        centre, offset = X.mean(dim=0), y.mean()
+        X = X - centre
+        energies, modes = torch.linalg.eigh(X @ X.T)  # (B, B): fewer samples than features
+        rotated = modes.T @ (y - offset)
+        scale = energies.clamp(min=0).mean()
+        best: tuple[float, Parameters] | None = None
+        for penalty in sorted(self.penalties, reverse=True):
+            weights = X.T @ (modes @ (rotated / (energies.clamp(min=0) + penalty * scale)))
+            parameters = {
+                "weights": weights[None].to(torch.float32),
+                "offset": (offset - centre @ weights)[None].to(torch.float32),
+            }
+            value = self.value(parameters, validation)[0]
+            # Errors first; among equal numbers of errors, the distance to the label.
+            score = (predictions(value) != validation_labels).double().mean()
+            score = float(score) + 1e-3 * float((value - validation_labels).abs().mean())
+            if best is None or score < best[0]:
+                best = (score, parameters)
+        assert best is not None
+        return best[1]
+
+    def value(self, parameters: Parameters, inputs: Inputs) -> Tensor:
+        """Return f (S, B)."""
+        return parameters["weights"] @ inputs["loops"].T + parameters["offset"][:, None]
+
+    def check_applicable(self, inputs: Inputs) -> None:
+        """Raise NotApplicable on samples with other loops than those of training."""
+        trained, found = self.shapes["loops"][0], inputs["loops"].shape[1]
+        require(trained == found, f"one weight for each of {trained} loops, the sample has {found}")

@@ -1,0 +1,45 @@
+"""A fully connected network on a fixed window in the centre of the sample."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from toponn.models.base import Inputs, require
+from toponn.models.network import Network
+
+
+class MLP(Network):
+    """Dense layers with ReLU on the cells of the central window.
+
+    Parameters
+    ----------
+    stencil : reach of the cell image
+    window : cells in each direction
+    hidden : units of each hidden layer
+    """
+
+    def __init__(
+        self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, window: int, hidden: Sequence[int]
+    ):
+        self.window, self.hidden = window, tuple(hidden)
+        super().__init__(shapes, stencil=stencil)
+
+    def module(self) -> nn.Module:
+        """Return the dense layers."""
+        sizes = (self.channels_in * self.window ** len(self.grid), *self.hidden)
+        layers: list[nn.Module] = []
+        for before, after in zip(sizes, self.hidden, strict=False):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        return nn.Sequential(nn.Flatten(1), *layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
+
+    def prepared(self, image: Tensor) -> Tensor:
+        """Return the central window of the images."""
+        for axis, length in enumerate(image.shape[2:], start=2):
+            image = image.narrow(axis, (length - self.window) // 2, self.window)
+        return image
+
+    def check_applicable(self, inputs: Inputs) -> None:
+        """Raise NotApplicable also for samples smaller than the window."""
+        super().check_applicable(inputs)
+        grid = tuple(inputs["image"].shape[2:])
+        require(min(grid) >= self.window, f"the window takes {self.window} cells, the sample has {min(grid)}")

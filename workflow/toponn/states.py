@@ -1,0 +1,145 @@
+"""From Hamiltonians to occupied states, projectors and polar factors, batched.
+
+Eigensolvers are torch's (MKL), which on many CPUs are several times faster than those of NumPy's wheels; this is the only
+place of the physics that imports torch.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from toponn.checks import DataError, hermitian
+
+
+@dataclass(frozen=True)
+class States:
+    """The occupied states of a batch of samples of one geometry: all that a model may look at.
+
+    Attributes
+    ----------
+    occupied : (B, O, n) float or complex, one state a row
+    positions : (N, d) float64
+    site_of_orbital : (n,) int64
+    sublattice : (N,) int64, or None where the lattice has none
+    cell : (N, d) int64, or None where there is no grid of cells
+    """
+
+    occupied: np.ndarray
+    positions: np.ndarray
+    site_of_orbital: np.ndarray
+    sublattice: np.ndarray | None = None
+    cell: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.occupied)
+
+    def __getitem__(self, samples: slice | np.ndarray) -> "States":
+        """Return the states of some of the samples."""
+        return replace(self, occupied=self.occupied[samples])
+
+    @property
+    def dimension(self) -> int:
+        """Number of space dimensions."""
+        return self.positions.shape[1]
+
+    @classmethod
+    def of_hamiltonian(
+        cls,
+        hamiltonians: np.ndarray,
+        positions: np.ndarray,
+        sublattice: np.ndarray | None = None,
+        cell: np.ndarray | None = None,
+    ) -> "States":
+        """Return the states below half filling of Hamiltonians (B, n, n) or (n, n) on sites at `positions` (N, d).
+
+        Raises
+        ------
+        DataError
+            If a matrix is not finite or not Hermitian, or n is not a multiple of N.
+        """
+        hamiltonians = np.asarray(hamiltonians)
+        hamiltonians = hamiltonians[None] if hamiltonians.ndim == 2 else hamiltonians
+        n, sites = hamiltonians.shape[-1], len(positions)
+        if n % sites:
+            raise DataError(f"hamiltonian: found {n} orbitals on {sites} sites; allowed: the same number on every site")
+        occupied, _, _ = occupied_states(hamiltonians)
+        return cls(occupied, np.asarray(positions, float), np.arange(n) // (n // sites), sublattice, cell)
+
+
+def eigenstates(hamiltonians: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return energies (B, n), ascending, and eigenvectors (B, n, n) in columns.
+
+    Raises
+    ------
+    DataError
+        If a matrix is not finite or not Hermitian.
+    """
+    energies, vectors = torch.linalg.eigh(torch.from_numpy(hermitian(hamiltonians)))
+    return energies.numpy(), vectors.numpy()
+
+
+def eigenvalues(matrices: np.ndarray) -> np.ndarray:
+    """Return the eigenvalues (B, n), ascending, of Hermitian matrices (B, n, n) given by their lower triangles."""
+    return torch.linalg.eigvalsh(torch.from_numpy(matrices)).numpy()
+
+
+def occupied_states(hamiltonians: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the states of the lower half of the spectrum, the gap above them and the middle of that gap.
+
+    Parameters
+    ----------
+    hamiltonians : (B, n, n), n even
+
+    Returns
+    -------
+    occupied : (B, n/2, n), one state a row
+    gap : (B,) float64
+    fermi_level : (B,) float64
+    """
+    energies, vectors = eigenstates(hamiltonians)
+    half = hamiltonians.shape[-1] // 2
+    below, above = energies[:, half - 1], energies[:, half]
+    return vectors[..., :half].swapaxes(-1, -2), above - below, (above + below) / 2
+
+
+def chiral_block(hamiltonians: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
+    """Return h (B, cells, cells), which couples A (rows) to B (columns), of chiral chains with one orbital a site."""
+    return hamiltonians[:, sublattice == 0][:, :, sublattice == 1]
+
+
+def chiral_occupied_states(h: np.ndarray, sublattice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the occupied states and the gap from the block h of chiral Hamiltonians, an eighth of the work of eigh.
+
+    With ``h = UΣV†`` the states of energy −Σ are ``(u, −v)/√2`` on (A, B); the gap is twice the smallest Σ.
+    """
+    U, sigma, Vh = (x.numpy() for x in torch.linalg.svd(torch.from_numpy(h)))
+    occupied = np.empty((*h.shape[:-1], len(sublattice)), dtype=h.dtype)
+    occupied[..., sublattice == 0] = U.swapaxes(-1, -2) / np.sqrt(2)
+    occupied[..., sublattice == 1] = -Vh.conj() / np.sqrt(2)
+    return occupied, 2 * sigma[:, -1]
+
+
+def projector(occupied: np.ndarray) -> np.ndarray:
+    """Return ``P = Σ |ψ⟩⟨ψ|`` (…, n, n) of occupied states (…, O, n)."""
+    return occupied.swapaxes(-1, -2) @ occupied.conj()
+
+
+def polar_factor(occupied: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
+    """Return ``q = −2 P_AB`` (…, cells, cells), the polar factor of h, from the occupied states of a chiral chain."""
+    A, B = occupied[..., sublattice == 0], occupied[..., sublattice == 1]
+    return -2 * A.swapaxes(-1, -2) @ B.conj()
+
+
+def scramble_gauge(occupied: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
+    """Return the states (O, n) mixed by a random unitary (real: orthogonal) matrix, uniform in the group.
+
+    Only the projector survives, so that no model can read an eigensolver's habits of sign, phase and order.
+    """
+    size = len(occupied)
+    G = rng.normal(size=(size, size))
+    if np.iscomplexobj(occupied):
+        G = G + 1j * rng.normal(size=(size, size))
+    Q, R = np.linalg.qr(G)
+    phases = np.diagonal(R) / np.abs(np.diagonal(R))  # makes the distribution Haar's (Mezzadri 2007)
+    return (Q * phases) @ occupied

@@ -1,0 +1,99 @@
+"""Accuracies and the intervals that stand beside them."""
+
+import numpy as np
+from scipy.stats import norm
+
+
+def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Return the mean over the classes that occur of the share of their samples that is predicted right.
+
+    Parameters
+    ----------
+    labels : (B,) integers
+    predictions : (…, B) integers
+
+    Returns
+    -------
+    (…,) float64
+
+    Examples
+    --------
+    >>> float(balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])))
+    0.5
+    """
+    right = np.asarray(predictions) == labels
+    return np.mean([right[..., labels == value].mean(axis=-1) for value in np.unique(labels)], axis=0)
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's score interval for a fraction.
+
+    References
+    ----------
+    E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(22, 100)
+    >>> print(f"{low:.3f} {high:.3f}")
+    0.150 0.311
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    z = norm.ppf(0.5 + confidence / 2)
+    fraction = successes / trials
+    centre = (fraction + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(fraction * (1 - fraction) / trials + z**2 / (4 * trials**2))
+    # At 0 and at 1 the exact end is 0 or 1; rounding must not leave it a hair off.
+    low = 0.0 if successes == 0 else float(centre - half)
+    high = 1.0 if successes == trials else float(centre + half)
+    return low, high
+
+
+def crossed_bootstrap(
+    labels: np.ndarray, right: np.ndarray, *, rng: np.random.Generator, draws: int = 2000, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the percentile interval of the mean balanced accuracy over seeds *and* samples.
+
+    Seeds and samples are both drawn with replacement, independently, so that the interval covers another training as
+    well as another test set (the crossed, or pigeonhole, bootstrap). Samples are drawn within their class, which keeps
+    every class present. Where nothing is wrong the bootstrap cannot see the sampling error; the interval then reaches
+    down to Wilson's bound for the smallest class, and likewise up where nothing is right.
+
+    Parameters
+    ----------
+    labels : (B,) integers
+    right : (S, B) bool
+        Whether seed s classifies sample b correctly.
+
+    References
+    ----------
+    A. B. Owen, Ann. Appl. Stat. 1, 386 (2007).
+    """
+    seeds, _ = right.shape
+    seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds  # (draws, S)
+    total = np.zeros(draws)
+    classes = np.unique(labels)
+    for value in classes:
+        inside = right[:, labels == value].astype(float)  # (S, b)
+        count = inside.shape[1]
+        sample_weights = rng.multinomial(count, np.full(count, 1 / count), size=draws) / count  # (draws, b)
+        total += np.einsum("ds,sb,db->d", seed_weights, inside, sample_weights, optimize=True)
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(total / len(classes), [tail, 100 - tail])
+    smallest = min(int((labels == value).sum()) for value in classes)
+    if right.all():
+        low = wilson_interval(smallest * len(classes), smallest * len(classes), confidence)[0]
+    elif not right.any():
+        high = wilson_interval(0, smallest * len(classes), confidence)[1]
+    return float(low), float(high)
+
+
+def median_band(values: np.ndarray) -> tuple[float, float, float]:
+    """Return the median and the 10 % and 90 % quantiles of the finite values (NaN where there is none)."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return np.nan, np.nan, np.nan
+    low, middle, high = np.quantile(finite, [0.1, 0.5, 0.9])
+    return float(middle), float(low), float(high)
