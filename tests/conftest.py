@@ -27,9 +27,7 @@ def _numpy_stream() -> tuple:
 @pytest.fixture
 def changed_since() -> Callable[[dict[str, object]], list[str]]:
     """Return the function that names what has changed since a state; without one it names nothing."""
-    return lambda before: [
-        name for name, value in _global_state().items() if before.get(name, value) != value
-    ]
+    return lambda before: [name for name, value in _global_state().items() if before.get(name, value) != value]
 
 
 @pytest.fixture

@@ -68,9 +68,7 @@ class Project:
         )  # those of a make that runs the tests
         environment = {key: value for key, value in os.environ.items() if key not in left_out}
         environment |= {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
-        return subprocess.run(
-            arguments, cwd=self.root, env=environment, capture_output=True, text=True, check=False
-        )
+        return subprocess.run(arguments, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
         """Return a finished call of snakemake."""
@@ -103,13 +101,8 @@ class Project:
             Job(
                 note["rule"],
                 frozenset(path.removeprefix("results/quick/") for path in note["outputs"]),
-                frozenset(
-                    Path(path).resolve().relative_to(self.root.resolve()).as_posix()
-                    for path in note["loaded"]
-                ),
-                frozenset(
-                    text.split()[0] for text in note["named"] if re.fullmatch(r"\S+\.py \w+", str(text))
-                ),
+                frozenset(Path(path).resolve().relative_to(self.root.resolve()).as_posix() for path in note["loaded"]),
+                frozenset(text.split()[0] for text in note["named"] if re.fullmatch(r"\S+\.py \w+", str(text))),
             )
             for note in notes
         ]
@@ -138,9 +131,7 @@ class Project:
 def _merged(below: dict, above: dict) -> dict:
     """Return `below` with the entries of `above` put over it, dictionaries entry by entry."""
     return below | {
-        key: _merged(below[key], value)
-        if isinstance(value, dict) and isinstance(below.get(key), dict)
-        else value
+        key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
         for key, value in above.items()
     }
 

@@ -1,6 +1,7 @@
 """`make quick` from nothing to the report: what is there afterwards, and that it is made once."""
 
 import csv
+import re
 
 import pytest
 
@@ -11,8 +12,7 @@ COLUMNS = {
     "validation_balanced_accuracy success status",
     "generalization": "task dataset model form seed test n_samples accuracy balanced_accuracy mean_error "
     "ceiling status",
-    "generalization_summary": "task model form test n_seeds n_samples balanced_accuracy low high ceiling "
-    "status",
+    "generalization_summary": "task model form test n_seeds n_samples balanced_accuracy low high ceiling status",
     "trainability": "task model form diagnostic size condition n_seeds value low high",
     "references": "system shape size disorder estimator_a estimator_b n_samples agreement low high",
     "claims": "claim statement test measured low high verdict figure",
@@ -57,9 +57,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
     names = {f"phase_diagram_{dataset}" for dataset in study["figures"]["phase_diagrams"]}
     names |= {
-        f"{kind}_{task}"
-        for kind in ("learning_curves", "success", "generalization", "site_tensors")
-        for task in tasks
+        f"{kind}_{task}" for kind in ("learning_curves", "success", "generalization", "site_tensors") for task in tasks
     }
     assert {path.stem for path in (results / "figures").iterdir()} == names
     for name in names:
@@ -74,18 +72,18 @@ def test_the_report_holds_every_category_figure_and_caption(results, study):
         assert f'"{category}"' in report
     for figure in (results / "figures").glob("*.png"):
         assert figure.name in report
-    assert "Undefined" not in report and "{{ snakemake" not in report
+    # Captions are filled: they say how many seeds of each model a figure shows.
+    seeds = study["models"]["cnn"]["seeds"]
+    assert len(re.findall(rf"cnn</tt> {seeds}\b", report)) == 3 * len(study["tasks"])
+    assert "{{ snakemake" not in report
 
 
 def test_a_job_leaves_a_log_and_a_benchmark(results):
     for folder, ending in (("logs", "log"), ("benchmarks", "tsv")):
         names = {
-            path.relative_to(results / folder).with_suffix("").as_posix()
-            for path in (results / folder).rglob("*.*")
+            path.relative_to(results / folder).with_suffix("").as_posix() for path in (results / folder).rglob("*.*")
         }
-        assert {"dataset/ssh_24", "train/qwz_8/cnn/0", "claims_table", "figure_success/chern"} <= names, (
-            ending
-        )
+        assert {"dataset/ssh_24", "train/qwz_8/cnn/0", "claims_table", "figure_success/chern"} <= names, ending
 
 
 def test_finished_training_leaves_no_checkpoint(results):
@@ -96,7 +94,7 @@ def test_a_second_make_runs_nothing_and_keeps_the_report(finished_project, resul
     before = (results / "report.html").stat().st_mtime_ns
     run = finished_project.command("make", "quick")
     assert run.returncode == 0, run.stderr
-    assert "Nothing to be done" in run.stdout
+    assert "Nothing to be done" in run.stdout + run.stderr
     assert (results / "report.html").stat().st_mtime_ns == before
 
 
@@ -106,7 +104,7 @@ def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, r
     with finished_project.edited(caption, finished_project.text(caption) + "\nAs of today.\n"):
         run = finished_project.command("make", "quick")
     assert run.returncode == 0, run.stderr
-    assert "Nothing to be done" in run.stdout
+    assert "Nothing to be done" in run.stdout + run.stderr
     assert (results / "report.html").stat().st_mtime_ns > before
 
 

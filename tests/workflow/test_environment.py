@@ -1,4 +1,4 @@
-"""The environments of pyproject.toml, of the jobs under conda and of the lock agree; what make needs first."""
+"""The environments of pyproject.toml, of the conda jobs and of the lock agree; and what make needs first."""
 
 import re
 import subprocess
@@ -50,9 +50,7 @@ def test_make_says_in_one_sentence_what_the_machine_lacks(tmp_path, fails_on, sa
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\ncase "$2" in *{fails_on}*) exit 1;; esac\n')
     python.chmod(0o755)
-    run = subprocess.run(
-        ["make", "PYTHON=./python", "test"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    run = subprocess.run(["make", "PYTHON=./python", "test"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode != 0
     sentence, *rest = run.stderr.splitlines()
     assert says in sentence and all(line.startswith("make") for line in rest)

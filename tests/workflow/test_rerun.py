@@ -49,7 +49,7 @@ def _with(study, **models):
     """Return the text of the quick study with changed entries of its models."""
     for name, change in models.items():
         study["models"][name] |= change
-    return yaml.safe_dump(study)
+    return yaml.safe_dump(study, sort_keys=False)
 
 
 def _quick(project):
@@ -78,7 +78,7 @@ def test_a_test_dataset_reruns_itself_and_the_tests_of_its_task(finished_project
     study["datasets"]["qwz_12"]["samples"]["test"] += 1
     models = ("ring_coordinate", "ring_free", "cnn", "resnet", "mlp", "loop_ridge")
     expected = AFTER_TESTS | {"datasets/qwz_12.h5", "tables/references.csv"}
-    with finished_project.edited(QUICK, yaml.safe_dump(study)):
+    with finished_project.edited(QUICK, yaml.safe_dump(study, sort_keys=False)):
         assert finished_project.pending() == expected.union(*(_evaluation("chern", m) for m in models))
 
 
@@ -113,9 +113,7 @@ def test_a_script_reruns_its_own_rule(finished_project):
         assert finished_project.pending() == {"tables/references.csv", "tables/claims.csv"}
 
 
-@pytest.mark.parametrize(
-    "path", ["workflow/toponn/files.py", "workflow/toponn/systems/qwz.py", "scripts/train.py"]
-)
+@pytest.mark.parametrize("path", ["workflow/toponn/files.py", "workflow/toponn/systems/qwz.py", "scripts/train.py"])
 def test_a_comment_a_docstring_and_a_new_time_stamp_rerun_nothing(finished_project, path):
     text = finished_project.text(path)
     reworded = re.sub(r'^"""', '"""Reworded. ', text, count=1)

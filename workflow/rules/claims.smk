@@ -33,6 +33,7 @@ rule claims_table:
         runtime=10,
     params:
         *code_of("scripts/claims_table.py"),
+        seed=STUDY["seed"],
     message:
         "Confronting the claims with the tables"
     script:

@@ -92,12 +92,29 @@ def run_files(name, tasks=TASKS, models=None):
     ]
 
 
+def random_rings(task):
+    """Return the tensor rings of a task that start at random."""
+    return [
+        model
+        for model in ring_models(STUDY, task)
+        if model in tested_models(STUDY, task)
+    ]
+
+
 def first_blocks(name, task):
-    """Return the file `name` of the first block of every tensor ring of a task."""
+    """Return the file `name` of the first block of every tensor ring of a task that starts at random."""
     dataset = STUDY["tasks"][task]["dataset"]
     return [
-        f"{RESULTS}/runs/{dataset}/{model}/0/{name}"
-        for model in ring_models(STUDY, task)
+        f"{RESULTS}/runs/{dataset}/{model}/0/{name}" for model in random_rings(task)
+    ]
+
+
+def site_tensor_files(ending):
+    """Return the site tensors of every task that has such rings."""
+    return [
+        f"{RESULTS}/trainability/{task}/site_tensors.{ending}"
+        for task in TASKS
+        if random_rings(task)
     ]
 
 
@@ -134,7 +151,7 @@ def figure_files(*kinds):
     )
     subjects = {
         "phase_diagram": STUDY["figures"]["phase_diagrams"],
-        "site_tensors": [task for task in TASKS if ring_models(STUDY, task)],
+        "site_tensors": [task for task in TASKS if random_rings(task)],
     }
     return [
         f"{FIGURES}/{kind}_{subject}.{ending}"
@@ -181,11 +198,10 @@ def system_code(script, dataset):
     return member_code(script, SYSTEMS[STUDY["datasets"][dataset]["system"]])
 
 
-def model_code(script, model):
-    """Return the code of the model that a key of the study's `models` names, and of the encoding that it sees."""
-    row = MODELS[STUDY["models"][model]["model"]]
-    encoding = ENCODINGS[encoding_of(member_module(row))]
-    return [*member_code(script, row), *member_code(script, encoding)]
+def model_code(script, name):
+    """Return the code of a model of the family, and of the encoding that it sees."""
+    encoding = ENCODINGS[encoding_of(member_module(MODELS[name]))]
+    return [*member_code(script, MODELS[name]), *member_code(script, encoding)]
 
 
 def encoding_of(module):

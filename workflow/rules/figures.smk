@@ -173,7 +173,7 @@ rule figure_site_tensors:
     params:
         *code_of("scripts/figure_site_tensors.py"),
         task=lambda w: w.task,
-        n_seeds=lambda w: n_seeds(ring_models(STUDY, w.task), n_blocks=1),
+        n_seeds=lambda w: n_seeds(random_rings(w.task), n_blocks=1),
         n_samples=lambda w: split_sizes(w.task),
         dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
     message:

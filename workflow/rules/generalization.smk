@@ -27,7 +27,9 @@ rule evaluate:
         runtime=lambda w: evaluation_minutes(w.task, w.model),
     params:
         *code_of("scripts/evaluate.py"),
-        code=lambda w: model_code("scripts/evaluate.py", w.model),
+        code=lambda w: model_code(
+            "scripts/evaluate.py", STUDY["models"][w.model]["model"]
+        ),
         tests=lambda w: STUDY["tasks"][w.task]["tests"],
         seed=STUDY["seed"],
     message:

@@ -36,6 +36,7 @@ rule trainability_table:
         expressivity=expand(
             f"{RESULTS}/trainability/{{task}}/expressivity.csv", task=TASKS
         ),
+        site_tensors=site_tensor_files("csv"),
     output:
         table=report(
             f"{TABLES}/trainability.csv",
@@ -70,6 +71,7 @@ rule site_tensors:
         settings=lambda w: first_blocks("settings.json", w.task),
     output:
         tensors=f"{RESULTS}/trainability/{{task}}/site_tensors.h5",
+        table=f"{RESULTS}/trainability/{{task}}/site_tensors.csv",
     log:
         f"{LOGS}/site_tensors/{{task}}.log",
     benchmark:
@@ -82,6 +84,7 @@ rule site_tensors:
         runtime=10,
     params:
         *code_of("scripts/site_tensors.py"),
+        code=model_code("scripts/site_tensors.py", "ring"),
     message:
         "Reading off the learned site tensors, {wildcards.task}"
     script:

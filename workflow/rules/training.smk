@@ -28,7 +28,7 @@ rule train:
         runtime=lambda w: training_minutes(w.dataset, w.model),
     params:
         *code_of("scripts/train.py"),
-        code=lambda w: model_code("scripts/train.py", w.model),
+        code=lambda w: model_code("scripts/train.py", STUDY["models"][w.model]["model"]),
         task=lambda w: task_of(w.dataset),
         model=lambda w: w.model,
         settings=lambda w: {

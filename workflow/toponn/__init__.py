@@ -1,1 +1,1 @@
-"""Can a neural network learn a topological invariant, or only a proxy for it?"""
+"""The library under the study: from lattice Hamiltonians to trained networks and what they learned."""

@@ -74,9 +74,7 @@ def member_module(row: str, root: Path | str = PROJECT) -> str:
     files = _files_of(Path(root).absolute(), module)
     stem = f"{LIBRARY}/{module.replace('.', '/')}"
     if not _ROW.fullmatch(row) or not files or files[-1] not in (f"{stem}.py", f"{stem}/__init__.py"):
-        raise TraceError(
-            f"{row}: found no such module; allowed: package.module:Attribute of a file in {LIBRARY}/"
-        )
+        raise TraceError(f"{row}: found no such module; allowed: package.module:Attribute of a file in {LIBRARY}/")
     return files[-1]
 
 

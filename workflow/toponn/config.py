@@ -167,9 +167,7 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
         raise ConfigError(refusal(f"{where}.models", parts["models"], allowed))
 
 
-def _check_task_dataset(
-    raw: Mapping[str, Any], task: str, name: str, where: str, splits: tuple[str, ...]
-) -> None:
+def _check_task_dataset(raw: Mapping[str, Any], task: str, name: str, where: str, splits: tuple[str, ...]) -> None:
     """Refuse a dataset that does not exist, belongs to another task, or lacks one of `splits`."""
     recipe = choose(raw["datasets"], name, where)
     if _task_of(recipe) != task:

@@ -8,8 +8,8 @@ Projector and flattened Hamiltonian are ``P = Σ_occupied |ψ⟩⟨ψ|`` and ``Q
 ``H = [[0, h], [h†, 0]]`` in the (A, B) sublattice basis; ``q`` is the unitary polar factor of ``h``.
 
 Signs: ``ν`` is the winding of ``h(k) = Σ_n t_n e^{ikn}``, with ``t_n`` coupling A of cell i to B of cell i − n, so that
-SSH with ``|w| > |v|`` has ν = 1. The Chern number is ``C = (1/2π)∫d²k (∂_x A_y − ∂_y A_x)``, ``A = i⟨u|∇_k u⟩``, over the
-filled bands with right-handed axes, so that QWZ has C = +1 for −2 < m < 0 and −1 for 0 < m < 2.
+SSH with ``|w| > |v|`` has ν = 1. The Chern number is ``C = (1/2π)∫d²k (∂_x A_y − ∂_y A_x)``, ``A = i⟨u|∇_k u⟩``, over
+the filled bands with right-handed axes, so that QWZ has C = +1 for −2 < m < 0 and −1 for 0 < m < 2.
 """
 
 import numpy as np

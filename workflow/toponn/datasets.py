@@ -1,7 +1,8 @@
 """Generates, labels, stores and reads datasets; the only place that knows their HDF5 layout.
 
-Draw i of a dataset descends from (seed, dataset, i) alone. A draw whose spectral localizer has a gap below the dataset's
-minimum margin is undecided and is left out; the file keeps how many were, and how the references agree with and without them.
+Draw i of a dataset descends from (seed, dataset, i) alone. A draw whose spectral localizer has a gap below the
+dataset's minimum margin is undecided and is left out; the file keeps how many were, and how the references agree with
+and without them.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ from toponn.systems.base import System
 
 MAX_DRAWS_PER_SAMPLE = 50
 BATCH_BYTES = 1 << 24
-"""Size of a batch's localizers: larger ones leave the allocator's cache, and page faults then cost as much as LAPACK."""
+"""Size of a batch's localizers: for larger ones, page faults cost as much as LAPACK."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,11 @@ def read_dataset(path: str | Path, split: str | None = None) -> Dataset:
         If the file is missing, damaged, or of another schema version.
     """
     arrays, attributes = read_arrays(path)
-    wanted = slice(None) if split is None else arrays["split"] == choose({s: i for i, s in enumerate(SPLITS)}, split, "split")
+    wanted = (
+        slice(None)
+        if split is None
+        else arrays["split"] == choose({s: i for i, s in enumerate(SPLITS)}, split, "split")
+    )
     states = States(
         occupied=arrays["occupied"][wanted],
         positions=arrays["positions"],

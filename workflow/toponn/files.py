@@ -97,7 +97,9 @@ def read_arrays(
         with h5py.File(path, "r") as file:
             found = int(file.attrs.get("schema_version", -1))
             if found != SCHEMA_VERSION:
-                raise DataError(f"{path}: found schema version {found}; allowed: {SCHEMA_VERSION}; delete it and run again")
+                raise DataError(
+                    f"{path}: found schema version {found}; allowed: {SCHEMA_VERSION}; delete it and run again"
+                )
             if verify and file.attrs.get("checksum") != _checksum(file):
                 raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
             present = _array_names(file)
@@ -109,7 +111,9 @@ def read_arrays(
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (OSError, KeyError, RuntimeError) as error:
-        raise DataError(f"{path}: not a readable HDF5 file ({str(error).splitlines()[0]}); delete it and run again") from None
+        raise DataError(
+            f"{path}: not a readable HDF5 file ({str(error).splitlines()[0]}); delete it and run again"
+        ) from None
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:

@@ -33,17 +33,17 @@ def _box(size: tuple[float, ...], text: str) -> Shape:
 
 
 def segment(size: tuple[int]) -> Shape:
-    """A chain of ``size[0]`` cells."""
+    """Return a chain of ``size[0]`` cells."""
     return _box(tuple(size), f"segment {size[0]:g}")
 
 
 def rectangle(size: tuple[float, float]) -> Shape:
-    """A rectangle of sides ``size``, in nearest-neighbour distances."""
+    """Return a rectangle of sides ``size``, in nearest-neighbour distances."""
     return _box(tuple(size), f"rectangle {size[0]:g}x{size[1]:g}")
 
 
 def disk(radius: float) -> Shape:
-    """A disk of the given radius, in nearest-neighbour distances."""
+    """Return a disk of the given radius, in nearest-neighbour distances."""
     return Shape(lambda positions: (positions**2).sum(axis=1) <= radius**2, float(radius), 2, f"disk r={radius:g}")
 
 

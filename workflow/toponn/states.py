@@ -1,7 +1,7 @@
 """From Hamiltonians to occupied states, projectors and polar factors, batched.
 
-Eigensolvers are torch's (MKL), which on many CPUs are several times faster than those of NumPy's wheels; this is the only
-place of the physics that imports torch.
+Eigensolvers are torch's (MKL), which on many CPUs are several times faster than those of NumPy's wheels; this is the
+only place of the physics that imports torch.
 """
 
 from dataclasses import dataclass, replace

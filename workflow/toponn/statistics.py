@@ -25,8 +25,8 @@ def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray
     return np.mean([right[..., labels == value].mean(axis=-1) for value in np.unique(labels)], axis=0)
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval for a fraction.
+def wilson_interval(successes: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's score interval for a fraction; the numbers may be effective ones and need not be whole.
 
     References
     ----------
@@ -51,14 +51,19 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 
 def crossed_bootstrap(
-    labels: np.ndarray, right: np.ndarray, *, rng: np.random.Generator, draws: int = 2000, confidence: float = 0.95
+    labels: np.ndarray,
+    right: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    confidence: float = 0.95,
 ) -> tuple[float, float]:
     """Return the percentile interval of the mean balanced accuracy over seeds *and* samples.
 
     Seeds and samples are both drawn with replacement, independently, so that the interval covers another training as
     well as another test set (the crossed, or pigeonhole, bootstrap). Samples are drawn within their class, which keeps
-    every class present. Where nothing is wrong the bootstrap cannot see the sampling error; the interval then reaches
-    down to Wilson's bound for the smallest class, and likewise up where nothing is right.
+    every class present. Near 0 and 1 a bootstrap sees too few errors to resample; the interval therefore always holds
+    Wilson's for the effective number of samples, ``K² / Σ 1/n_c`` for K classes of n_c samples.
 
     Parameters
     ----------
@@ -81,12 +86,10 @@ def crossed_bootstrap(
         total += np.einsum("ds,sb,db->d", seed_weights, inside, sample_weights, optimize=True)
     tail = 50 * (1 - confidence)
     low, high = np.percentile(total / len(classes), [tail, 100 - tail])
-    smallest = min(int((labels == value).sum()) for value in classes)
-    if right.all():
-        low = wilson_interval(smallest * len(classes), smallest * len(classes), confidence)[0]
-    elif not right.any():
-        high = wilson_interval(0, smallest * len(classes), confidence)[1]
-    return float(low), float(high)
+    effective = len(classes) ** 2 / sum(1 / (labels == value).sum() for value in classes)
+    mean = np.mean([right[:, labels == value].mean() for value in classes])
+    wilson = wilson_interval(mean * effective, effective, confidence)
+    return float(min(low, wilson[0])), float(max(high, wilson[1]))
 
 
 def median_band(values: np.ndarray) -> tuple[float, float, float]:

@@ -96,5 +96,3 @@ def triple_loops(P: np.ndarray, orbitals: int) -> np.ndarray:
         out[:, start : start + len(j)] = G[:, j, k]
         start += len(j)
     return out
-
-

@@ -114,9 +114,7 @@ def _draw_block(
             _draw_number(axes, x, bottom + GAP, chance.get(test, np.nan))
     axes.set_yticks(middles, names)
     axes.set_ylim(bottom + (GAP + REFERENCE) * bool(chance), 0)
-    axes.set_xticks(
-        [x + 0.5 for x in left.values()], [_column_label(summary, test, dataset) for test in tests]
-    )
+    axes.set_xticks([x + 0.5 for x in left.values()], [_column_label(summary, test, dataset) for test in tests])
     axes.tick_params(length=0, pad=3, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
 
@@ -142,9 +140,7 @@ def _column_label(summary: pd.DataFrame, test: str, dataset: str | None) -> str:
 def _draw_box(axes: Axes, x: float, top: float, height: float = 1.0, **kwargs: object) -> None:
     """Draw one cell of unit width with a white rim."""
     inset = 0.02
-    axes.add_patch(
-        Rectangle((x + inset, top + inset), 1 - 2 * inset, height - 2 * inset, **{"linewidth": 0, **kwargs})
-    )
+    axes.add_patch(Rectangle((x + inset, top + inset), 1 - 2 * inset, height - 2 * inset, **{"linewidth": 0, **kwargs}))
 
 
 def _colour(value: float) -> tuple[tuple[float, float, float, float], str]:
@@ -195,9 +191,7 @@ def _draw_number(axes: Axes, x: float, top: float, value: float) -> None:
 def _add_colour_bar(figure: Figure, all_axes: list[Axes], *, with_chance: bool) -> None:
     """Draw the scale below the matrix, and say what chance is where no row does."""
     mappable = ScalarMappable(Normalize(LOWEST, 1.0), sequential_map())
-    bar = figure.colorbar(
-        mappable, ax=all_axes, location="bottom", shrink=0.45, aspect=38, pad=0.02, extend="min"
-    )
+    bar = figure.colorbar(mappable, ax=all_axes, location="bottom", shrink=0.45, aspect=38, pad=0.02, extend="min")
     bar.outline.set_visible(False)
     label = "balanced accuracy (95 % interval below it)"
     bar.set_label(label if with_chance else f"{label}; chance is 1 / number of labels in the test")

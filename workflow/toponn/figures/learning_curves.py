@@ -105,6 +105,4 @@ def _draw_legend(axes: Axes, threshold: float, left_out: list[str]) -> None:
         notes.append(f"not shown, solved without epochs:\n{', '.join(left_out)}")
     handles += [Line2D([], [], linestyle="none")] * len(notes)
     names += notes
-    axes.legend(
-        handles, names, loc="center left", bbox_to_anchor=(0.0, 0.5), borderaxespad=0, handlelength=1.8
-    )
+    axes.legend(handles, names, loc="center left", bbox_to_anchor=(0.0, 0.5), borderaxespad=0, handlelength=1.8)

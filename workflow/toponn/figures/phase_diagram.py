@@ -104,7 +104,7 @@ def _limit(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     for values, set_limits, axis in ((x, axes.set_xlim, axes.xaxis), (y, axes.set_ylim, axes.yaxis)):
         pad = 0.03 * (np.ptp(values) or 1.0)
         set_limits(values.min() - pad, values.max() + pad)
-        axis.set_major_locator(MaxNLocator(7))
+        axis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
 
 
 def _add_legends(axes: Axes, label: np.ndarray, largest: float) -> None:

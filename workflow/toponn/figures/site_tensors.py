@@ -55,9 +55,7 @@ def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
         if not closed.shape[-1] == learned.shape[-1] == len(positions):
             raise DataError(f"site tensors: {form} has other sites than the {len(positions)} positions")
         if len(_names(attributes, form)) != len(closed):
-            raise DataError(
-                f"site tensors: {form} has {len(closed)} tensors and {len(_names(attributes, form))} names"
-            )
+            raise DataError(f"site tensors: {form} has {len(closed)} tensors and {len(_names(attributes, form))} names")
         counts.append(len(closed))
     figure, parts = _parts(counts, positions.shape[1])
     for part, (model, form) in zip(parts, forms, strict=True):
@@ -128,7 +126,7 @@ def _draw_chain(
         axes.plot(x, closed[tensor, order], color=BLACK, linewidth=0.9, linestyle=DASHES, gid="closed form")
         axes.set_title(name)
         axes.set_xlabel("cell")
-        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
 def _add_chain_legend(figure: Figure) -> None:
@@ -159,9 +157,7 @@ def _draw_lattice(
             _draw_sites(axes, positions, values, norm)
         panels[0, tensor].set_title(name)
         mappable = ScalarMappable(norm, DIVERGING)
-        bar = part.colorbar(
-            mappable, ax=list(panels[:, tensor]), location="bottom", shrink=0.8, aspect=14, pad=0.03
-        )
+        bar = part.colorbar(mappable, ax=list(panels[:, tensor]), location="bottom", shrink=0.8, aspect=14, pad=0.03)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=6)
         step = float(f"{0.75 * largest:.1g}")

@@ -95,9 +95,7 @@ def _diagnostic(trainability: pd.DataFrame, diagnostic: str, row: tuple[str, str
 
 def _draw_interval(axes: Axes, height: int, line: pd.Series, row: tuple[str, str, str]) -> None:
     reach = [[max(0.0, line["value"] - line["low"])], [max(0.0, line["high"] - line["value"])]]
-    axes.errorbar(
-        line["value"], height, xerr=reach, capsize=2, elinewidth=1.0, capthick=1.0, zorder=3, **_look(*row)
-    )
+    axes.errorbar(line["value"], height, xerr=reach, capsize=2, elinewidth=1.0, capthick=1.0, zorder=3, **_look(*row))
 
 
 def _draw_fraction(axes: Axes, rows: list[tuple[str, str, str]], trainability: pd.DataFrame) -> None:
@@ -137,7 +135,7 @@ def _draw_seeds(axes: Axes, rows: list[tuple[str, str, str]], runs: pd.DataFrame
         )
         if len(values) > 1:
             axes.vlines(np.median(values), height - 0.4, height + 0.4, color=BLACK, linewidth=1.0, zorder=3)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.axvline(threshold, color=GREY, linewidth=0.7, linestyle=":", zorder=1)
     axes.set_xlabel("balanced accuracy, validation")
 

@@ -40,7 +40,11 @@ def local_chern_marker(
 
 
 def real_space_chern(
-    P: np.ndarray, positions: np.ndarray, site_of_orbital: np.ndarray, area_per_site: float, window: np.ndarray
+    P: np.ndarray,
+    positions: np.ndarray,
+    site_of_orbital: np.ndarray,
+    area_per_site: float,
+    window: np.ndarray,
 ) -> np.ndarray:
     """Return the mean of the local Chern marker over the sites of a bulk window (N,) bool, (…,) float64."""
     return local_chern_marker(P, positions, site_of_orbital, area_per_site)[..., window].mean(axis=-1)

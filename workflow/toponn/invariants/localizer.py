@@ -1,7 +1,7 @@
 """Spectral localizers: an integer and its gap from the Hamiltonian and the positions, for open and disordered samples.
 
-The index is read off the Hamiltonian itself and not off the projector, which makes it independent of every form that the
-hybrid network can express. Its gap is the margin: no perturbation of smaller norm can change the index.
+The index is read off the Hamiltonian itself and not off the projector, which makes it independent of every form that
+the hybrid network can express. Its gap is the margin: no perturbation of smaller norm can change the index.
 """
 
 import numpy as np
@@ -33,9 +33,7 @@ def odd_localizer(h: np.ndarray, positions: np.ndarray, kappa: float) -> tuple[n
     return _index(X, h.conj().swapaxes(-1, -2), -X)
 
 
-def even_localizer(
-    hamiltonians: np.ndarray, positions: np.ndarray, kappa: float
-) -> tuple[np.ndarray, np.ndarray]:
+def even_localizer(hamiltonians: np.ndarray, positions: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
     """Return ``C = −½ Sig[κ(X⊗σx + Y⊗σy) + H⊗σz]`` and the smallest absolute eigenvalue.
 
     Parameters
@@ -58,6 +56,10 @@ def _index(upper: np.ndarray, coupling: np.ndarray, lower: np.ndarray) -> tuple[
     n = upper.shape[-1]
     shape = np.broadcast_shapes(upper.shape, coupling.shape)[:-2]
     L = np.zeros((*shape, 2 * n, 2 * n), dtype=np.result_type(upper, coupling))
-    L[..., :n, :n], L[..., n:, :n], L[..., n:, n:] = upper, coupling, lower  # the lower triangle is all that is read
+    L[..., :n, :n], L[..., n:, :n], L[..., n:, n:] = (
+        upper,
+        coupling,
+        lower,
+    )  # the lower triangle is all that is read
     values = eigenvalues(L)
     return -((values > 0).sum(axis=1) - (values < 0).sum(axis=1)) // 2, np.abs(values).min(axis=1)

@@ -10,8 +10,8 @@ import numpy as np
 def antisymmetric_flow(q: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return ``½ Σ_ij (a_i b_j − b_i a_j)|q_ij|²``, the order-2 ring with site tensors a and b, (…,) float64.
 
-    With b a bulk window and a the position, it is the sum over the window of the density ``(q†[X, q])_jj``, averaged with
-    its twin on the other sublattice, ``([X, q]q†)_jj``.
+    With b a bulk window and a the position, it is the sum over the window of the density ``(q†[X, q])_jj``, averaged
+    with its twin on the other sublattice, ``([X, q]q†)_jj``.
     """
     weight = np.abs(q) ** 2
     return 0.5 * np.einsum("i,...ij,j->...", first, weight - weight.swapaxes(-1, -2), second)

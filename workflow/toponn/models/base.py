@@ -21,8 +21,8 @@ Inputs = Mapping[str, Tensor]
 class Model(ABC):
     """A map from inputs to a real value f for every seed and sample; all seeds of a block are computed together.
 
-    A model is built for the shapes of its training inputs: `shapes` maps an input's name to its shape without the axis of
-    samples.
+    A model is built for the shapes of its training inputs: `shapes` maps an input's name to its shape without the
+    axis of samples.
     """
 
     encoding: ClassVar[str]
@@ -43,6 +43,7 @@ class Model(ABC):
     def value(self, parameters: Parameters, inputs: Inputs) -> Tensor:
         """Return f (S, B)."""
 
+    @abstractmethod
     def check_applicable(self, inputs: Inputs) -> None:
         """Raise NotApplicable, with the reason, if this model cannot run on these inputs."""
 

@@ -1,8 +1,8 @@
 """Weights at which the ring *is* the invariant.
 
 Free site tensors take the bulk window and the positions: the mean of the local Chern marker, or of the winding density,
-over the window. Coordinate site tensors take a smooth window and switch functions, so that no length or area enters and the
-same weights are the invariant on every size, shape and lattice.
+over the window. Coordinate site tensors take a smooth window and switch functions, so that no length or area enters
+and the same weights are the invariant on every size, shape and lattice.
 """
 
 import numpy as np
@@ -19,15 +19,18 @@ SWITCH, EDGE, STEEPNESS, JOIN = 5.0, 0.7, 6.0, 6.0
 def bulk_marker(window: np.ndarray, lengths: np.ndarray, area: float) -> np.ndarray:
     """Return free site tensors (order, N): the window over its area, and the positions.
 
+    The ring knows their product alone; factors are shared so that all have the same mean square and train alike.
+
     Parameters
     ----------
     window : (N,) bool or float
     lengths : (N, d) float64, positions
     area : length (1D, in cells) or area (2D) of the window
     """
-    if lengths.shape[1] == 1:
-        return np.stack([lengths[:, 0], window / area])
-    return np.stack([window / area, lengths[:, 0], lengths[:, 1]])
+    density = window / area
+    tensors = np.stack([lengths[:, 0], density] if lengths.shape[1] == 1 else [density, *lengths.T])
+    sizes = np.sqrt((tensors**2).mean(axis=1, keepdims=True))
+    return tensors * (np.exp(np.log(sizes).mean()) / sizes)
 
 
 def switches(u: np.ndarray) -> np.ndarray:
@@ -59,7 +62,9 @@ def coordinate_weights(dimension: int, like: Parameters) -> Parameters:
     need = 3 * dimension
     width = like["w1"].shape[1]
     if width < need:
-        raise ValueError(f"width: found {width}; allowed: at least {need} hidden units for the closed form in {dimension}D")
+        raise ValueError(
+            f"width: found {width}; allowed: at least {need} hidden units for the closed form in {dimension}D"
+        )
     weights = {name: tensor.clone() for name, tensor in like.items()}
     w1, b1, w2, b2, v, c = (weights[name] for name in ("w1", "b1", "w2", "b2", "v", "c"))
     w1[:, :need], b1[:, :need], v[:], c[:] = 0, 0, 0, 0
@@ -81,7 +86,9 @@ def coordinate_weights(dimension: int, like: Parameters) -> Parameters:
     return weights
 
 
-def closed_form(model: Ring, like: Parameters, coordinates: Tensor, lengths: np.ndarray, area_per_site: float) -> Parameters:
+def closed_form(
+    model: Ring, like: Parameters, coordinates: Tensor, lengths: np.ndarray, area_per_site: float
+) -> Parameters:
     """Return closed-form parameters of a ring, shaped and typed like `like`.
 
     Parameters

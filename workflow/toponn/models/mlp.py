@@ -18,9 +18,7 @@ class MLP(Network):
     hidden : units of each hidden layer
     """
 
-    def __init__(
-        self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, window: int, hidden: Sequence[int]
-    ):
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, window: int, hidden: Sequence[int]):
         self.window, self.hidden = window, tuple(hidden)
         super().__init__(shapes, stencil=stencil)
 

@@ -11,7 +11,7 @@ GROUPS = 4
 
 
 class Block(nn.Module):
-    """``x + conv(relu(norm(conv(relu(norm(x))))))``: pre-activation, with group norm because seeds train in one batch."""
+    """``x + conv(relu(norm(conv(relu(norm(x))))))``: pre-activation, normalised by groups."""
 
     def __init__(self, convolution: type[nn.Module], channels: int):
         super().__init__()

@@ -1,7 +1,8 @@
 """The hybrid tensor-neural network: a tensor ring of the projector with trainable site tensors.
 
-``f = κ Σ_r Im tr(D_{r1} P D_{r2} P D_{r3} P)`` in two dimensions, and its order-2 twin ``½ Σ_r Σ_ij (a_i b_j − b_i a_j)|q_ij|²``
-for chiral chains. Both are linear in the loop features, with weights that are the wedge product of the site tensors.
+``f = κ Σ_r Im tr(D_{r1} P D_{r2} P D_{r3} P)`` in two dimensions, and its order-2 twin ``½ Σ_r Σ_ij (a_i b_j − b_i
+a_j)|q_ij|²`` for chiral chains. Both are linear in the loop features, with weights that are the wedge product of the
+site tensors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,7 +101,10 @@ class Ring(Model):
         sites, dimension = inputs["coordinates"].shape
         require(dimension + 1 == self.order, f"trained in {self.order - 1}D, the sample is {dimension}D")
         trained = self.shapes["coordinates"][0]
-        require(self.form != "free" or sites == trained, f"free site tensors on {trained} sites, the sample has {sites}")
+        require(
+            self.form != "free" or sites == trained,
+            f"free site tensors on {trained} sites, the sample has {sites}",
+        )
 
 
 def wedge(d: Tensor) -> Iterator[Tensor]:

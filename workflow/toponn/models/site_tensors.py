@@ -30,7 +30,7 @@ class Free:
 
 
 class Coordinate:
-    """``d(u) = V [u, h1, h2] + c``, ``h1 = tanh(W1 u + b1)``, ``h2 = tanh(W2 h1 + b2)``: the same on any size or lattice.
+    """``d(u) = V [u, h1, h2] + c``, ``h1 = tanh(W1 u + b1)``, ``h2 = tanh(W2 h1 + b2)``: any size or lattice.
 
     The start makes the mean square of d over the sites close to `scale` squared.
     """

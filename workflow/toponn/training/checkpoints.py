@@ -11,7 +11,9 @@ from toponn.files import read_arrays, write_arrays
 from toponn.joblog import LOGGER
 
 
-def save_checkpoint(path: Path, key: str, epoch: int, state: Mapping[str, torch.Tensor], history: Mapping[str, np.ndarray]) -> None:
+def save_checkpoint(
+    path: Path, key: str, epoch: int, state: Mapping[str, torch.Tensor], history: Mapping[str, np.ndarray]
+) -> None:
     """Write the state after `epoch`; `key` identifies the work (settings, seeds, data, code)."""
     arrays = {f"state/{name}": tensor.detach().cpu().numpy() for name, tensor in state.items()}
     arrays |= {f"history/{name}": values for name, values in history.items()}

@@ -54,19 +54,24 @@ def encoded(settings: Mapping[str, Any], dataset: Dataset) -> Samples:
     return Samples(as_tensors(encode(settings, dataset.states)), torch.from_numpy(dataset.label))
 
 
-def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int], samples: Samples) -> Parameters:
+def start_parameters(
+    model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int], samples: Samples
+) -> Parameters:
     """Return the parameters before training: random, or the closed form where the model's start says so."""
     parameters = model.initial(generators(root, dataset.name, name, seeds))
     if model.start == "random":
         return parameters
     from toponn.models.closed_forms import closed_form
 
-    return closed_form(model, parameters, samples.inputs["coordinates"], ring_lengths(dataset.states), ring_area(dataset))
+    return closed_form(
+        model, parameters, samples.inputs["coordinates"], ring_lengths(dataset.states), ring_area(dataset)
+    )
 
 
 def ring_lengths(states: States) -> np.ndarray:
-    """Return the positions (N, d) behind the ring's coordinates: of cells in 1D, of sites in 2D."""
-    return states.positions[states.sublattice == 0] if states.dimension == 1 else states.positions
+    """Return the positions (N, d) behind the ring's coordinates, of cells in 1D and of sites in 2D, from their middle."""
+    positions = states.positions[states.sublattice == 0] if states.dimension == 1 else states.positions
+    return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
 
 
 def ring_area(dataset: Dataset) -> float:
@@ -97,7 +102,12 @@ def train_block(
     model = build_model(settings, shapes)
     start = time.monotonic()
     if hasattr(model, "fit"):
-        parts = (samples["train"].inputs, samples["train"].labels, samples["validation"].inputs, samples["validation"].labels)
+        parts = (
+            samples["train"].inputs,
+            samples["train"].labels,
+            samples["validation"].inputs,
+            samples["validation"].labels,
+        )
         parameters, history = model.fit(*parts), {}
     else:
         initial = start_parameters(model, dataset, root, name, seeds, samples["train"])
@@ -105,7 +115,13 @@ def train_block(
         hyper = dict(settings["training"], root=root, order=dataset.name, checkpoint=checkpoint, key=key)
         parameters, history = train(model, initial, samples["train"], samples["validation"], **hyper)
     seconds = (time.monotonic() - start) / len(seeds)
-    about = {"task": task, "dataset": dataset.name, "model": settings["model"], "form": model.form, "start": model.start}
+    about = {
+        "task": task,
+        "dataset": dataset.name,
+        "model": settings["model"],
+        "form": model.form,
+        "start": model.start,
+    }
     scores = {split: _score(model, parameters, part) for split, part in samples.items()}
     rows = pd.DataFrame({"seed": list(seeds), **about})
     rows["n_parameters"] = count_parameters({k: t for k, t in parameters.items() if k != TEMPERATURE})
@@ -116,14 +132,30 @@ def train_block(
     _, held_out, finite = scores[success["split"]]
     rows["success"] = finite & (held_out >= success["balanced_accuracy"])
     rows["status"] = np.where(finite, "ok", "failed")
-    document = {**about, "name": name, "settings": dict(settings), "seeds": list(seeds), "shapes": shapes, "root": root}
-    return {"parameters": parameters, "document": document, "history": _history(about, seeds, history), "rows": rows}
+    document = {
+        **about,
+        "name": name,
+        "settings": dict(settings),
+        "seeds": list(seeds),
+        "shapes": shapes,
+        "root": root,
+    }
+    return {
+        "parameters": parameters,
+        "document": document,
+        "history": _history(about, seeds, history),
+        "rows": rows,
+    }
 
 
 def _score(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     value, labels = evaluate(model, parameters, samples), samples.labels.numpy()
     guesses = predictions(value).numpy()
-    return (guesses == labels).mean(axis=1), balanced_accuracy(labels, guesses), torch.isfinite(value).all(dim=1).numpy()
+    return (
+        (guesses == labels).mean(axis=1),
+        balanced_accuracy(labels, guesses),
+        torch.isfinite(value).all(dim=1).numpy(),
+    )
 
 
 def _history(about: Mapping[str, str], seeds: Sequence[int], records: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -1,0 +1,15 @@
+"""Put all blocks of one trained model to every test of its task."""
+
+from pathlib import Path
+
+from toponn.files import write_arrays, write_csv
+from toponn.joblog import job_log
+
+with job_log(snakemake):
+    from toponn.generalization import COLUMNS, evaluate_runs
+
+    paths = [snakemake.input.dataset, *snakemake.input.tests]
+    folders = [Path(weights).parent for weights in snakemake.input.weights]
+    table, values = evaluate_runs(folders, {Path(path).stem: path for path in paths})
+    write_arrays(snakemake.output.predictions, values, {"task": snakemake.wildcards.task})
+    write_csv(snakemake.output.table, table, COLUMNS)

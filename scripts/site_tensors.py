@@ -1,0 +1,17 @@
+"""Read off the site tensors that the rings learned, beside those of the closed form."""
+
+from pathlib import Path
+
+from toponn.files import write_arrays, write_csv
+from toponn.joblog import job_log
+
+with job_log(snakemake):
+    from toponn.datasets import read_dataset
+    from toponn.trainability import COLUMNS
+    from toponn.trainability.site_tensors import learned_tensors, site_tensor_rows
+
+    dataset = read_dataset(snakemake.input.dataset, "validation")
+    folders = [Path(weights).parent for weights in snakemake.input.weights]
+    arrays, attributes = learned_tensors(folders, dataset)
+    write_arrays(snakemake.output.tensors, arrays, attributes)
+    write_csv(snakemake.output.table, site_tensor_rows(arrays, dataset.task), COLUMNS)

@@ -1,0 +1,380 @@
+"""At its closed-form weights the ring is the invariant: against NumPy references, Bloch integers and labels."""
+
+import numpy as np
+import pytest
+import torch
+
+from toponn.datasets import Recipe, generate, read_dataset, write_dataset
+from toponn.encodings.loops import loops, pair_loops, triple_loops
+from toponn.invariants.bloch import chern_number, winding_number
+from toponn.invariants.chern import real_space_chern, switch_chern
+from toponn.invariants.winding import real_space_winding, switch_winding
+from toponn.lattices import normalised_coordinates
+from toponn.models.base import as_tensors, generators
+from toponn.models.closed_forms import closed_form, coordinate_weights
+from toponn.models.head import predictions
+from toponn.models.ring import Ring
+from toponn.shapes import bulk_window
+from toponn.states import chiral_block, chiral_occupied_states, occupied_states, polar_factor, projector
+
+EXACT = 1e-10
+WIDTH = 9
+ROOT = 5
+
+
+def switches(u: np.ndarray) -> np.ndarray:
+    """Return the site tensors of the coordinate closed form, written down a second time."""
+
+    def climb(t):
+        return (1 + np.tanh(5.0 * t)) / 2
+
+    def plateau(t):
+        return (np.tanh(6.0 * (t + 0.7)) - np.tanh(6.0 * (t - 0.7))) / 2
+
+    if u.shape[1] == 1:
+        return np.array([climb(u[:, 0]), plateau(u[:, 0])])
+    window = (1 + np.tanh(6.0 * (plateau(u[:, 0]) + plateau(u[:, 1]) - 1.5))) / 2
+    return np.array([window, climb(u[:, 0]), climb(u[:, 1])])
+
+
+class Geometry:
+    """Samples of one recipe in float64: the state, what the ring sees of it, and where its sites are."""
+
+    def __init__(self, system: str, shape: dict, parameters: dict, disorder: list, samples: int = 4):
+        self.recipe = Recipe.of(
+            name="closed", seed=ROOT, system=system, shape=shape, parameters=parameters, disorder=disorder
+        )
+        sites = self.recipe.sites
+        self.H = np.stack([self.recipe.draw(i)[0] for i in range(samples)])
+        self.positions, self.orbitals = sites.positions, self.recipe.site_of_orbital
+        if self.recipe.system.task == "winding":
+            occupied, _ = chiral_occupied_states(chiral_block(self.H, sites.sublattice), sites.sublattice)
+            self.positions = self.positions[sites.sublattice == 0]
+            self.state = polar_factor(occupied, sites.sublattice)
+            features, self.area = pair_loops(self.state), 1.0
+        else:
+            self.state = projector(occupied_states(self.H)[0])
+            features = triple_loops(self.state, self.recipe.system.n_orbitals)
+            self.area = self.recipe.system.lattice.area_per_site
+        self.u = normalised_coordinates(self.positions)
+        self.inputs = {"loops": torch.from_numpy(features), "coordinates": torch.from_numpy(self.u)}
+
+    @property
+    def dimension(self) -> int:
+        return self.u.shape[1]
+
+    def switch_reference(self) -> np.ndarray:
+        d = switches(self.u)
+        if self.dimension == 1:
+            return switch_winding(self.state, d[0], d[1])
+        return switch_chern(self.state, d[1], d[2], d[0], self.orbitals)
+
+    def window_reference(self) -> np.ndarray:
+        window = bulk_window(self.positions)
+        if self.dimension == 1:
+            return real_space_winding(self.state, self.positions[:, 0], window)
+        return real_space_chern(self.state, self.positions, self.orbitals, self.area, window)
+
+    def ring(self, form: str, rank: int = 1) -> Ring:
+        width = {"width": WIDTH} if form == "coordinate" else {}
+        shapes = {"coordinates": self.u.shape}
+        return Ring(shapes, form=form, start="closed_form", rank=rank, scale=1.0, **width)
+
+    def weights(self, form: str, rank: int = 1, seeds: int = 2) -> dict[str, torch.Tensor]:
+        model = self.ring(form, rank)
+        like = model.initial(generators(ROOT, "closed", form, range(seeds)))
+        like = {name: tensor.double() for name, tensor in like.items()}
+        return closed_form(model, like, self.inputs["coordinates"], self.positions, self.area)
+
+
+def square(size: int, disorder: float = 2.0) -> Geometry:
+    box = [{"name": "onsite_box", "strength": [0.0, disorder]}]
+    return Geometry("qwz", {"name": "rectangle", "size": [size, size]}, {"mass": [-3.0, 3.0]}, box)
+
+
+def flake(shape: dict) -> Geometry:
+    parameters = {"sublattice_mass": [-1.0, 1.0], "t2": 0.2, "phase": [-3.0, 3.0]}
+    return Geometry("haldane", shape, parameters, [{"name": "onsite_box", "strength": [0.0, 1.0]}])
+
+
+def chain(cells: int) -> Geometry:
+    box = [{"name": "bond_box", "strength": [0.0, 1.0]}]
+    return Geometry("ssh", {"name": "segment", "size": [cells]}, {"intracell": [0.2, 1.8], "intercell": 1.0}, box)
+
+
+def extended(cells: int) -> Geometry:
+    hoppings = {name: [-1.0, 1.0] for name in ("t_minus_1", "t_0", "t_1", "t_2")}
+    box = [{"name": "bond_box", "strength": [0.0, 0.5]}]
+    return Geometry("extended_ssh", {"name": "segment", "size": [cells]}, hoppings, box, samples=8)
+
+
+SAMPLES = {
+    "QWZ 6x6": lambda: square(6),
+    "QWZ 8x8": lambda: square(8),
+    "QWZ 9x9": lambda: square(9),
+    "QWZ 10x10": lambda: square(10),
+    "Haldane disk": lambda: flake({"name": "disk", "radius": 5.2}),
+    "Haldane rectangle": lambda: flake({"name": "rectangle", "size": [10.0, 9.0]}),
+    "SSH 12": lambda: chain(12),
+    "SSH 13": lambda: chain(13),
+    "SSH 24": lambda: chain(24),
+    "extended SSH 16": lambda: extended(16),
+    "extended SSH 24": lambda: extended(24),
+}
+
+
+@pytest.fixture(scope="module")
+def geometry():
+    """Return a sample by name, made once."""
+    made = {}
+
+    def get(name: str) -> Geometry:
+        return made.setdefault(name, None) or made.update({name: SAMPLES[name]()}) or made[name]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def one_set_of_weights():
+    """Return coordinate weights of each dimension that saw no geometry at all."""
+    weights = {}
+    for dimension in (1, 2):
+        model = Ring(
+            {"coordinates": (1, dimension)}, form="coordinate", start="closed_form", rank=1, scale=1.0, width=WIDTH
+        )
+        like = model.initial(generators(ROOT, "none", "ring", range(2)))
+        weights[dimension] = coordinate_weights(dimension, {name: t.double() for name, t in like.items()})
+    return weights
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_one_set_of_coordinate_weights_is_the_switch_formula_on_every_sample(name, geometry, one_set_of_weights):
+    sample = geometry(name)
+    model, weights = sample.ring("coordinate"), one_set_of_weights[sample.dimension]
+    expected = sample.switch_reference()
+    assert np.abs(expected).max() > 0.5, "a sample without a topological draw shows nothing"
+    for value in (
+        model.value(weights, sample.inputs),
+        model.value_from_projectors(
+            weights, sample.inputs["coordinates"], torch.from_numpy(sample.state), sample.recipe.system.n_orbitals
+        ),
+    ):
+        assert value.dtype == torch.float64
+        for seed in value.numpy():
+            np.testing.assert_allclose(seed, expected, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_free_closed_form_weights_are_the_mean_over_the_bulk_window(name, rank, geometry):
+    sample = geometry(name)
+    value = sample.ring("free", rank).value(sample.weights("free", rank), sample.inputs)
+    expected = sample.window_reference()
+    assert np.abs(expected).max() > 0.5
+    for seed in value.numpy():
+        np.testing.assert_allclose(seed, expected, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("name", ["QWZ 6x6", "SSH 12"])
+def test_coordinate_closed_form_weights_leave_further_rings_empty(name, geometry):
+    sample = geometry(name)
+    value = sample.ring("coordinate", 3).value(sample.weights("coordinate", 3), sample.inputs)
+    np.testing.assert_allclose(value.numpy()[0], sample.switch_reference(), rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_closed_form_in_the_precision_of_training_is_the_same_formula(name, geometry):
+    """Training holds coordinates and weights in float32; the window must not lose its edge to rounding."""
+    sample = geometry(name)
+    inputs = as_tensors({key: tensor.numpy() for key, tensor in sample.inputs.items()})
+    for form, expected in (("coordinate", sample.switch_reference()), ("free", sample.window_reference())):
+        model = sample.ring(form)
+        like = model.initial(generators(ROOT, "closed", form, [0]))
+        weights = closed_form(model, like, inputs["coordinates"], sample.positions, sample.area)
+        assert all(tensor.dtype == torch.float32 for tensor in weights.values())
+        np.testing.assert_allclose(model.value(weights, inputs)[0].numpy(), expected, rtol=0, atol=1e-4)
+
+
+def swapped(weights: dict[str, torch.Tensor], form: str) -> dict[str, torch.Tensor]:
+    """Return the weights with the last two site tensors swapped (in 1D: both)."""
+    out = {name: tensor.clone() for name, tensor in weights.items()}
+    for name in ("site",) if form == "free" else ("v", "c"):
+        out[name][:, [-2, -1]] = weights[name][:, [-1, -2]]
+    return out
+
+
+@pytest.mark.parametrize("form", ["free", "coordinate"])
+@pytest.mark.parametrize("name", ["QWZ 6x6", "Haldane disk", "SSH 12", "extended SSH 16"])
+def test_swapped_tensors_and_a_wrong_sign_fail_the_comparison(name, form, geometry):
+    sample = geometry(name)
+    model, weights = sample.ring(form), sample.weights(form)
+    expected = sample.switch_reference() if form == "coordinate" else sample.window_reference()
+    turned = model.value(swapped(weights, form), sample.inputs).numpy()
+    np.testing.assert_allclose(turned[0], -expected, rtol=0, atol=EXACT)
+    assert np.abs(turned - expected).max() > 0.5
+    wrong = {key: tensor.clone() for key, tensor in weights.items()}
+    key = "site" if form == "free" else "b1"
+    wrong[key][:, 1] *= -1  # a tensor of the window or a position; the edge of the window
+    assert np.abs(model.value(wrong, sample.inputs).numpy() - expected).max() > 1e-3
+
+
+def test_a_coordinate_network_too_narrow_for_the_closed_form_is_refused():
+    for dimension, need in ((1, 3), (2, 6)):
+        for width in (need - 1, need):
+            options = dict(form="coordinate", start="closed_form", rank=1, scale=1.0, width=width)
+            like = Ring({"coordinates": (4, dimension)}, **options).initial(generators(ROOT, "d", "m", [0]))
+            if width == need:
+                coordinate_weights(dimension, like)
+                continue
+            with pytest.raises(ValueError, match=f"width: found {width}; allowed: at least {need} hidden units"):
+                coordinate_weights(dimension, like)
+
+
+def bloch_chern(geometry: Geometry, **parameters: float) -> int:
+    k = 2 * np.pi * np.arange(24) / 24
+    mesh = np.stack(np.meshgrid(k, k, indexing="ij"), axis=-1)
+    return int(chern_number(geometry.recipe.system.bloch(mesh, **parameters)))
+
+
+def qwz_clean():
+    for size in (6, 8, 10):
+        for mass in (-3.0, -1.0, 1.0, 3.0):
+            yield "qwz", {"name": "rectangle", "size": [size, size]}, {"mass": mass}
+
+
+def haldane_clean():
+    for shape in ({"name": "disk", "radius": 6.5}, {"name": "rectangle", "size": [14.0, 12.5]}):
+        for mass, phase in ((0.0, np.pi / 2), (0.0, -np.pi / 2), (2.5, np.pi / 2), (0.2, 1.3)):
+            yield "haldane", shape, {"sublattice_mass": mass, "t2": 0.2, "phase": phase}
+
+
+def chains_clean():
+    for cells in (12, 24, 48):
+        for intracell in (0.3, -0.3, 2.5):
+            yield "ssh", {"name": "segment", "size": [cells]}, {"intracell": intracell, "intercell": 1.0}
+        for n in (-1, 0, 1, 2):
+            hoppings = {name: 0.15 for name in ("t_minus_1", "t_0", "t_1", "t_2")}
+            hoppings[{-1: "t_minus_1", 0: "t_0", 1: "t_1", 2: "t_2"}[n]] = -1.0
+            yield "extended_ssh", {"name": "segment", "size": [cells]}, hoppings
+
+
+CLEAN = [*qwz_clean(), *haldane_clean(), *chains_clean()]
+
+
+@pytest.mark.parametrize(
+    ("system", "shape", "parameters"),
+    [pytest.param(*case, id=f"{case[0]} {case[1]} {case[2]}") for case in CLEAN],
+)
+def test_rounding_gives_the_bloch_invariant_of_clean_gapped_samples(system, shape, parameters):
+    sample = Geometry(system, shape, parameters, disorder=[], samples=1)
+    if sample.dimension == 1:
+        names = {"ssh": {0: "intracell", 1: "intercell"}}
+        names["extended_ssh"] = {-1: "t_minus_1", 0: "t_0", 1: "t_1", 2: "t_2"}
+        exact = winding_number({n: parameters[name] for n, name in names[system].items()})
+    else:
+        exact = bloch_chern(sample, **parameters)
+    for form in ("coordinate", "free"):
+        value = sample.ring(form).value(sample.weights(form, seeds=1), sample.inputs)
+        assert predictions(value).item() == exact, f"{form}: {value.item():.3f}, Bloch {exact}"
+
+
+def test_the_clean_samples_show_every_integer():
+    found = set()
+    for system, shape, parameters in CLEAN:
+        if system == "extended_ssh":
+            found.add(
+                winding_number(
+                    {-1: parameters["t_minus_1"], 0: parameters["t_0"], 1: parameters["t_1"], 2: parameters["t_2"]}
+                )
+            )
+        elif system != "ssh":
+            sample = Geometry(
+                system,
+                {"name": shape["name"], **({"radius": 2.0} if "radius" in shape else {"size": [4, 4]})},
+                parameters,
+                [],
+                1,
+            )
+            found.add((system, bloch_chern(sample, **parameters)))
+    assert found == {-1, 0, 1, 2} | {(s, c) for s in ("qwz", "haldane") for c in (-1, 0, 1)}
+
+
+SMALL = {"chern": lambda: square(4), "winding": lambda: chain(7)}
+
+
+@pytest.mark.parametrize("start", ["closed form", "random"])
+@pytest.mark.parametrize("form", ["free", "coordinate"])
+@pytest.mark.parametrize("task", SMALL)
+def test_gradients_of_the_value_agree_with_finite_differences(task, form, start):
+    sample = SMALL[task]()
+    model = sample.ring(form)
+    if start == "closed form":
+        weights = sample.weights(form, seeds=1)
+    else:
+        initial = model.initial(generators(ROOT, "gradient", form, [0]))
+        weights = {name: tensor.double() for name, tensor in initial.items()}
+    names = list(weights)
+
+    def value(*tensors):
+        return model.value(dict(zip(names, tensors, strict=True)), sample.inputs)
+
+    leaves = [weights[name].clone().requires_grad_() for name in names]
+    assert torch.autograd.gradcheck(value, leaves, eps=1e-6, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", SMALL)
+def test_the_value_is_differentiable_in_the_state_too(task):
+    sample = square(3) if task == "chern" else chain(7)
+    model, weights = sample.ring("coordinate"), sample.weights("coordinate", seeds=1)
+    orbitals = sample.recipe.system.n_orbitals
+    state = torch.from_numpy(sample.state[:1]).clone().requires_grad_()
+
+    def value(P):
+        return model.value_from_projectors(weights, sample.inputs["coordinates"], P, orbitals)
+
+    assert torch.autograd.gradcheck(value, state, eps=1e-6, atol=1e-6, rtol=1e-5)
+
+
+RECIPES = {
+    "chern": {
+        "system": "qwz",
+        "shape": {"name": "rectangle", "size": [8, 8]},
+        "parameters": {"mass": [-3.5, 3.5]},
+        "disorder": [{"name": "onsite_box", "strength": [0.0, 3.0]}],
+    },
+    "winding": {
+        "system": "ssh",
+        "shape": {"name": "segment", "size": [24]},
+        "parameters": {"intracell": [0.0, 2.0], "intercell": 1.0},
+        "disorder": [{"name": "bond_box", "strength": [0.0, 1.0]}],
+    },
+}
+
+
+@pytest.mark.parametrize("task", RECIPES)
+def test_an_exact_start_classifies_the_validation_split_at_the_labels_ceiling(task, tmp_path):
+    path = tmp_path / "small.h5"
+    samples = {"train": 2, "validation": 62}
+    write_dataset(path, *generate(name="small", seed=ROOT, samples=samples, minimum_margin=0.2, **RECIPES[task]))
+    dataset = read_dataset(path, "validation")
+    reference = dataset.references["real_space_chern" if task == "chern" else "real_space_winding"]
+    ceiling = (np.rint(reference) == dataset.label).mean()
+    assert len(np.unique(dataset.label)) > 1
+    inputs = as_tensors(loops(dataset.states))
+    dimension = dataset.states.dimension
+    positions = dataset.states.positions[dataset.states.sublattice == 0]
+    area = 1.0 if dimension == 1 else float(dataset.attributes["area_per_site"])
+    shapes = {"coordinates": tuple(inputs["coordinates"].shape)}
+    for form in ("free", "coordinate"):
+        model = Ring(shapes, form=form, start="closed_form", rank=1, scale=1.0, width=WIDTH)
+        like = model.initial(generators(ROOT, "small", form, range(2)))
+        weights = closed_form(model, like, inputs["coordinates"], positions, area)
+        guesses = predictions(model.value(weights, inputs)).numpy()
+        accuracy = (guesses == dataset.label).mean(axis=1)
+        if form == "free":  # the same formula as the reference, so the same answers but for a tie of rounding
+            assert (guesses == np.rint(reference)).mean() > 0.99
+        assert (accuracy >= ceiling - 0.02).all(), f"{form}: {accuracy}, ceiling {ceiling}"
+        print(f"{task} {form}: accuracy {accuracy[0]:.3f}, ceiling {ceiling:.3f}")
+        # Control: the opposite orientation is wrong wherever the label is not zero.
+        turned = predictions(model.value(swapped(weights, form), inputs)).numpy()
+        assert (turned[:, dataset.label != 0] == dataset.label[dataset.label != 0]).mean() < 0.05

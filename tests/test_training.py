@@ -1,0 +1,399 @@
+"""The training loop: it learns, seeds do not meet, and an interrupted training ends where an uninterrupted one does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from toponn.checks import resolve
+from toponn.datasets import generate, write_dataset
+from toponn.models import MODELS
+from toponn.models.base import generators
+from toponn.models.head import TEMPERATURE, negative_log_likelihood
+from toponn.training import checkpoints, loop
+from toponn.training.checkpoints import load_checkpoint, save_checkpoint
+from toponn.training.loop import Samples, batches, evaluate, gradients, train
+from toponn.training.runs import load_run, train_block, write_run
+
+ROOT = 3
+SITES, GRID, CHANNELS = 9, (4, 3), 4
+OPTIONS = {
+    "free": {"form": "free", "start": "random", "rank": 2, "scale": 1.0},
+    "coordinate": {"form": "coordinate", "start": "random", "rank": 1, "scale": 1.0, "width": 6},
+    "cnn": {"stencil": 1, "channels": [4, 4]},
+    "resnet": {"stencil": 1, "channels": 4, "depth": 4},
+    "mlp": {"stencil": 1, "window": 3, "hidden": [6]},
+}
+FEW = {"epochs": 4, "batch_size": 16, "learning_rate": 0.02, "weight_decay": 1e-3}
+
+
+def is_ring(name: str) -> bool:
+    return name in ("free", "coordinate")
+
+
+def model_of(name: str):
+    count = SITES * (SITES - 1) * (SITES - 2) // 6
+    ring = {"loops": (count,), "coordinates": (SITES, 2)}
+    shapes = ring if is_ring(name) else {"image": (CHANNELS, *GRID)}
+    return resolve(MODELS, "ring" if is_ring(name) else name, "model")(shapes, **OPTIONS[name])
+
+
+def samples_of(name: str, count: int, seed: int) -> Samples:
+    """Return samples of an easy task: the sign of a local product decides, a random ring gives the loops theirs."""
+    rng = np.random.default_rng([ROOT, seed])
+    labels = rng.integers(-1, 2, size=count)
+    if is_ring(name):
+        size = SITES * (SITES - 1) * (SITES - 2) // 6
+        # The same direction for all samples, scaled by the label, in a little noise.
+        direction = np.random.default_rng(ROOT).normal(size=size) / size
+        loops = labels[:, None] * direction + 0.1 * rng.normal(size=(count, size)) / size
+        axes = np.meshgrid(np.linspace(-1, 1, 3), np.linspace(-1, 1, 3), indexing="ij")
+        inputs = {"loops": loops, "coordinates": np.stack(axes, axis=-1).reshape(-1, 2)}
+    else:
+        image = rng.normal(size=(count, CHANNELS, *GRID))
+        image[:, 0] += labels[:, None, None]
+        inputs = {"image": image}
+    return Samples({key: torch.from_numpy(x).float() for key, x in inputs.items()}, torch.from_numpy(labels))
+
+
+def trained(name: str, seeds=(0, 1, 2), *, poison: int | None = None, value: float = np.nan, **changes):
+    """Return parameters and history of a short training; `poison` is the position of a seed made non-finite."""
+    model = model_of(name)
+    parameters = model.initial(generators(ROOT, "data", name, seeds))
+    if poison is not None:
+        for tensor in parameters.values():
+            tensor[poison] = value
+    splits = samples_of(name, 40, 1), samples_of(name, 30, 2)
+    return train(model, parameters, *splits, **{"root": ROOT, "order": "data", **FEW, **changes})
+
+
+def same(one, other) -> bool:
+    """Return whether two results are equal to the last bit, NaN equal to NaN."""
+    flat = [{**{k: t.numpy() for k, t in parameters.items()}, **history} for parameters, history in (one, other)]
+    return flat[0].keys() == flat[1].keys() and all(
+        a.dtype == flat[1][k].dtype and np.array_equal(a, flat[1][k], equal_nan=True) for k, a in flat[0].items()
+    )
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_loss_falls_and_the_task_is_learned(name):
+    # The ring has 9 sites and 84 noisy loops only, so it is asked for less than the networks.
+    _, history = trained(name, epochs=25)
+    first, last = history["train_loss"][0], history["train_loss"][-1]
+    assert (last < 0.8 * first).all(), (first, last)
+    assert (history["validation_loss"][-1] < history["validation_loss"][0]).all()
+    assert np.median(history["validation_balanced_accuracy"][-1]) > 0.6
+
+
+@pytest.mark.parametrize("name", ["free", "mlp"])
+def test_the_history_has_a_row_before_the_first_step_and_one_after_every_epoch(name):
+    parameters, history = trained(name)
+    assert set(history) == {"train_loss", "validation_loss", "validation_balanced_accuracy", "gradient_norm"}
+    for record in history.values():
+        assert record.shape == (FEW["epochs"] + 1, 3)
+        assert np.isfinite(record).all()
+    assert ((history["validation_balanced_accuracy"] >= 0) & (history["validation_balanced_accuracy"] <= 1)).all()
+    assert all(len(tensor) == 3 and not tensor.requires_grad for tensor in parameters.values())
+    assert parameters[TEMPERATURE].shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["coordinate", "cnn"])
+def test_epoch_zero_records_the_start(name):
+    model = model_of(name)
+    start = model.initial(generators(ROOT, "data", name, [0, 1, 2]))
+    start[TEMPERATURE] = torch.zeros(3)
+    training, validation = samples_of(name, 40, 1), samples_of(name, 30, 2)
+    _, history = trained(name, epochs=1)
+    loss = negative_log_likelihood(model.value(start, validation.inputs), start[TEMPERATURE], validation.labels)
+    np.testing.assert_allclose(history["validation_loss"][0], loss.numpy(), rtol=1e-5)
+    parts = [training.batch(slice(i, i + 16)) for i in (0, 16, 32)]
+    losses, norms = [], []
+    for part in parts:
+        leaves = {key: tensor.clone().requires_grad_() for key, tensor in start.items()}
+        loss = negative_log_likelihood(model.value(leaves, part.inputs), leaves[TEMPERATURE], part.labels)
+        per_seed = [
+            torch.autograd.grad(one, [t for k, t in leaves.items() if k != TEMPERATURE], retain_graph=True)
+            for one in loss
+        ]
+        norms.append([np.sqrt(sum(float(g[s].square().sum()) for g in grads)) for s, grads in enumerate(per_seed)])
+        losses.append(loss.detach().numpy())
+    np.testing.assert_allclose(history["train_loss"][0], np.mean(losses, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(history["gradient_norm"][0], np.mean(norms, axis=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_gradient_of_a_seed_is_that_of_its_own_loss(name):
+    model = model_of(name)
+    start = {**model.initial(generators(ROOT, "data", name, range(3))), TEMPERATURE: torch.tensor([0.1, -0.3, 0.2])}
+    part = samples_of(name, 20, 1)
+    block = {key: tensor.clone().requires_grad_() for key, tensor in start.items()}
+    loss, norm = gradients(model, block, part)
+    for s in range(3):
+        alone = {key: tensor[s : s + 1].clone().requires_grad_() for key, tensor in start.items()}
+        lone_loss, lone_norm = gradients(model, alone, part)
+        np.testing.assert_allclose([loss[s], norm[s]], [lone_loss[0], lone_norm[0]], rtol=1e-4)
+        for key in start:
+            torch.testing.assert_close(
+                block[key].grad[s], alone[key].grad[0], rtol=1e-3, atol=1e-5 * (1 + float(norm[s]))
+            )
+
+
+def test_training_leaves_the_starting_parameters_as_they_are():
+    model = model_of("free")
+    parameters = model.initial(generators(ROOT, "data", "free", [0]))
+    before = parameters["site"].clone()
+    train(model, parameters, samples_of("free", 40, 1), samples_of("free", 30, 2), root=ROOT, order="data", **FEW)
+    assert torch.equal(parameters["site"], before)
+    assert list(parameters) == ["site"]
+
+
+def test_the_same_training_twice_is_the_same_to_the_last_bit_and_another_order_is_not():
+    assert same(trained("coordinate"), trained("coordinate"))
+    assert not same(trained("coordinate"), trained("coordinate", root=ROOT + 1))
+    assert not same(trained("coordinate"), trained("coordinate", order="other"))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_seed_trained_alone_ends_where_it_does_in_a_block_of_twenty(name):
+    block, history = trained(name, seeds=range(20))
+    alone, lone_history = trained(name, seeds=[17])
+    for key in block:
+        torch.testing.assert_close(block[key][17], alone[key][0], rtol=1e-4, atol=1e-4)
+        assert key == TEMPERATURE or "norm" in key or (block[key][17] - block[key][16]).abs().max() > 1e-2
+    for key in ("train_loss", "validation_loss", "gradient_norm"):
+        np.testing.assert_allclose(history[key][:, 17], lone_history[key][:, 0], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30], ids=["NaN", "infinity", "overflow"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_seed_that_is_not_finite_leaves_its_neighbours_untouched_to_the_last_bit(name, value):
+    healthy, history = trained(name, seeds=range(5))
+    sick, sick_history = trained(name, seeds=range(5), poison=2, value=value)
+    rest = [0, 1, 3, 4]
+    for key in healthy:
+        assert torch.equal(sick[key][rest], healthy[key][rest]), key
+    for key in history:
+        assert np.array_equal(sick_history[key][:, rest], history[key][:, rest]), key
+    assert not np.isfinite(sick_history["train_loss"][-1, 2])
+
+
+class Interrupted(RuntimeError):
+    pass
+
+
+class StoppingProgress(loop.Progress):
+    """Counts the epochs of one training and stops it after some of them."""
+
+    stop_after = None
+    epochs = 0
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        super().advance(count, note)
+        type(self).epochs += 1
+        if self.done == self.stop_after:
+            raise Interrupted(f"after {self.done} epochs")
+
+
+@pytest.fixture
+def progress(monkeypatch):
+    """Return the class that counts epochs and can interrupt; a checkpoint is written after every epoch."""
+    counting = type("Progress", (StoppingProgress,), {})
+    monkeypatch.setattr(loop, "Progress", counting)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    return counting
+
+
+@pytest.mark.parametrize("stop", [2, 3])
+@pytest.mark.parametrize("name", ["free", "coordinate", "resnet", "mlp"])
+def test_an_interrupted_training_ends_bit_identical_to_one_that_was_not(name, stop, progress, tmp_path):
+    whole = trained(name)
+    assert progress.epochs == 4
+    where = {"checkpoint": tmp_path / "deep" / "checkpoint.h5", "key": "this work"}
+    progress.epochs, progress.stop_after = 0, stop
+    with pytest.raises(Interrupted, match=f"after {stop} epochs"):
+        trained(name, **where)
+    progress.epochs, progress.stop_after = 0, None
+    resumed = trained(name, **where)
+    assert progress.epochs == 4 - (stop - 1), "it did not go on from the checkpoint"
+    assert same(resumed, whole)
+
+
+def test_a_training_interrupted_again_and_again_ends_the_same(progress, tmp_path):
+    whole = trained("coordinate")
+    where = {"checkpoint": tmp_path / "checkpoint.h5", "key": "this work"}
+    for stop in (2, 3, 4):
+        progress.stop_after = stop
+        with pytest.raises(Interrupted, match=f"after {stop} epochs"):
+            trained("coordinate", **where)
+    progress.stop_after = None
+    assert same(trained("coordinate", **where), whole)
+
+
+def test_a_resumed_training_with_a_seed_that_is_not_finite_ends_the_same(progress, tmp_path):
+    whole = trained("mlp", poison=1)
+    where = {"checkpoint": tmp_path / "checkpoint.h5", "key": "this work"}
+    progress.stop_after = 3
+    with pytest.raises(Interrupted, match="after 3 epochs"):
+        trained("mlp", poison=1, **where)
+    progress.stop_after = None
+    assert same(trained("mlp", poison=1, **where), whole)
+
+
+def interrupted_at(stop: int, progress, path) -> None:
+    progress.stop_after = stop
+    with pytest.raises(Interrupted, match=f"after {stop} epochs"):
+        trained("free", checkpoint=path, key="this work")
+    progress.epochs, progress.stop_after = 0, None
+
+
+def test_the_checkpoint_of_other_work_is_not_used(progress, tmp_path):
+    whole = trained("free")
+    interrupted_at(3, progress, tmp_path / "checkpoint.h5")
+    assert same(trained("free", checkpoint=tmp_path / "checkpoint.h5", key="other work"), whole)
+    assert progress.epochs == 4
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut short", "empty", "not HDF5"])
+def test_a_damaged_checkpoint_is_not_used_and_the_log_says_so(damage, progress, tmp_path, caplog):
+    whole, path = trained("free"), tmp_path / "checkpoint.h5"
+    interrupted_at(3, progress, path)
+    content = bytearray(path.read_bytes())
+    weights = load_checkpoint(path, "this work")[1]["parameter/site"].numpy().tobytes()
+    position = bytes(content).index(weights[:64])
+    content[position] ^= 1
+    changed = {"flipped": content, "cut short": content[: len(content) // 2], "empty": b"", "not HDF5": b"no" * 500}
+    path.write_bytes(changed[damage])
+    with caplog.at_level("WARNING", logger="toponn"):
+        assert same(trained("free", checkpoint=path, key="this work"), whole)
+    assert progress.epochs == 4
+    assert "starting afresh" in caplog.text
+
+
+def test_a_missing_checkpoint_is_nothing_to_go_on_from(tmp_path):
+    assert load_checkpoint(tmp_path / "none.h5", "key") is None
+
+
+def test_a_checkpoint_reads_back_as_it_was_written(tmp_path):
+    state = {
+        "parameter/w.1": torch.randn(3, 2, generator=torch.Generator().manual_seed(1)),
+        "optimizer/step/w.1": torch.tensor(7.0),
+        "optimizer/exp_avg/head.log_temperature": torch.tensor([1.0, torch.nan, torch.inf]),
+    }
+    history = {"train_loss": np.arange(6, dtype=np.float32).reshape(2, 3), "gradient_norm": np.full((2, 3), np.nan)}
+    save_checkpoint(tmp_path / "c.h5", "key", 5, state, history)
+    epoch, read_state, read_history = load_checkpoint(tmp_path / "c.h5", "key")
+    assert epoch == 5
+    assert read_state.keys() == state.keys()
+    assert read_history.keys() == history.keys()
+    for name, tensor in state.items():
+        assert read_state[name].shape == tensor.shape
+        assert read_state[name].dtype == tensor.dtype
+        assert np.array_equal(read_state[name], tensor, equal_nan=True)
+    for name, record in history.items():
+        assert record.dtype == read_history[name].dtype
+        assert np.array_equal(record, read_history[name], equal_nan=True)
+
+
+def test_a_training_that_is_not_interrupted_writes_no_more_often_than_the_interval(monkeypatch, tmp_path):
+    written = []
+    monkeypatch.setattr(loop, "save_checkpoint", lambda *arguments: written.append(arguments[2]))
+    trained("free", checkpoint=tmp_path / "c.h5", key="k")
+    assert written == [], "four short epochs need no checkpoint"
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    trained("free", checkpoint=tmp_path / "c.h5", key="k")
+    assert written == [1, 2, 3], "after the last epoch the results themselves are written"
+
+
+def test_batches_hold_every_sample_once_and_share_the_geometry():
+    samples = samples_of("free", 11, 1)
+    parts = batches(samples, 4)
+    assert [len(part) for part in parts] == [4, 4, 3]
+    assert torch.equal(torch.cat([part.labels for part in parts]), samples.labels)
+    assert torch.equal(torch.cat([part.inputs["loops"] for part in parts]), samples.inputs["loops"])
+    assert all(part.inputs["coordinates"] is samples.inputs["coordinates"] for part in parts)
+
+
+def test_evaluation_in_pieces_is_evaluation_at_once(monkeypatch):
+    model, samples = model_of("cnn"), samples_of("cnn", 30, 1)
+    parameters = model.initial(generators(ROOT, "data", "cnn", [0, 1]))
+    whole = evaluate(model, parameters, samples)
+    assert whole.shape == (2, 30)
+    monkeypatch.setattr(loop, "EVALUATION_BATCH", 7)
+    torch.testing.assert_close(evaluate(model, parameters, samples), whole, rtol=1e-5, atol=1e-6)
+
+
+KILLED = """
+    import json, sys, time
+    from pathlib import Path
+    from toponn.training import loop
+    from toponn.training.runs import train_block
+
+    class Slow(loop.Progress):
+        def advance(self, count=1, note=""):
+            super().advance(count, note)
+            time.sleep(0.1)  # so that the kill falls in the middle of the training
+
+    loop.Progress, loop.CHECKPOINT_SECONDS = Slow, -1.0
+    arguments = json.loads(sys.argv[1])
+    arguments["checkpoint"] = Path(arguments["checkpoint"])
+    train_block(**arguments)
+"""
+
+BLOCKS = {
+    "ring": {**{"model": "ring", "training": {**FEW, "epochs": 40}}, **OPTIONS["coordinate"]},
+    "resnet": {**{"model": "resnet", "training": {**FEW, "epochs": 40}}, **OPTIONS["resnet"]},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(name, tmp_path, progress):
+    recipe = {
+        "system": "ssh",
+        "shape": {"name": "segment", "size": [10]},
+        "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0},
+        "disorder": [],
+        "samples": {"train": 40, "validation": 20},
+        "minimum_margin": 0.1,
+    }
+    write_dataset(tmp_path / "chain.h5", *generate(name="chain", seed=ROOT, **recipe))
+    checkpoint = tmp_path / "checkpoints" / "0.h5"
+    arguments = {
+        "dataset_path": str(tmp_path / "chain.h5"),
+        "task": "winding",
+        "name": name,
+        "settings": BLOCKS[name],
+        "seeds": [0, 1, 2],
+        "success": {"split": "validation", "balanced_accuracy": 0.9},
+        "root": ROOT,
+        "checkpoint": str(checkpoint),
+    }
+    threads = str(torch.get_num_threads())
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), json.dumps(arguments)]
+    with subprocess.Popen(command, env=environment) as job:
+        deadline = time.monotonic() + 60
+        while not checkpoint.exists() and job.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        job.send_signal(signal.SIGKILL)
+        assert job.wait() == -signal.SIGKILL, "the job ended before it was killed"
+    done = checkpoints.read_arrays(checkpoint)[1]["epoch"]
+    assert 1 <= done < 39
+    resumed = train_block(**{**arguments, "checkpoint": checkpoint})
+    assert progress.epochs == 40 - done
+    whole = train_block(**{**arguments, "checkpoint": None})
+    write_run(tmp_path / "resumed", resumed)
+    write_run(tmp_path / "whole", whole)
+    assert (tmp_path / "resumed/history.csv").read_bytes() == (tmp_path / "whole/history.csv").read_bytes()
+    one, other = (load_run(tmp_path / folder)[1] for folder in ("resumed", "whole"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
