@@ -8,7 +8,7 @@
 ## make clean    remove the environment and caches; results stay
 ##
 ## make CONFIG=my.yaml           another study: an overlay of config.yaml
-## make ARGS="--dry-run -q rules"   further options for snakemake
+## make ARGS="-n -q rules"      further options and targets for snakemake; the report is then left to make report
 #
 # Without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make saves a download of some gigabytes.
 # Commands run as python -m, because scripts in .venv/bin break when the folder is moved.
@@ -23,7 +23,7 @@ SNAKEMAKE = $(IN_VENV) snakemake --quiet host reason --cores all $(if $(CONFIG),
 STUDY = $(shell sed -n "s/^study: *[\"']*\([a-z0-9_]*\).*/\1/p" config.yaml $(if $(CONFIG),"$(CONFIG)") | tail -n 1)
 REPORT = results/$(STUDY)/report.html
 REPORT_LOG = results/$(STUDY)/logs/report.log
-# What a report is made from: older than all of it, a report is made again.
+# A report that is older than any of these is made again.
 REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow/report workflow/rules
 
 .DEFAULT_GOAL := all
@@ -32,13 +32,14 @@ REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow
 
 all: $(INSTALLED)
 	@$(SNAKEMAKE) $(ARGS)
-	@if [ -d "results/$(STUDY)/tables" ] && [ -z "$(findstring -n,$(ARGS))" ]; then $(MAKE) --no-print-directory report; fi
+	@$(if $(ARGS),,$(MAKE) --no-print-directory report)
 
 quick:
 	@$(MAKE) --no-print-directory all CONFIG=workflow/studies/quick.yaml
 
 report: $(INSTALLED)
 	@if [ ! -e "$(REPORT)" ] || [ -n "$$(find $(REPORTED) -newer "$(REPORT)" -print | head -n 1)" ]; then \
+		mkdir -p "$(dir $(REPORT_LOG))"; \
 		$(SNAKEMAKE) --report "$(REPORT)" > "$(REPORT_LOG)" 2>&1 || { cat "$(REPORT_LOG)" >&2; exit 1; }; \
 		echo "The report is $(REPORT)"; \
 	fi

@@ -1,6 +1,7 @@
 """Draw, label and store one dataset."""
 
-from toponn.datasets import generate, write_dataset
+from toponn.datasets import write_dataset
+from toponn.generation import generate
 from toponn.joblog import job_log
 
 with job_log(snakemake) as log:

@@ -444,6 +444,17 @@ def test_predictions_of_values_that_are_not_finite_are_integers_of_the_head():
     assert found.tolist() == [[0, INTEGERS[-1], INTEGERS[0], INTEGERS[-1], INTEGERS[0]]]
 
 
+@pytest.mark.parametrize("far", [50.0, 1e3, 1e6])
+def test_far_from_all_integers_the_nearest_one_wins_and_the_gradient_leads_back(far):
+    value = torch.tensor([[far, -far]], requires_grad=True)
+    log_p = log_probabilities(value, torch.zeros(1))
+    assert [INTEGERS[int(k)] for k in log_p.argmax(dim=-1)[0]] == [INTEGERS[-1], INTEGERS[0]]
+    assert predictions(value).tolist() == [[INTEGERS[-1], INTEGERS[0]]]
+    negative_log_likelihood(value, torch.zeros(1), torch.tensor([1, 1])).sum().backward()
+    # d(−log p)/df = (nearest − label)/τ² far from all integers, averaged over the two samples.
+    np.testing.assert_allclose(value.grad.numpy(), [[(6 - 1) / 2, (-6 - 1) / 2]], rtol=1e-2)
+
+
 def test_one_value_that_is_not_finite_leaves_the_other_probabilities_alone():
     value = torch.tensor([[0.3, torch.nan, 1.2], [0.3, torch.inf, 1.2]])
     log_p = log_probabilities(value, torch.zeros(2))

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from toponn.checks import resolve
-from toponn.datasets import generate, write_dataset
+from toponn.datasets import write_dataset
+from toponn.generation import generate
 from toponn.models import MODELS
 from toponn.models.base import generators
 from toponn.models.head import TEMPERATURE, negative_log_likelihood
@@ -28,7 +29,7 @@ OPTIONS = {
     "free": {"form": "free", "start": "random", "rank": 2, "scale": 1.0},
     "coordinate": {"form": "coordinate", "start": "random", "rank": 1, "scale": 1.0, "width": 6},
     "cnn": {"stencil": 1, "channels": [4, 4]},
-    "resnet": {"stencil": 1, "channels": 4, "depth": 4},
+    "resnet": {"stencil": 1, "channels": 8, "depth": 4},
     "mlp": {"stencil": 1, "window": 3, "hidden": [6]},
 }
 FEW = {"epochs": 4, "batch_size": 16, "learning_rate": 0.02, "weight_decay": 1e-3}

@@ -70,20 +70,26 @@ def _mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float,
     return float(values.mean()), float(low), float(high)
 
 
+def _by_seed(table: pd.DataFrame, model: str, form: str) -> pd.Series:
+    """Return the balanced accuracy of each seed of a model, named after it; seeds that failed count as 0."""
+    rows = table[(table["model"] == model) & (table["form"] == form)]
+    return rows.set_index("seed")["balanced_accuracy"].fillna(0.0).rename(model)
+
+
 def superiority(generalization: pd.DataFrame, root: int) -> list[dict]:
     """Claim 3: coordinate ring minus the better of CNN and ResNet, paired over seeds, test by test."""
     usable = generalization[generalization["status"] != "not applicable"]
     rows = []
     for (task, test), table in usable.groupby(["task", "test"], sort=False):
-        by_model = table.set_index(["model", "form", "seed"])["balanced_accuracy"].fillna(0.0)
-        plain = [name for name in ("cnn", "resnet") if name in by_model.index.get_level_values(0)]
-        if not plain or ("ring", "coordinate") not in by_model.index.droplevel(2):
+        plain = [accuracy for name in ("cnn", "resnet") if len(accuracy := _by_seed(table, name, ""))]
+        ring = _by_seed(table, "ring", "coordinate")
+        if not plain or not len(ring):
             continue
-        best = max(plain, key=lambda name: by_model.loc[name].mean())
-        difference = (by_model.loc["ring", "coordinate"] - by_model.loc[best, ""]).dropna().to_numpy()
+        best = max(plain, key=lambda accuracy: accuracy.mean())
+        difference = (ring - best).dropna().to_numpy()
         measured, low, high = _mean_interval(difference, stream(root, "claims", task, test))
         decided = verdict(low, high, MARGIN)
-        rows.append(_row(3, f"{test}, against {best}", measured, low, high, decided, f"generalization_{task}"))
+        rows.append(_row(3, f"{test}, against {best.name}", measured, low, high, decided, f"generalization_{task}"))
     return rows
 
 

@@ -7,10 +7,8 @@ and the same weights are the invariant on every size, shape and lattice.
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from toponn.models.base import Parameters
-from toponn.models.ring import Ring
 
 SWITCH, EDGE, STEEPNESS, JOIN = 5.0, 0.7, 6.0, 6.0
 """Slope of the switches, half-width and slope of the window, and slope with which 2D joins the windows of x and y."""
@@ -84,20 +82,3 @@ def coordinate_weights(dimension: int, like: Parameters) -> Parameters:
     for axis in range(2):
         v[:, 1 + axis, first + 3 * axis], c[:, 1 + axis] = 0.5, 0.5
     return weights
-
-
-def closed_form(
-    model: Ring, like: Parameters, coordinates: Tensor, lengths: np.ndarray, area_per_site: float
-) -> Parameters:
-    """Return closed-form parameters of a ring, shaped and typed like `like`.
-
-    Parameters
-    ----------
-    coordinates : (N, d), normalised
-    lengths : (N, d), positions in units of length
-    area_per_site : length (1D, of a cell) or area (2D, of a site)
-    """
-    if model.form == "coordinate":
-        return coordinate_weights(lengths.shape[1], like)
-    window = (np.abs(coordinates.numpy()) < 0.5 + 1e-9).all(axis=1)
-    return free_weights(bulk_marker(window, lengths, window.sum() * area_per_site), like)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from toponn.checks import choose
 from toponn.models.base import Inputs, Model, Parameters, require
+from toponn.models.closed_forms import bulk_marker, coordinate_weights, free_weights
 from toponn.models.site_tensors import Coordinate, Free
 
 KAPPA = {2: 0.5, 3: 4 * np.pi}
@@ -56,8 +57,24 @@ class Ring(Model):
         self.site_tensors = choose(forms, form, "form")()
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:
-        """Return random site tensors; a closed-form start is set by `toponn.models.closed_forms`."""
+        """Return random site tensors; `closed_form` gives the other start."""
         return self.site_tensors.initial(generators)
+
+    def closed_form(
+        self, like: Parameters, coordinates: Tensor, lengths: np.ndarray, area_per_site: float
+    ) -> Parameters:
+        """Return parameters, shaped and typed like `like`, at which the ring is the invariant, all seeds alike.
+
+        Parameters
+        ----------
+        coordinates : (N, d), normalised
+        lengths : (N, d) float64, positions in units of length
+        area_per_site : length (1D, of a cell) or area (2D, of a site)
+        """
+        if self.form == "coordinate":
+            return coordinate_weights(lengths.shape[1], like)
+        window = (np.abs(coordinates.numpy()) < 0.5 + 1e-9).all(axis=1)
+        return free_weights(bulk_marker(window, lengths, window.sum() * area_per_site), like)
 
     def tensors(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
         """Return the site tensors (S, R, order, N)."""

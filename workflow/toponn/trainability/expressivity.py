@@ -10,7 +10,7 @@ from toponn.generalization import label_ceiling
 from toponn.invariants import chern, winding
 from toponn.lattices import normalised_coordinates
 from toponn.models.base import Inputs, Parameters
-from toponn.models.closed_forms import closed_form, switches
+from toponn.models.closed_forms import switches
 from toponn.models.ring import Ring
 from toponn.shapes import bulk_window
 from toponn.states import polar_factor, projector
@@ -64,7 +64,7 @@ def exact_ring(form: str, dataset: Dataset) -> tuple[Ring, Parameters, Inputs]:
     options = {"width": WIDTH} if form == "coordinate" else {}
     ring = Ring(shapes, form=form, start="closed_form", rank=1, scale=1.0, **options)
     like = {name: tensor.double() for name, tensor in ring.initial([np.random.default_rng(0)]).items()}
-    return ring, closed_form(ring, like, inputs["coordinates"], lengths, ring_area(dataset)), inputs
+    return ring, ring.closed_form(like, inputs["coordinates"], lengths, ring_area(dataset)), inputs
 
 
 def gradient_error(ring: Ring, parameters: Parameters, inputs: Inputs, rng: np.random.Generator) -> float:

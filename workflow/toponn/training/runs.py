@@ -61,15 +61,12 @@ def start_parameters(
     parameters = model.initial(generators(root, dataset.name, name, seeds))
     if model.start == "random":
         return parameters
-    from toponn.models.closed_forms import closed_form
-
-    return closed_form(
-        model, parameters, samples.inputs["coordinates"], ring_lengths(dataset.states), ring_area(dataset)
-    )
+    lengths, area = ring_lengths(dataset.states), ring_area(dataset)
+    return model.closed_form(parameters, samples.inputs["coordinates"], lengths, area)
 
 
 def ring_lengths(states: States) -> np.ndarray:
-    """Return the positions (N, d) behind the ring's coordinates, of cells in 1D and of sites in 2D, from their middle."""
+    """Return the positions (N, d) behind the ring's coordinates, of cells in 1D and sites in 2D, from their middle."""
     positions = states.positions[states.sublattice == 0] if states.dimension == 1 else states.positions
     return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
 
@@ -122,7 +119,7 @@ def train_block(
         "form": model.form,
         "start": model.start,
     }
-    scores = {split: _score(model, parameters, part) for split, part in samples.items()}
+    scores = {split: _score(model, parameters, samples[split]) for split in ("validation", success["split"])}
     rows = pd.DataFrame({"seed": list(seeds), **about})
     rows["n_parameters"] = count_parameters({k: t for k, t in parameters.items() if k != TEMPERATURE})
     rows["epochs"] = settings["training"]["epochs"] if history else 0

@@ -1,0 +1,146 @@
+"""Generalization, trainability, references and claims on cases whose answers are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from toponn import claims
+from toponn.datasets import Dataset
+from toponn.generalization import label_ceiling, summary_row
+from toponn.models.ring import wedge
+from toponn.references import reference_rows
+from toponn.states import States
+from toponn.trainability.site_tensors import aligned, cosine
+from toponn.trainability.success import start_rows, success_rows
+
+
+def toy_dataset(label, **references):
+    states = States(np.zeros((len(label), 1, 2)), np.zeros((2, 2)), np.arange(2))
+    attributes = {"system": "qwz[disk r=2, onsite_box W=1]", "system_name": "qwz", "shape": "disk r=2"}
+    return Dataset("toy", "chern", states, np.array(label), references, attributes)
+
+
+def test_the_ceiling_is_the_best_reference():
+    label = [0, 0, 0, 1]
+    never_topological, one_mistake = np.zeros(4), np.array([0.1, 0.2, 0.9, 0.8])
+    assert label_ceiling(toy_dataset(label, a=never_topological)) == 0.5
+    assert label_ceiling(toy_dataset(label, a=never_topological, b=one_mistake)) == pytest.approx(5 / 6)
+
+
+def test_references_are_compared_in_pairs_with_their_disorder():
+    table = reference_rows(toy_dataset([0, 0, 1, 1], a=np.array([0.2, 0.4, 0.9, 0.1]), b=np.array([0.0, 0, 0, 0])))
+    agreement = table.set_index(["estimator_a", "estimator_b"])["agreement"]
+    assert agreement["spectral_localizer", "a"] == 0.75
+    assert agreement["spectral_localizer", "b"] == 0.5
+    assert agreement["a", "b"] == 0.75
+    assert set(table["disorder"]) == {"onsite_box W=1"}
+
+
+def summary(value, status="ok"):
+    labels = np.array([0, 0, 1, 1])
+    rows = pd.DataFrame([{"task": "chern", "model": "cnn", "form": "", "test": "t"}] * 2).assign(
+        n_samples=4, ceiling=1.0, status=status
+    )
+    arrays = {} if value is None else {"t/value": np.array(value), "t/label": labels}
+    return summary_row(rows, arrays, root=1)
+
+
+def test_the_summary_is_the_mean_over_seeds():
+    row = summary([[0.1, -0.3, 1.2, 0.9], [0.1, 0.3, 0.2, 1.4]])
+    assert row["balanced_accuracy"] == pytest.approx((1.0 + 0.75) / 2)
+    assert row["low"] < row["balanced_accuracy"] < row["high"] <= 1.0
+
+
+def test_a_seed_that_failed_counts_as_wrong_everywhere():
+    row = summary([[0.1, -0.3, 1.2, 0.9], [np.nan, 0.0, 1.0, 1.0]])
+    assert row["balanced_accuracy"] == pytest.approx(0.5)
+    assert row["status"] == "ok"
+
+
+def test_a_model_that_cannot_run_has_no_number():
+    row = summary(None, "not applicable")
+    assert np.isnan(row["balanced_accuracy"]) and row["status"] == "not applicable" and row["n_seeds"] == 2
+
+
+def test_success_fractions_carry_wilsons_interval():
+    runs = pd.DataFrame({"success": [True] * 22 + [False] * 78, "validation_balanced_accuracy": 0.9})
+    runs = runs.assign(task="winding", model="ring", form="free", start="random")
+    row = success_rows(runs, {"winding": 24}).set_index("diagnostic").loc["success_fraction"]
+    # Wilson's interval for 22 of 100, by the textbook formula.
+    assert (row["value"], row["n_seeds"]) == (0.22, 100)
+    assert (row["low"], row["high"]) == pytest.approx((0.15, 0.3107), abs=1e-3)
+
+
+def test_epochs_to_the_threshold_count_only_seeds_that_reach_it():
+    frame = pd.DataFrame(
+        {
+            "seed": [0, 1, 0, 1, 0, 1],
+            "epoch": [0, 0, 1, 1, 2, 2],
+            "validation_balanced_accuracy": [0.5, 0.5, 0.995, 0.6, 0.97, 0.7],
+            "gradient_norm": [1.0, 3.0, 9.0, 9.0, 9.0, 9.0],
+        }
+    ).assign(task="winding", model="ring", form="free", start="random")
+    rows = start_rows(frame, {"winding": 24}, 0.99).set_index("diagnostic")
+    assert (rows.loc["epochs_to_threshold", "value"], rows.loc["epochs_to_threshold", "n_seeds"]) == (1, 1)
+    assert rows.loc["initial_gradient_norm", "value"] == 2.0
+
+
+def test_alignment_finds_a_planted_linear_map_and_cannot_find_what_is_not_there():
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=(3, 40))
+    mixed = np.linalg.inv(rng.normal(size=(3, 3))) @ target
+    noise = rng.normal(size=(3, 40))
+    found = aligned(np.stack([mixed, noise]), target)
+    assert np.allclose(found[0], target)
+    assert np.abs(found[1] - target).mean() > 0.5
+
+
+def test_the_overlap_of_wedges_does_not_see_maps_of_determinant_one():
+    generator = torch.Generator().manual_seed(0)
+    tensors = torch.randn(1, 1, 3, 12, generator=generator, dtype=torch.float64)
+    G = torch.randn(3, 3, generator=generator, dtype=torch.float64)
+    G = G / torch.linalg.det(G).abs() ** (1 / 3) * torch.linalg.det(G).sign()
+    other = torch.randn(1, 1, 3, 12, generator=generator, dtype=torch.float64)
+    w, same, different = (torch.cat(list(wedge(t)), dim=1) for t in (tensors, G @ tensors, other))
+    assert cosine(same, w) == pytest.approx(1.0)
+    assert abs(cosine(different, w)) < 0.9
+
+
+def generalization(ring, cnn, resnet, test="haldane"):
+    frames = [
+        pd.DataFrame({"balanced_accuracy": values}).assign(model=model, form=form, seed=range(len(values)))
+        for model, form, values in (("ring", "coordinate", ring), ("cnn", "", cnn), ("resnet", "", resnet))
+    ]
+    return pd.concat(frames).assign(task="chern", dataset="qwz", test=test, ceiling=1.0, status="ok")
+
+
+def test_superiority_is_measured_against_the_better_network_seed_by_seed():
+    table = generalization([0.9, 1.0, 1.0], [0.3, 0.3, 0.3], [0.5, 0.6, 0.6])
+    (row,) = claims.superiority(table, root=1)
+    assert row["measured"] == pytest.approx(0.4)
+    assert (row["low"], row["high"]) == pytest.approx((0.4, 0.4))  # paired: the differences are all alike
+    assert row["verdict"] == "supported" and "resnet" in row["test"]
+
+
+def test_a_lead_of_less_than_15_points_is_not_support():
+    table = generalization([0.99, 1.0, 1.0], [0.9, 0.9, 0.92], [0.5, 0.5, 0.5])
+    assert claims.superiority(table, root=1)[0]["verdict"] == "not supported"
+
+
+def test_a_network_that_fails_away_from_home_is_found_out_and_one_that_does_not_is_not():
+    home = generalization([1.0] * 3, [1.0] * 3, [0.99] * 3, test="qwz")
+    away = generalization([1.0] * 3, [0.33] * 3, [0.98] * 3)
+    verdicts = {row["test"]: row["verdict"] for row in claims.proxies(pd.concat([home, away]), root=1)}
+    assert verdicts == {"cnn on haldane": "supported", "resnet on haldane": "not supported"}
+
+
+def test_decoupling_needs_random_starts_that_fail():
+    columns = ["task", "model", "form", "diagnostic", "condition", "value", "low", "high"]
+    rows = [
+        ("chern", "ring", "free", "success_fraction", "start=random", 0.2, 0.1, 0.35),
+        ("chern", "ring", "coordinate", "success_fraction", "start=random", 1.0, 0.92, 1.0),
+        ("chern", "ring", "free", "success_fraction", "start=closed_form", 1.0, 0.9, 1.0),
+    ]
+    found = claims.decoupling(pd.DataFrame(rows, columns=columns))
+    assert [row["verdict"] for row in found] == ["supported", "not supported"]

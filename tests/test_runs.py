@@ -1,0 +1,349 @@
+"""A run folder: what is written, what is read back and applied elsewhere, and what is refused."""
+
+import csv
+import json
+import re
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from toponn.checks import ConfigError, DataError, NotApplicable
+from toponn.datasets import read_dataset, write_dataset
+from toponn.generation import Recipe, generate
+from toponn.files import read_csv, read_json, write_json
+from toponn.models.base import generators
+from toponn.states import States, chiral_block, chiral_occupied_states
+from toponn.training import runs
+from toponn.training.runs import apply_run, build_model, load_run, train_block, write_run
+
+ROOT = 21
+SEEDS = [0, 1, 2]
+SUCCESS = {"split": "test", "balanced_accuracy": 0.8}
+TRAINING = {"epochs": 3, "batch_size": 20, "learning_rate": 0.01, "weight_decay": 0.0}
+SETTINGS = {
+    "ring_coordinate": {"model": "ring", "form": "coordinate", "start": "random", "rank": 1, "width": 6, "scale": 1.0},
+    "ring_free": {"model": "ring", "form": "free", "start": "random", "rank": 2, "scale": 0.5},
+    "ring_exact": {"model": "ring", "form": "coordinate", "start": "closed_form", "rank": 1, "width": 8, "scale": 1.0},
+    "ring_free_exact": {"model": "ring", "form": "free", "start": "closed_form", "rank": 1, "scale": 1.0},
+    "cnn": {"model": "cnn", "stencil": 1, "channels": [4]},
+    "resnet": {"model": "resnet", "stencil": 1, "channels": 8, "depth": 2},
+    "mlp": {"model": "mlp", "stencil": 1, "window": 4, "hidden": [8]},
+}
+SETTINGS = {name: {**settings, "training": TRAINING} for name, settings in SETTINGS.items()}
+SETTINGS["loop_ridge"] = {"model": "loop_ridge", "penalties": [1e-4, 1e-2]}
+RECIPES = {
+    "chern": {
+        "system": "qwz",
+        "shape": {"name": "rectangle", "size": [5, 5]},
+        "parameters": {"mass": [-3.0, 3.0]},
+        "disorder": [{"name": "onsite_box", "strength": [0.0, 1.0]}],
+    },
+    "winding": {
+        "system": "ssh",
+        "shape": {"name": "segment", "size": [10]},
+        "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0},
+        "disorder": [{"name": "bond_box", "strength": [0.0, 0.5]}],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def dataset_paths(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("datasets")
+    samples = {"train": 60, "validation": 30, "test": 30}
+    paths = {}
+    for task, recipe in RECIPES.items():
+        paths[task] = folder / f"{task}.h5"
+        write_dataset(paths[task], *generate(name=task, seed=ROOT, samples=samples, minimum_margin=0.1, **recipe))
+    return paths
+
+
+def block(paths, task: str, name: str, seeds=None, settings=None, **changes):
+    seeds = seeds or ([0] if name == "loop_ridge" else SEEDS)
+    settings = settings or SETTINGS[name]
+    arguments = dict(task=task, name=name, settings=settings, seeds=seeds, success=SUCCESS, root=ROOT)
+    return train_block(paths[task], **{**arguments, **changes})
+
+
+@pytest.fixture(scope="module")
+def written(dataset_paths, tmp_path_factory):
+    """Return the run and its folder, trained once for each (task, model)."""
+    made = {}
+
+    def get(task: str, name: str):
+        if (task, name) not in made:
+            run = block(dataset_paths, task, name)
+            folder = tmp_path_factory.mktemp(f"{task}_{name}")
+            write_run(folder, run)
+            made[task, name] = run, folder
+        return made[task, name]
+
+    return get
+
+
+def header(path) -> str:
+    with path.open(newline="") as file:
+        return " ".join(next(csv.reader(file)))
+
+
+EVERY = [(task, name) for task in RECIPES for name in SETTINGS]
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_a_run_reads_back_as_it_was_written_and_gives_the_same_values(task, name, written, dataset_paths):
+    run, folder = written(task, name)
+    model, parameters, document = load_run(folder)
+    assert document == json.loads(json.dumps(run["document"]))
+    assert parameters.keys() == run["parameters"].keys()
+    assert all(torch.equal(parameters[key], tensor) for key, tensor in run["parameters"].items())
+    assert (model.form, model.start) == (SETTINGS[name].get("form", ""), SETTINGS[name].get("start", "random"))
+    dataset = read_dataset(dataset_paths[task], "test")
+    values = apply_run(folder, dataset.states)
+    assert values.shape == (len(run["rows"]), 30)
+    right = np.rint(values) == dataset.label
+    balanced = np.mean([right[:, dataset.label == k].mean(axis=1) for k in np.unique(dataset.label)], axis=0)
+    assert (run["rows"]["success"] == (balanced >= SUCCESS["balanced_accuracy"])).all()
+    validation = read_dataset(dataset_paths[task], "validation")
+    right = np.rint(apply_run(folder, validation.states)) == validation.label
+    np.testing.assert_allclose(run["rows"]["validation_accuracy"], right.mean(axis=1))
+
+
+@pytest.mark.parametrize(("task", "name"), [("chern", "ring_free"), ("winding", "cnn"), ("chern", "loop_ridge")])
+def test_the_columns_of_the_tables_are_fixed(task, name, written):
+    _, folder = written(task, name)
+    assert header(folder / "runs.csv") == (
+        "task dataset model form seed start n_parameters epochs seconds train_loss "
+        "validation_accuracy validation_balanced_accuracy success status"
+    )
+    assert header(folder / "history.csv") == (
+        "task dataset model form start seed epoch train_loss validation_loss validation_balanced_accuracy gradient_norm"
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "runs.csv", "settings.json", "weights.h5"]
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_a_run_has_a_row_for_each_seed_and_a_history_row_for_each_seed_and_epoch(task, name, written):
+    run, folder = written(task, name)
+    rows, history = read_csv(folder / "runs.csv"), read_csv(folder / "history.csv")
+    settings = SETTINGS[name]
+    assert rows["seed"].tolist() == run["document"]["seeds"]
+    assert set(rows["task"]) == {task}
+    assert set(rows["dataset"]) == {task}
+    assert set(rows["model"]) == {settings["model"]}
+    assert set(rows["form"]) == {settings.get("form", "")}
+    assert set(rows["start"]) == {settings.get("start", "random")}
+    assert set(rows["status"]) == {"ok"}
+    assert (rows["n_parameters"] > 0).all()
+    assert (rows["seconds"] > 0).all()
+    if name == "loop_ridge":
+        assert rows["epochs"].tolist() == [0]
+        assert history.empty
+        return
+    assert history[["epoch", "seed"]].to_numpy().tolist() == [[e, s] for e in range(4) for s in SEEDS]
+    last = history[history["epoch"] == 3].set_index("seed")
+    np.testing.assert_allclose(rows["train_loss"], last["train_loss"].loc[rows["seed"]])
+    np.testing.assert_allclose(
+        rows["validation_balanced_accuracy"], last["validation_balanced_accuracy"].loc[rows["seed"]]
+    )
+
+
+@pytest.mark.parametrize("task", RECIPES)
+@pytest.mark.parametrize("name", ["ring_exact", "ring_free_exact"])
+def test_a_closed_form_start_is_right_before_the_first_step(task, name, written):
+    _, folder = written(task, name)
+    history = read_csv(folder / "history.csv")
+    start = history[history["epoch"] == 0]["validation_balanced_accuracy"]
+    # Five by five sites and ten cells are small, and the references themselves differ there.
+    assert (start > (0.75 if task == "chern" else 0.9)).all(), start.tolist()
+    assert start.nunique() == 1, "all seeds start at one function"
+
+
+@pytest.mark.parametrize("name", ["ring_coordinate", "cnn"])
+def test_a_block_starts_where_the_generators_of_its_seeds_say(name, dataset_paths, monkeypatch):
+    taken = {}
+    settings = {**SETTINGS[name], "training": {**TRAINING, "epochs": 1}}
+    real = runs.train
+
+    def spy(model, parameters, *arguments, **options):
+        taken.update({key: tensor.clone() for key, tensor in parameters.items()})
+        return real(model, parameters, *arguments, **options)
+
+    monkeypatch.setattr(runs, "train", spy)
+    run = block(dataset_paths, "winding", name, seeds=[4, 9], settings=settings)
+    expected = build_model(settings, run["document"]["shapes"]).initial(generators(ROOT, "winding", name, [4, 9]))
+    assert all(torch.equal(taken[key], expected[key]) for key in expected)
+
+
+def raw(recipe_of: dict, count: int = 3):
+    """Return Hamiltonians and the sites they live on, as somebody outside the workflow has them."""
+    recipe = Recipe.of(name="raw", seed=ROOT, **recipe_of)
+    return np.stack([recipe.draw(i)[0] for i in range(count)]), recipe.sites
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_a_run_applies_to_a_raw_hamiltonian_with_its_positions(task, name, written):
+    _, folder = written(task, name)
+    H, sites = raw(RECIPES[task])
+    # Three lines: load, describe the sample, apply.
+    states = States.of_hamiltonian(H, sites.positions, sublattice=sites.sublattice, cell=sites.cell)
+    values = apply_run(folder, states)
+    assert values.shape[1] == 3
+    assert np.isfinite(values).all()
+    one = apply_run(folder, States.of_hamiltonian(H[1], sites.positions, sites.sublattice, sites.cell))
+    np.testing.assert_allclose(one[:, 0], values[:, 1], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("intracell", [0.0, 1e-3, 0.5, 1.5])
+def test_a_raw_chain_has_the_value_that_the_same_chain_has_in_a_dataset(intracell, written):
+    """Deep in the phase the end states split by less than rounding, and an eigensolver returns them unpaired."""
+    _, folder = written("winding", "ring_coordinate")
+    clean = {"parameters": {"intracell": intracell, "intercell": 1.0}, "disorder": []}
+    H, sites = raw({**RECIPES["winding"], **clean}, count=1)
+    described = (sites.positions, sites.sublattice, sites.cell)
+    occupied, _ = chiral_occupied_states(chiral_block(H, sites.sublattice), sites.sublattice)
+    stored = replace(States.of_hamiltonian(H, *described), occupied=occupied)
+    values = apply_run(folder, States.of_hamiltonian(H, *described))
+    np.testing.assert_allclose(values, apply_run(folder, stored), rtol=1e-3, atol=1e-4)
+
+
+def test_the_closed_form_run_finds_the_invariants_of_raw_hamiltonians_of_other_sizes_and_lattices(
+    dataset_paths, tmp_path
+):
+    none = {**SETTINGS["ring_exact"], "training": {**TRAINING, "epochs": 1, "learning_rate": 1e-9}}
+    write_run(tmp_path / "chern", block(dataset_paths, "chern", "ring_exact", settings=none))
+    write_run(tmp_path / "winding", block(dataset_paths, "winding", "ring_exact", settings=none))
+    square = {"name": "rectangle", "size": [9, 9]}
+    flake = {"sublattice_mass": 0.0, "t2": 0.2, "phase": -np.pi / 2}
+    chain = {"name": "segment", "size": [20]}
+    cases = [
+        ("chern", "qwz", square, {"mass": -1.0}, 1),
+        ("chern", "qwz", square, {"mass": 1.0}, -1),
+        ("chern", "qwz", square, {"mass": 3.0}, 0),
+        ("chern", "haldane", {"name": "disk", "radius": 6.5}, flake, 1),
+        ("winding", "ssh", chain, {"intracell": 0.5, "intercell": 1.0}, 1),
+        ("winding", "extended_ssh", chain, {"t_minus_1": 1.0, "t_0": 0.3, "t_1": 0.0, "t_2": 0.1}, -1),
+        ("winding", "extended_ssh", chain, {"t_minus_1": 0.1, "t_0": 0.0, "t_1": 0.3, "t_2": 1.0}, 2),
+    ]
+    for task, system, shape, parameters, exact in cases:
+        H, sites = raw({"system": system, "shape": shape, "parameters": parameters, "disorder": []}, count=1)
+        states = States.of_hamiltonian(H, sites.positions, sites.sublattice, sites.cell)
+        values = apply_run(tmp_path / task, states)
+        assert (np.rint(values) == exact).all(), f"{system} {parameters}: {values.ravel()}, exact {exact}"
+
+
+def test_a_run_says_why_it_cannot_be_applied(written):
+    H, sites = raw({**RECIPES["chern"], "shape": {"name": "rectangle", "size": [6, 6]}})
+    larger = States.of_hamiltonian(H, sites.positions, sites.sublattice, sites.cell)
+    H, sites = raw(RECIPES["winding"])
+    chain = States.of_hamiltonian(H, sites.positions, sites.sublattice, sites.cell)
+    no_cells = States.of_hamiltonian(H, sites.positions, sites.sublattice)
+    refused = [
+        ("ring_free", larger, "free site tensors on 25 sites, the sample has 36"),
+        ("loop_ridge", larger, "one weight for each of 2300 loops, the sample has 7140"),
+        ("ring_coordinate", chain, "trained in 2D, the sample is 1D"),
+        ("cnn", chain, "trained in 2D, the sample is 1D"),
+        ("cnn", no_cells, "a cell image needs a lattice of unit cells"),
+    ]
+    for name, states, reason in refused:
+        with pytest.raises(NotApplicable, match=reason):
+            apply_run(written("chern", name)[1], states)
+
+
+def copied(folder, tmp_path):
+    target = tmp_path / "run"
+    target.mkdir()
+    for path in folder.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    return target
+
+
+def test_weights_of_other_settings_are_refused(written, dataset_paths, tmp_path):
+    folder = copied(written("winding", "ring_free")[1], tmp_path)
+    other = {**SETTINGS["ring_free"], "training": {**TRAINING, "learning_rate": 0.02}}
+    write_run(tmp_path / "other", block(dataset_paths, "winding", "ring_free", settings=other))
+    load_run(folder)
+    (folder / "weights.h5").write_bytes((tmp_path / "other/weights.h5").read_bytes())
+    sentence = "weights.h5 belongs to other settings than settings.json; delete both and run again"
+    with pytest.raises(DataError, match=sentence):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("change", [{"seeds": [5, 6, 7]}, {"root": 1}, {"name": "x"}])
+def test_an_edited_settings_file_is_refused(change, written, tmp_path):
+    folder = copied(written("winding", "ring_free")[1], tmp_path)
+    write_json(folder / "settings.json", {**read_json(folder / "settings.json"), **change})
+    with pytest.raises(DataError, match="belongs to other settings"):
+        load_run(folder)
+
+
+def test_another_version_of_the_code_reads_the_run(written, tmp_path):
+    folder = copied(written("winding", "ring_free")[1], tmp_path)
+    document = read_json(folder / "settings.json")
+    assert set(document["provenance"]) == {"library_version", "git_commit"}
+    document["provenance"] = {"library_version": "9.9", "git_commit": "0" * 40}
+    write_json(folder / "settings.json", document)
+    load_run(folder)
+
+
+def test_a_flipped_byte_of_the_weights_is_refused(written, tmp_path):
+    folder = copied(written("winding", "ring_free")[1], tmp_path)
+    with h5py.File(folder / "weights.h5") as file:
+        offset = file["site"].id.get_offset()
+    content = bytearray((folder / "weights.h5").read_bytes())
+    content[offset + 5] ^= 1
+    (folder / "weights.h5").write_bytes(content)
+    with pytest.raises(DataError, match="the content does not match its checksum; delete it and run again"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "settings.json"])
+def test_a_missing_or_broken_file_is_named(name, written, tmp_path):
+    folder = copied(written("winding", "ring_free")[1], tmp_path)
+    (folder / name).write_bytes(b"{ no")
+    with pytest.raises(DataError, match=f"{re.escape(str(folder / name))}: not a readable"):
+        load_run(folder)
+    (folder / name).unlink()
+    with pytest.raises(DataError, match=f"{re.escape(str(folder / name))}: there is no such file"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("name", ["ring_coordinate", "resnet"])
+def test_a_seed_that_fails_is_recorded_as_failed_and_its_neighbours_are_as_ever(name, dataset_paths, monkeypatch):
+    healthy = block(dataset_paths, "winding", name)
+    start = runs.start_parameters
+
+    def poisoned(*arguments):
+        parameters = start(*arguments)
+        for tensor in parameters.values():
+            tensor[1] = torch.nan
+        return parameters
+
+    monkeypatch.setattr(runs, "start_parameters", poisoned)
+    sick = block(dataset_paths, "winding", name)
+    assert sick["rows"]["status"].tolist() == ["ok", "failed", "ok"]
+    assert not sick["rows"]["success"][1]
+    timeless = healthy["rows"].drop(columns="seconds"), sick["rows"].drop(columns="seconds")
+    assert timeless[0].drop(index=1).equals(timeless[1].drop(index=1))
+    for key, tensor in healthy["parameters"].items():
+        assert torch.equal(sick["parameters"][key][[0, 2]], tensor[[0, 2]])
+
+
+def test_success_is_judged_on_the_split_and_at_the_bar_of_the_study(dataset_paths, written):
+    run, folder = written("winding", "ring_exact")
+    rates = {}
+    for split in ("validation", "test"):
+        part = read_dataset(dataset_paths["winding"], split)
+        right = np.rint(apply_run(folder, part.states)) == part.label
+        rates[split] = np.mean([right[:, part.label == k].mean(axis=1) for k in np.unique(part.label)], axis=0)
+    for split, rate in rates.items():
+        for bar in (float(rate.min()), float(rate.max()) + 1e-9):
+            again = block(dataset_paths, "winding", "ring_exact", success={"split": split, "balanced_accuracy": bar})
+            assert again["rows"]["success"].tolist() == (rate >= bar).tolist()
+
+
+def test_a_model_that_does_not_exist_is_refused_with_the_nearest_name(dataset_paths):
+    with pytest.raises(ConfigError, match="model: found 'rnig'; allowed: ring, cnn, resnet, mlp, loop_ridge .*'ring'"):
+        block(dataset_paths, "winding", "rnig", settings={**SETTINGS["ring_free"], "model": "rnig"})
