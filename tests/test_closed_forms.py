@@ -12,7 +12,7 @@ from toponn.invariants.chern import real_space_chern, switch_chern
 from toponn.invariants.winding import real_space_winding, switch_winding
 from toponn.lattices import normalised_coordinates
 from toponn.models.base import as_tensors, generators
-from toponn.models.closed_forms import closed_form, coordinate_weights
+from toponn.models.closed_forms import coordinate_weights
 from toponn.models.head import predictions
 from toponn.models.ring import Ring
 from toponn.shapes import bulk_window

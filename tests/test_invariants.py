@@ -133,7 +133,12 @@ def fukui(bloch, mesh_size, filled=1):
     u = [[np.linalg.eigh(bloch(a, b))[1][:, :filled] for b in k] for a in k]
     total = 0.0
     for i, j in product(range(mesh_size), repeat=2):
-        corners = [u[i][j], u[(i + 1) % mesh_size][j], u[(i + 1) % mesh_size][(j + 1) % mesh_size], u[i][(j + 1) % mesh_size]]
+        corners = [
+            u[i][j],
+            u[(i + 1) % mesh_size][j],
+            u[(i + 1) % mesh_size][(j + 1) % mesh_size],
+            u[i][(j + 1) % mesh_size],
+        ]
         loop = 1.0 + 0j
         for here, there in zip(corners, corners[1:] + corners[:1], strict=True):
             loop *= np.linalg.det(here.conj().T @ there)
@@ -275,7 +280,10 @@ def test_the_full_trace_over_an_open_chain_is_zero_in_every_phase(system, parame
 
 
 def test_the_real_space_winding_adds_over_chains_and_turns_its_sign_when_sublattices_or_ends_are_exchanged():
-    a, b = Flake(SSH, segment((40,)), intracell=0.4, intercell=1.0), Flake(ExtendedSSH, segment((40,)), **WINDING_CASES["2"][1])
+    a, b = (
+        Flake(SSH, segment((40,)), intracell=0.4, intercell=1.0),
+        Flake(ExtendedSSH, segment((40,)), **WINDING_CASES["2"][1]),
+    )
     window = bulk_window(a.x[:, None])
     one, two = (real_space_winding(chain.q, chain.x, window) for chain in (a, b))
     both = np.zeros((80, 80), dtype=complex)
@@ -495,7 +503,9 @@ def test_the_localizers_are_the_matrices_built_by_kronecker_products():
     where = rng.normal(size=(10, 2))
     index, margin = even_localizer(H, where, 0.7)
     for b in range(4):
-        L = 0.7 * (np.kron(PAULI_X, np.diag(where[:, 0])) + np.kron(PAULI_Y, np.diag(where[:, 1]))) + np.kron(PAULI_Z, H[b])
+        L = 0.7 * (np.kron(PAULI_X, np.diag(where[:, 0])) + np.kron(PAULI_Y, np.diag(where[:, 1]))) + np.kron(
+            PAULI_Z, H[b]
+        )
         assert (index[b], margin[b]) == pytest.approx(signature(L), abs=1e-10)
     h = H[:, :5, 5:]
     index, margin = odd_localizer(h, where[:5, 0], 0.7)

@@ -39,7 +39,9 @@ def test_a_bulk_site_has_the_coordination_numbers_of_its_lattice(lattice, shells
 
 
 @pytest.mark.parametrize(
-    ("lattice", "area"), [(CHAIN, 0.5), (SQUARE, 1.0), (HONEYCOMB, 3 * np.sqrt(3) / 4)], ids=lambda x: getattr(x, "name", "")
+    ("lattice", "area"),
+    [(CHAIN, 0.5), (SQUARE, 1.0), (HONEYCOMB, 3 * np.sqrt(3) / 4)],
+    ids=lambda x: getattr(x, "name", ""),
 )
 def test_the_area_of_a_site_is_that_of_the_literature_and_of_counting(lattice, area):
     assert lattice.area_per_site == pytest.approx(area)

@@ -104,9 +104,8 @@ def test_seeds_that_differ_widen_the_interval_more_than_samples_alone():
     low, high = crossed_bootstrap(LABELS, right, rng=rng)
     assert low < 0.25
     assert high > 0.75
-    same = np.tile(right[:, 0], (1, 1)).repeat(10, axis=0)[:, :1] & np.ones((10, len(LABELS)), dtype=bool)
-    same[:, ::2] = ~same[:, ::2]  # every seed alike, half of the samples right
-    narrow = crossed_bootstrap(LABELS, same, rng=rng)
+    alike = np.tile(np.arange(len(LABELS)) % 2 == 0, (10, 1))  # every seed alike, half of the samples right
+    narrow = crossed_bootstrap(LABELS, alike, rng=rng)
     assert narrow[1] - narrow[0] < 0.4
 
 
@@ -118,17 +117,27 @@ def test_the_crossed_bootstrap_of_one_seed_keeps_the_scatter_of_the_samples():
     assert 0.15 < high - low < 0.35  # 1.96 · 2 · √(p(1−p)/n), n about 50
 
 
-def test_where_nothing_varies_only_wilsons_bound_gives_the_interval_a_width():
-    rng = np.random.default_rng(4)
-    perfect = np.ones((5, len(LABELS)), dtype=bool)
-    low, high = crossed_bootstrap(LABELS, perfect, rng=rng)
-    assert high == 1
-    assert 0.8 < low < 1
-    low, high = crossed_bootstrap(LABELS, ~perfect, rng=rng)
-    assert low == 0
-    assert 0 < high < 0.2
-    constant = np.tile(LABELS == 0, (5, 1))  # says 0 to everything: one half, whatever is drawn
-    assert crossed_bootstrap(LABELS, constant, rng=rng) == pytest.approx((0.5, 0.5))
+def wilson_by_roots(share, trials, z=1.959963984540054):
+    """Return the shares p at which ``(share − p)² = z² p (1 − p)/trials``."""
+    return np.sort(np.roots([1 + z**2 / trials, -2 * share - z**2 / trials, share**2]).real)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_where_nothing_varies_wilsons_interval_alone_gives_the_width(share):
+    right = {0.0: np.zeros_like(LABELS), 0.5: LABELS == 0, 1.0: np.ones_like(LABELS)}[share].astype(bool)
+    found = crossed_bootstrap(LABELS, np.tile(right, (5, 1)), rng=np.random.default_rng(4))
+    effective = 4 / (1 / 30 + 1 / 20)  # the variance of a mean of two classes of 30 and 20 is that of 48 samples
+    assert found == pytest.approx(tuple(wilson_by_roots(share, effective)), abs=1e-7)
+
+
+def test_the_interval_always_holds_wilsons():
+    rng = np.random.default_rng(8)
+    for chance in (0.02, 0.3, 0.9, 0.99):
+        right = rng.random((6, len(LABELS))) < chance
+        low, high = crossed_bootstrap(LABELS, right, rng=rng, draws=200)
+        wilson = wilson_by_roots(mean_balanced(right), 48.0)
+        assert low <= wilson[0] + 1e-7
+        assert high >= wilson[1] - 1e-7
 
 
 def test_the_crossed_bootstrap_is_determined_by_its_stream_and_narrows_with_its_confidence():

@@ -96,6 +96,20 @@ def test_a_models_module_reruns_that_model_alone(finished_project):
         assert finished_project.pending() == _after_retraining("mlp")
 
 
+def test_the_rings_module_reruns_the_rings_alone(finished_project):
+    module = "workflow/toponn/models/ring.py"
+    tasks = {"winding": "ssh_24", "chern": "qwz_8"}
+    expected = AFTER_TESTS | AFTER_TRAINING
+    for task, dataset in tasks.items():
+        for form in ("ring_coordinate", "ring_free"):
+            expected |= _runs(dataset, form) | _runs(dataset, f"{form}_closed_form") | _evaluation(task, form)
+        diagnostics = ("expressivity.csv", "site_tensors.csv", "site_tensors.h5")
+        expected |= _learning_curves(task) | {f"trainability/{task}/{file}" for file in diagnostics}
+        expected |= {f"figures/site_tensors_{task}.pdf", f"figures/site_tensors_{task}.png"}
+    with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
+        assert finished_project.pending() == expected
+
+
 @pytest.mark.parametrize("module", ["statistics", "invariants/chern", "figures/style", "training/loop"])
 def test_a_library_module_reruns_the_rules_whose_script_loads_it_and_no_other(finished_project, module):
     path = f"workflow/toponn/{module}.py"
