@@ -31,6 +31,7 @@ REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow
 .PHONY: all quick test lint report clean help
 
 all: $(INSTALLED)
+	@[ -z "$(CONFIG)" ] || [ -e "$(CONFIG)" ] || { echo "CONFIG: there is no file $(CONFIG)" >&2; exit 1; }
 	@$(SNAKEMAKE) $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory report)
 

@@ -1,4 +1,4 @@
-"""Reads the imports of the library and of the scripts and fails on any arrow that ARCHITECTURE's table does not have."""
+"""Reads the imports of library and scripts and fails on any arrow that the table below does not have."""
 
 import ast
 import sys

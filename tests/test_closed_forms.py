@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from toponn.datasets import read_dataset, write_dataset
-from toponn.generation import Recipe, generate
 from toponn.encodings.loops import loops, pair_loops, triple_loops
+from toponn.generation import Recipe, generate
 from toponn.invariants.bloch import chern_number, winding_number
 from toponn.invariants.chern import real_space_chern, switch_chern
 from toponn.invariants.winding import real_space_winding, switch_winding
@@ -85,7 +85,7 @@ class Geometry:
         model = self.ring(form, rank)
         like = model.initial(generators(ROOT, "closed", form, range(seeds)))
         like = {name: tensor.double() for name, tensor in like.items()}
-        return model.closed_form(like, self.inputs["coordinates"], self.positions, self.area)
+        return model.closed_form(like, self.positions, self.area)
 
 
 def square(size: int, disorder: float = 2.0) -> Geometry:
@@ -191,7 +191,7 @@ def test_the_closed_form_in_the_precision_of_training_is_the_same_formula(name, 
     for form, expected in (("coordinate", sample.switch_reference()), ("free", sample.window_reference())):
         model = sample.ring(form)
         like = model.initial(generators(ROOT, "closed", form, [0]))
-        weights = model.closed_form(like, inputs["coordinates"], sample.positions, sample.area)
+        weights = model.closed_form(like, sample.positions, sample.area)
         assert all(tensor.dtype == torch.float32 for tensor in weights.values())
         np.testing.assert_allclose(model.value(weights, inputs)[0].numpy(), expected, rtol=0, atol=1e-4)
 
@@ -369,7 +369,7 @@ def test_an_exact_start_classifies_the_validation_split_at_the_labels_ceiling(ta
     for form in ("free", "coordinate"):
         model = Ring(shapes, form=form, start="closed_form", rank=1, scale=1.0, width=WIDTH)
         like = model.initial(generators(ROOT, "small", form, range(2)))
-        weights = model.closed_form(like, inputs["coordinates"], positions, area)
+        weights = model.closed_form(like, positions, area)
         guesses = predictions(model.value(weights, inputs)).numpy()
         accuracy = (guesses == dataset.label).mean(axis=1)
         if form == "free":  # the same formula as the reference, so the same answers but for a tie of rounding

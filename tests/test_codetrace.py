@@ -47,9 +47,7 @@ def test_a_script_reaches_indirect_and_function_local_imports_with_their_package
 def test_a_member_adds_its_module_its_packages_and_its_own_imports(project):
     member = member_module("toponn.models.cnn:CNN", root=project)
     assert member == "workflow/toponn/models/cnn.py"
-    added = set(reached("scripts/draw.py", member, root=project)) - set(
-        reached("scripts/draw.py", root=project)
-    )
+    added = set(reached("scripts/draw.py", member, root=project)) - set(reached("scripts/draw.py", root=project))
     assert added == {member, "workflow/toponn/models/__init__.py", "workflow/toponn/models/base.py"}
 
 
@@ -130,9 +128,7 @@ def test_modules_that_import_each_other_are_listed_once(project):
 
 def test_a_syntax_error_is_one_sentence_that_names_the_file_and_the_line(project):
     (project / "workflow/toponn/steps.py").write_text("def step(:\n")
-    with pytest.raises(
-        TraceError, match=r"^workflow/toponn/steps\.py: found '.*' on line 1; allowed: Python code$"
-    ):
+    with pytest.raises(TraceError, match=r"^workflow/toponn/steps\.py: found '.*' on line 1; allowed: Python code$"):
         code_of("scripts/train.py", root=project)
 
 
@@ -144,9 +140,7 @@ def test_a_file_that_is_not_text_is_refused_in_one_sentence(project, source):
 
 
 def test_a_missing_script_is_one_sentence(project):
-    with pytest.raises(
-        TraceError, match=r"^scripts/none\.py: found no readable file; allowed: a Python file"
-    ):
+    with pytest.raises(TraceError, match=r"^scripts/none\.py: found no readable file; allowed: a Python file"):
         code_of("scripts/none.py", root=project)
 
 

@@ -323,9 +323,7 @@ def test_an_entry_whose_name_an_overlay_misspells_is_recognised():
     sentence = refused(changed(("models", "rsnet", {"seeds": 5})))
     assert sentence.startswith("models.rsnet.model: found nothing; allowed: ring, ")
     assert sentence.endswith("(did you mean 'models.resnet'?)")
-    assert "(did you mean 'datasets.qwz_8'?)" in refused(
-        changed(("datasets", "qwz8", {"samples": {"test": 5}}))
-    )
+    assert "(did you mean 'datasets.qwz_8'?)" in refused(changed(("datasets", "qwz8", {"samples": {"test": 5}})))
 
 
 def test_a_misspelt_parameter_is_reported_with_the_one_that_it_leaves_missing():
@@ -336,12 +334,9 @@ def test_a_misspelt_parameter_is_reported_with_the_one_that_it_leaves_missing():
 @pytest.mark.parametrize("start", ["random", "closed_form"])
 def test_two_models_that_the_tables_could_not_tell_apart_are_refused(start):
     twin = {**DEFAULT["models"]["ring_free"], "start": start, "rank": 2}
-    study = changed(
-        ("models", "twin", twin), (*CHERN, "models", [*DEFAULT["tasks"]["chern"]["models"], "twin"])
-    )
-    assert (
-        "tasks.chern.models[8]: found 'twin'; allowed: another (model, form, start) than 'ring_free"
-        in refused(study)
+    study = changed(("models", "twin", twin), (*CHERN, "models", [*DEFAULT["tasks"]["chern"]["models"], "twin"]))
+    assert "tasks.chern.models[8]: found 'twin'; allowed: another (model, form, start) than 'ring_free" in refused(
+        study
     )
 
 

@@ -189,6 +189,7 @@ def test_the_redrawn_share_and_the_agreement_before_selection_count_all_draws(ma
     decided = everything["margin"] >= RECIPES[name]["minimum_margin"]
     assert attributes["redrawn_fraction"] == pytest.approx(1 - decided.mean())
     assert arrays["draw"].tolist() == np.flatnonzero(decided).tolist()
+    assert np.array_equal(arrays["occupied"], everything["occupied"][decided]), "the scramble belongs to the draw"
     reference = next(key for key in everything if key.startswith("reference/"))
     for key, source in (("agreement_before_selection", everything), ("reference_agreement", arrays)):
         assert attributes[key] == pytest.approx((np.rint(source[reference]) == source["label"]).mean())
@@ -241,7 +242,7 @@ def test_the_labels_are_mostly_those_of_the_real_space_references(made, name):
 
 
 def test_the_labels_of_clean_samples_are_those_of_the_literature():
-    clean = {"disorder": [], "samples": {"test": 40}}
+    clean = {"disorder": [], "samples": {"test": 30}}
     arrays, _ = generate(**QWZ | clean)
     mass = arrays["parameters/mass"]
     clear = np.abs(np.abs(mass) - 2) > 0.05  # a localizer of six cells moves the boundary inwards

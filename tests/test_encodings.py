@@ -29,7 +29,7 @@ def random_projectors(batch, n, rng):
 
 
 def states_of(system, shape, batch, **parameters):
-    """Return the states of clean samples with a small random diagonal (chains: random bonds) that makes each its own."""
+    """Return the states of samples that differ by a random diagonal, on chains by random bonds."""
     rng = np.random.default_rng(1)
     system = system()
     sites = cut(system.lattice, shape.inside, shape.extent)

@@ -128,7 +128,7 @@ def kubo(k, mass):
 
 
 def fukui(bloch, mesh_size, filled=1):
-    """Return the Chern number by explicit loops over plaquettes, J. Phys. Soc. Jpn. 74, 1674 (2005); sign of SCIENCE §1."""
+    """Return the Chern number by loops over plaquettes, J. Phys. Soc. Jpn. 74, 1674 (2005); sign of SCIENCE §1."""
     k = 2 * np.pi * np.arange(mesh_size) / mesh_size
     u = [[np.linalg.eigh(bloch(a, b))[1][:, :filled] for b in k] for a in k]
     total = 0.0
@@ -375,12 +375,15 @@ def test_the_ring_trace_is_the_trace_of_six_matrices_and_antisymmetric():
 
 def test_the_local_chern_marker_is_a_commutator_and_the_sectors_a_sum_over_triples():
     rng = np.random.default_rng(6)
-    where = rng.normal(size=(9, 2))
-    single = np.arange(9)
-    P = random_projector(9, rng)
-    assert chern.three_sector_chern(P, where, single) == pytest.approx(sectors_by_loops(P, where, 0.8, 0.1), abs=1e-10)
+    where = rng.uniform(-1, 1, size=(14, 2))
+    single = np.arange(14)
+    P = random_projector(14, rng)
+    for angle in (0.1, 1.3):
+        expected = sectors_by_loops(P, where, 0.8, angle)
+        assert abs(expected) > 0.05, "no sector is empty"
+        assert chern.three_sector_chern(P, where, single, angle=angle) == pytest.approx(expected, abs=1e-10)
     double = np.repeat(single, 2)
-    P = random_projector(18, rng)
+    P = random_projector(28, rng)
     assert agree(chern.local_chern_marker(P, where, double, 0.7), marker_by_commutators(P, where, double, 0.7))
     batch = chern.local_chern_marker(np.stack([P, P.conj()]), where, double, 0.7)
     assert agree(batch[1], -batch[0])

@@ -12,8 +12,8 @@ import torch
 
 from toponn.checks import ConfigError, DataError, NotApplicable
 from toponn.datasets import read_dataset, write_dataset
-from toponn.generation import Recipe, generate
 from toponn.files import read_csv, read_json, write_json
+from toponn.generation import Recipe, generate
 from toponn.models.base import generators
 from toponn.states import States, chiral_block, chiral_occupied_states
 from toponn.training import runs

@@ -109,6 +109,31 @@ def test_seeds_that_differ_widen_the_interval_more_than_samples_alone():
     assert narrow[1] - narrow[0] < 0.4
 
 
+def bootstrap_by_loops(labels, right, rng, draws, draw_samples=True):
+    """Return quantiles of balanced accuracies of tables whose rows, and columns within a class, are drawn anew."""
+    values = []
+    for _ in range(draws):
+        rows = rng.integers(len(right), size=len(right))
+        shares = []
+        for value in (0, 1):
+            columns = np.flatnonzero(labels == value)
+            columns = rng.choice(columns, size=len(columns)) if draw_samples else columns
+            shares.append(right[rows][:, columns].mean())
+        values.append(np.mean(shares))
+    return np.quantile(values, [0.025, 0.975])
+
+
+def test_the_crossed_bootstrap_draws_rows_and_columns_of_the_table_anew():
+    rng = np.random.default_rng(9)
+    right = rng.random((6, len(LABELS))) < np.repeat([[0.95], [0.05]], 3, axis=0)
+    right[:, ::4] = True  # easy samples
+    right[:, 1::4] = False  # hard ones
+    found = crossed_bootstrap(LABELS, right, rng=rng, draws=4000)
+    assert found == pytest.approx(bootstrap_by_loops(LABELS, right, rng, 4000), abs=0.015)
+    seeds_only = bootstrap_by_loops(LABELS, right, rng, 2000, draw_samples=False)
+    assert found != pytest.approx(seeds_only, abs=0.015), "control"
+
+
 def test_the_crossed_bootstrap_of_one_seed_keeps_the_scatter_of_the_samples():
     rng = np.random.default_rng(3)
     right = np.arange(len(LABELS))[None] % 4 > 0

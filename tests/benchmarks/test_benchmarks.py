@@ -14,8 +14,8 @@ import torch
 from torch.func import functional_call
 
 from toponn.checks import resolve
-from toponn.generation import Recipe, generate
 from toponn.encodings.loops import loops
+from toponn.generation import Recipe, generate
 from toponn.models import MODELS
 from toponn.models.base import generators
 from toponn.models.ring import Ring

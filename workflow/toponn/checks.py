@@ -68,7 +68,9 @@ def hermitian(matrices: np.ndarray, name: str = "hamiltonian", tolerance: float 
     if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2]:
         raise DataError(f"{name}: found shape {matrices.shape}; allowed: square matrices (…, n, n)")
     adjoint = matrices.conj().swapaxes(-1, -2)
-    if np.isfinite(matrices.sum()) and np.array_equal(matrices, adjoint):
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(matrices.sum())
+    if finite and np.array_equal(matrices, adjoint):
         return matrices  # as assembled from bonds and their conjugates, to the last bit
     if not np.isfinite(matrices).all():
         raise DataError(f"{name}: found entries that are not finite; allowed: finite numbers")

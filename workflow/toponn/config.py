@@ -161,10 +161,21 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
             allowed = f"another (model, form, start) than {rows[row]!r} has, or no table tells them apart"
             raise ConfigError(refusal(f"{where}.models[{i}]", name, allowed))
         rows[row] = name
+        _check_start(settings, f"models.{name}")
         _check_window(raw["datasets"][parts["dataset"]], parts["dataset"], settings, f"models.{name}.window")
     if not tested_models(raw, task):
         allowed = "at least one model with a random start, since only these are put to the tests"
         raise ConfigError(refusal(f"{where}.models", parts["models"], allowed))
+
+
+def _check_start(settings: Mapping[str, Any], where: str) -> None:
+    """Refuse noise on a random start, and seeds that would all be the same run."""
+    noise = settings.get("noise", 0.0)
+    if start_of(settings) == "random" and "noise" in settings:
+        raise ConfigError(refusal(f"{where}.noise", noise, "no noise on a random start, since it is random"))
+    if start_of(settings) == "closed_form" and not noise and settings["seeds"] > 1:
+        allowed = "1 from a closed form without noise, since all seeds would be one run"
+        raise ConfigError(refusal(f"{where}.seeds", settings["seeds"], allowed))
 
 
 def _check_task_dataset(raw: Mapping[str, Any], task: str, name: str, where: str, splits: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and say so when they are damaged.
 
-Arrays are stored in HDF5 and verified by a checksum over names, shapes, types, bytes and attributes when they are read.
+Arrays are stored in HDF5 behind a first block of 512 bytes, HDF5's user block, which holds the SHA-256 of all that
+follows. It is checked before the HDF5 library sees the file, because damaged metadata can crash or hang that library.
 Nothing that is loaded is ever executed.
 """
 
@@ -23,6 +24,8 @@ import pandas as pd
 from toponn.checks import DataError
 
 SCHEMA_VERSION = 1
+USER_BLOCK = 512
+SEAL = b"toponn sha256 "
 
 
 @contextmanager
@@ -30,6 +33,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; the file is renamed to `path` only if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_behind in path.parent.glob(f".{path.name}.*.part"):  # by a writer that was killed
+        left_behind.unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(descriptor)
     temporary = Path(name)
@@ -72,53 +77,61 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], attributes:
     """
     attributes = {**attributes, "schema_version": SCHEMA_VERSION, **provenance()}
     with whole_file(path) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
             for name, array in arrays.items():
                 array = np.asarray(array)
                 chunks = (1, *array.shape[1:]) if array.ndim > 1 and array.nbytes > 1 << 20 else None
                 file.create_dataset(name, data=array, chunks=chunks, track_times=False)
             for name, value in attributes.items():
                 file.attrs[name] = value
-        with h5py.File(temporary, "r+") as file:
             file.attrs["checksum"] = _checksum(file)
+        with temporary.open("r+b") as handle:
+            handle.seek(USER_BLOCK)
+            seal = SEAL + hashlib.file_digest(handle, "sha256").hexdigest().encode()
+            handle.seek(0)
+            handle.write(seal)
 
 
-def read_arrays(
-    path: str | Path, names: Iterable[str] | None = None, *, verify: bool = True
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the named arrays (all by default) and the root attributes of a file of `write_arrays`.
 
     Raises
     ------
     DataError
-        If the file is missing, is not HDF5, has another schema version, lacks an array, or does not match its checksum.
+        If the file is missing, is not one of `write_arrays`, is damaged, has another schema version or lacks an array.
     """
+    _check_seal(path)
+    with h5py.File(path, "r") as file:
+        found = int(file.attrs["schema_version"])
+        if found != SCHEMA_VERSION:
+            raise DataError(f"{path}: found schema version {found}; allowed: {SCHEMA_VERSION}; delete it and run again")
+        present = _array_names(file)
+        wanted = present if names is None else list(names)
+        missing = [name for name in wanted if name not in present]
+        if missing:
+            raise DataError(f"{path}: found no array {missing[0]!r}; it holds: {', '.join(present)}")
+        return {name: file[name][()] for name in wanted}, dict(file.attrs)
+
+
+def _check_seal(path: str | Path) -> None:
+    """Raise DataError unless the file begins with the digest of the rest of it."""
     try:
-        with h5py.File(path, "r") as file:
-            found = int(file.attrs.get("schema_version", -1))
-            if found != SCHEMA_VERSION:
-                raise DataError(
-                    f"{path}: found schema version {found}; allowed: {SCHEMA_VERSION}; delete it and run again"
-                )
-            if verify and file.attrs.get("checksum") != _checksum(file):
-                raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
-            present = _array_names(file)
-            wanted = present if names is None else list(names)
-            missing = [name for name in wanted if name not in present]
-            if missing:
-                raise DataError(f"{path}: found no array {missing[0]!r}; it holds: {', '.join(present)}")
-            return {name: file[name][()] for name in wanted}, dict(file.attrs)
+        with Path(path).open("rb") as handle:
+            seal = handle.read(USER_BLOCK)
+            rest = hashlib.file_digest(handle, "sha256").hexdigest().encode()
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except (OSError, KeyError, RuntimeError) as error:
-        raise DataError(
-            f"{path}: not a readable HDF5 file ({str(error).splitlines()[0]}); delete it and run again"
-        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: not a readable file ({error.strerror})") from None
+    if not seal.startswith(SEAL):
+        raise DataError(f"{path}: not an HDF5 file that toponn wrote; delete it and run again")
+    if seal.rstrip(b"\0") != SEAL + rest:
+        raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:
     """Return the root attributes of a file of `write_arrays`, without reading its arrays."""
-    return read_arrays(path, names=(), verify=False)[1]
+    return read_arrays(path, names=())[1]
 
 
 def _array_names(file: h5py.File) -> list[str]:
@@ -131,7 +144,7 @@ def _checksum(file: h5py.File) -> str:
     """Return the SHA-256 of all arrays and attributes but the checksum itself."""
     total = hashlib.sha256()
     for key in sorted(set(file.attrs) - {"checksum"}):
-        total.update(f"{key}={file.attrs[key]!r};".encode())
+        total.update(f"{key}={np.asarray(file.attrs[key]).tolist()!r};".encode())
     for name in _array_names(file):
         array = np.ascontiguousarray(file[name][()])
         total.update(f"{name}{array.shape}{array.dtype};".encode())
@@ -174,7 +187,7 @@ def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataF
         raise DataError(f"{path}: the table lacks the columns {', '.join(missing)}")
     for column in ("form", "condition", "start"):
         if column in frame.columns:
-            frame[column] = frame[column].fillna("").astype(str)
+            frame[column] = frame[column].astype(object).fillna("").astype(str)
     return frame
 
 

@@ -15,7 +15,7 @@ from toponn.models.head import predictions
 from toponn.seeds import stream
 from toponn.statistics import balanced_accuracy, crossed_bootstrap
 from toponn.training.loop import evaluate
-from toponn.training.runs import encoded, load_run
+from toponn.training.runs import check_applicable, encoded, load_run
 
 COLUMNS = ("task dataset model form seed test n_samples accuracy balanced_accuracy mean_error ceiling status").split()
 SUMMARY_COLUMNS = ("task model form test n_seeds n_samples balanced_accuracy low high ceiling status").split()
@@ -42,7 +42,7 @@ def values_on(runs: Sequence[tuple], dataset: Dataset) -> np.ndarray:
         rows = slice(start, start + SAMPLES_AT_ONCE)
         part = Dataset(dataset.name, dataset.task, dataset.states[rows], dataset.label[rows], {}, dataset.attributes)
         samples = encoded(settings, part)
-        runs[0][0].check_applicable(samples.inputs)
+        check_applicable(runs[0][0], runs[0][2], samples.inputs)
         columns.append(torch.cat([evaluate(model, parameters, samples) for model, parameters, _ in runs]))
         progress.advance(len(part))
     return torch.cat(columns, dim=1).numpy()

@@ -31,7 +31,7 @@ from toponn.states import (
     scramble_gauge,
 )
 from toponn.systems import SYSTEMS
-from toponn.systems.base import System
+from toponn.systems.base import PhasePlane, System
 
 MAX_DRAWS_PER_SAMPLE = 50
 BATCH_BYTES = 1 << 24
@@ -58,6 +58,7 @@ class Recipe:
         arguments = {key: value for key, value in shape.items() if key != "name"}
         region = resolve(SHAPES, shape["name"], f"datasets.{name}.shape.name")(**arguments)
         sites = cut(member.lattice, region.inside, region.extent)
+        _check_half_filling(sites, member.n_orbitals, str(region), f"datasets.{name}.shape")
         return cls(name, member, region, sites, member.connections(sites), parameters, tuple(disorder), seed)
 
     def __str__(self) -> str:
@@ -78,7 +79,7 @@ class Recipe:
     def draw(self, index: int) -> tuple[np.ndarray, dict[str, float]]:
         """Return the Hamiltonian of draw `index` and its numbers by dataset array name."""
         rng = stream(self.seed, "dataset", self.name, index)
-        values = {key: _sampled(value, rng) for key, value in self.parameters.items()}
+        values = {key: _sampled(self.parameters[key], rng) for key in sorted(self.parameters)}
         drawn = {f"parameters/{key}": value for key, value in values.items()}
         terms = self.system.terms(self.sites, self.connections, **values)
         for term in self.disorder:
@@ -86,6 +87,15 @@ class Recipe:
             drawn[f"disorder/{term['name']}"] = strength
             terms = resolve(DISORDER, term["name"], f"datasets.{self.name}.disorder")(terms, strength, rng=rng)
         return terms.hamiltonian(), drawn
+
+
+def _check_half_filling(sites: Sites, n_orbitals: int, shape: str, where: str) -> None:
+    """Refuse shapes at which the lower half of the states is not the lower band."""
+    counts = np.bincount(sites.sublattice)
+    if len(set(counts)) > 1 or len(sites) * n_orbitals % 2:
+        found = f"{shape}, with {' and '.join(map(str, counts))} sites on its sublattices"
+        allowed = "shapes with as many sites on each sublattice and an even number of orbitals, to be half filled"
+        raise ConfigError(refusal(where, found, allowed))
 
 
 def _range(value: float | list[float]) -> str:
@@ -172,10 +182,11 @@ def generate(
     arrays = {key: np.concatenate([chunk[key] for chunk in kept])[:total] for key in kept[0]}
     last = int(arrays["draw"][-1]) + 1
     label, reference, margin = (np.concatenate(parts)[:last] for parts in zip(*before, strict=True))
-    arrays |= _geometry(recipe)
+    plane = recipe.system.phase_plane()
+    arrays |= _geometry(recipe, plane)
     arrays["split"] = np.repeat([SPLITS.index(split) for split in samples], list(samples.values())).astype(np.int8)
     arrays["occupied"] = _scrambled(recipe, arrays["occupied"], arrays["draw"])
-    attributes = _attributes(recipe, arrays) | {
+    attributes = _attributes(recipe, plane, arrays) | {
         "minimum_margin": minimum_margin,
         "redrawn_fraction": float((margin < minimum_margin).mean()),
         "agreement_before_selection": float((np.rint(reference) == label).mean()),
@@ -201,9 +212,8 @@ def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray) -> np.nd
     return out
 
 
-def _geometry(recipe: Recipe) -> dict[str, np.ndarray]:
+def _geometry(recipe: Recipe, plane: PhasePlane | None) -> dict[str, np.ndarray]:
     sites = recipe.sites
-    plane = recipe.system.phase_plane()
     return {
         "positions": sites.positions,
         "cell": sites.cell,
@@ -213,8 +223,8 @@ def _geometry(recipe: Recipe) -> dict[str, np.ndarray]:
     }
 
 
-def _attributes(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    system, plane = recipe.system, recipe.system.phase_plane()
+def _attributes(recipe: Recipe, plane: PhasePlane | None, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    system = recipe.system
     reference = arrays[reference_names(arrays)[0]]
     about_plane = (
         {

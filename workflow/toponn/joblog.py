@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 LOGGER = logging.getLogger("toponn")
+LOGGERS = (LOGGER, logging.getLogger("py.warnings"))
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
     formatter = logging.Formatter(f"%(asctime)s {snakemake.rule}: %(message)s", "%H:%M:%S")
     for handler in handlers:
         handler.setFormatter(formatter)
-        LOGGER.addHandler(handler)
+        for logger in LOGGERS:
+            logger.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     logging.captureWarnings(True)
     try:
@@ -36,8 +38,10 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
         raise
     finally:
         for handler in handlers:
-            LOGGER.removeHandler(handler)
+            for logger in LOGGERS:
+                logger.removeHandler(handler)
             handler.close()
+        logging.captureWarnings(False)
 
 
 class Progress:

@@ -5,6 +5,7 @@ same alone, in a batch, and on another core.
 """
 
 import hashlib
+import json
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def seed_sequence(root: int, *path: str | int) -> np.random.SeedSequence:
     >>> bool(a == b), bool(a == c)
     (True, False)
     """
-    text = "/".join(f"{type(part).__name__}:{part}" for part in path)
+    text = json.dumps([part if isinstance(part, str) else int(part) for part in path])
     words = np.frombuffer(hashlib.sha256(text.encode()).digest()[:16], dtype=np.uint32)
     return np.random.SeedSequence(root, spawn_key=tuple(int(word) for word in words))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toponn.checks import DataError
 from toponn.lattices import normalised_coordinates
 
 
@@ -44,7 +45,9 @@ def rectangle(size: tuple[float, float]) -> Shape:
 
 def disk(radius: float) -> Shape:
     """Return a disk of the given radius, in nearest-neighbour distances."""
-    return Shape(lambda positions: (positions**2).sum(axis=1) <= radius**2, float(radius), 2, f"disk r={radius:g}")
+    return Shape(
+        lambda positions: (positions**2).sum(axis=1) <= radius**2 + 1e-9, float(radius), 2, f"disk r={radius:g}"
+    )
 
 
 SHAPES = {
@@ -55,5 +58,16 @@ SHAPES = {
 
 
 def bulk_window(positions: np.ndarray, fraction: float = 0.5) -> np.ndarray:
-    """Return which sites lie in the middle `fraction` of the sample along every axis, (N,) bool."""
-    return (np.abs(normalised_coordinates(positions)) < fraction + 1e-9).all(axis=1)
+    """Return which sites lie in the middle `fraction` of the sample along every axis, (N,) bool.
+
+    Raises
+    ------
+    DataError
+        If none does.
+    """
+    window = (np.abs(normalised_coordinates(positions)) < fraction + 1e-9).all(axis=1)
+    if not window.any():
+        raise DataError(
+            f"positions: found no site in the middle {fraction:g} of {len(positions)} sites; allowed: more sites"
+        )
+    return window

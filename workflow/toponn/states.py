@@ -53,6 +53,9 @@ class States:
     ) -> "States":
         """Return the states below half filling of Hamiltonians (B, n, n) or (n, n) on sites at `positions` (N, d).
 
+        A chiral chain (one orbital a site, `sublattice` given, nothing within a sublattice) is solved through its block
+        h, because eigh may return end states below its rounding on one sublattice each, and q is then not unitary.
+
         Raises
         ------
         DataError
@@ -63,8 +66,22 @@ class States:
         n, sites = hamiltonians.shape[-1], len(positions)
         if n % sites:
             raise DataError(f"hamiltonian: found {n} orbitals on {sites} sites; allowed: the same number on every site")
-        occupied, _, _ = occupied_states(hamiltonians)
+        if sublattice is not None and _is_chiral_chain(hamiltonians, np.asarray(positions), sublattice):
+            occupied, _ = chiral_occupied_states(chiral_block(hermitian(hamiltonians), sublattice), sublattice)
+        else:
+            occupied, _, _ = occupied_states(hamiltonians)
         return cls(occupied, np.asarray(positions, float), np.arange(n) // (n // sites), sublattice, cell)
+
+
+def _is_chiral_chain(hamiltonians: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> bool:
+    balanced = (sublattice == 0).sum() == (sublattice == 1).sum()
+    one_orbital = hamiltonians.shape[-1] == len(positions)
+    return positions.shape[1] == 1 and one_orbital and balanced and is_chiral(hamiltonians, sublattice)
+
+
+def is_chiral(hamiltonians: np.ndarray, sublattice: np.ndarray) -> bool:
+    """Return whether no Hamiltonian (B, n, n) couples a sublattice, (n,) of 0 and 1, to itself."""
+    return not any(hamiltonians[:, S][:, :, S].any() for S in (sublattice == 0, sublattice == 1))
 
 
 def eigenstates(hamiltonians: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +121,17 @@ def occupied_states(hamiltonians: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
 
 
 def chiral_block(hamiltonians: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
-    """Return h (B, cells, cells), which couples A (rows) to B (columns), of chiral chains with one orbital a site."""
+    """Return h (B, cells, cells), which couples A (rows) to B (columns), of chiral chains with one orbital a site.
+
+    Raises
+    ------
+    DataError
+        If anything couples a sublattice to itself.
+    """
+    if not is_chiral(hamiltonians, sublattice):
+        raise DataError(
+            "hamiltonian: found terms within a sublattice; allowed: chiral chains, which couple A to B alone"
+        )
     return hamiltonians[:, sublattice == 0][:, :, sublattice == 1]
 
 

@@ -28,12 +28,9 @@ class Model(ABC):
     encoding: ClassVar[str]
     form: str = ""
     start: str = "random"
+    fixed_geometry: bool = False
+    """Whether the weights belong to the sites of training one by one, so that they mean nothing on others."""
     shapes: Mapping[str, tuple[int, ...]]
-
-    @property
-    def encoding_options(self) -> dict[str, int]:
-        """Keyword arguments of the encoding."""
-        return {}
 
     @abstractmethod
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:

@@ -14,18 +14,19 @@ SWITCH, EDGE, STEEPNESS, JOIN = 5.0, 0.7, 6.0, 6.0
 """Slope of the switches, half-width and slope of the window, and slope with which 2D joins the windows of x and y."""
 
 
-def bulk_marker(window: np.ndarray, lengths: np.ndarray, area: float) -> np.ndarray:
-    """Return free site tensors (order, N): the window over its area, and the positions.
+def bulk_marker(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
+    """Return free site tensors (order, N): the window, the middle half of the sample, over its area, and the positions.
 
     The ring knows their product alone; factors are shared so that all have the same mean square and train alike.
 
     Parameters
     ----------
-    window : (N,) bool or float
     lengths : (N, d) float64, positions
-    area : length (1D, in cells) or area (2D) of the window
+    area_per_site : length (1D, of a cell) or area (2D, of a site)
     """
-    density = window / area
+    low, high = lengths.min(axis=0), lengths.max(axis=0)
+    window = (np.abs(2 * lengths - low - high) < (0.5 + 1e-9) * (high - low)).all(axis=1)
+    density = window / (window.sum() * area_per_site)
     tensors = np.stack([lengths[:, 0], density] if lengths.shape[1] == 1 else [density, *lengths.T])
     sizes = np.sqrt((tensors**2).mean(axis=1, keepdims=True))
     return tensors * (np.exp(np.log(sizes).mean()) / sizes)

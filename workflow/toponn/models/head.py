@@ -12,8 +12,9 @@ TEMPERATURE = "head.log_temperature"
 def log_probabilities(value: Tensor, log_temperature: Tensor) -> Tensor:
     """Return ``log p(k) ∝ −(f − k)²/2τ²``, (S, B, integers), of f (S, B) and log τ (S,)."""
     integers = torch.tensor(INTEGERS, dtype=value.dtype, device=value.device)
-    width = torch.exp(log_temperature)[:, None, None]
-    return torch.log_softmax(-0.5 * ((value[..., None] - integers) / width) ** 2, dim=-1)
+    # −(f − k)² without f², which is the same for all k and would drown the rest in float32 where f is large.
+    scores = value[..., None] * integers - 0.5 * integers**2
+    return torch.log_softmax(scores * torch.exp(-2 * log_temperature)[:, None, None], dim=-1)
 
 
 def negative_log_likelihood(value: Tensor, log_temperature: Tensor, labels: Tensor) -> Tensor:

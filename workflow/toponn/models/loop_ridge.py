@@ -23,6 +23,7 @@ class LoopRidge(Model):
     """
 
     encoding = "loops"
+    fixed_geometry = True
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, penalties: Sequence[float]):
         self.shapes, self.penalties = shapes, tuple(penalties)

@@ -24,11 +24,6 @@ class Network(Model):
         with torch.random.fork_rng(devices=[]):
             self.skeleton = self.module()
 
-    @property
-    def encoding_options(self) -> dict[str, int]:
-        """The stencil of the cell image."""
-        return {"stencil": self.stencil}
-
     @abstractmethod
     def module(self) -> nn.Module:
         """Return a freshly initialised module."""

@@ -33,6 +33,7 @@ class Ring(Model):
     rank : number of rings in the sum
     scale : standard deviation of the site tensors at a random start
     width : units of each hidden layer of the coordinate network
+    noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
     """
 
     encoding = "loops"
@@ -46,8 +47,10 @@ class Ring(Model):
         rank: int,
         scale: float,
         width: int | None = None,
+        noise: float = 0.0,
     ):
-        self.shapes, self.form, self.start, self.rank = shapes, form, start, rank
+        self.shapes, self.form, self.start, self.rank, self.noise = shapes, form, start, rank, noise
+        self.fixed_geometry = form == "free"
         sites, dimension = shapes["coordinates"]
         self.order = dimension + 1
         forms = {
@@ -60,21 +63,17 @@ class Ring(Model):
         """Return random site tensors; `closed_form` gives the other start."""
         return self.site_tensors.initial(generators)
 
-    def closed_form(
-        self, like: Parameters, coordinates: Tensor, lengths: np.ndarray, area_per_site: float
-    ) -> Parameters:
+    def closed_form(self, like: Parameters, lengths: np.ndarray, area_per_site: float) -> Parameters:
         """Return parameters, shaped and typed like `like`, at which the ring is the invariant, all seeds alike.
 
         Parameters
         ----------
-        coordinates : (N, d), normalised
         lengths : (N, d) float64, positions in units of length
         area_per_site : length (1D, of a cell) or area (2D, of a site)
         """
         if self.form == "coordinate":
             return coordinate_weights(lengths.shape[1], like)
-        window = (np.abs(coordinates.numpy()) < 0.5 + 1e-9).all(axis=1)
-        return free_weights(bulk_marker(window, lengths, window.sum() * area_per_site), like)
+        return free_weights(bulk_marker(lengths, area_per_site), like)
 
     def tensors(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
         """Return the site tensors (S, R, order, N)."""

@@ -84,8 +84,8 @@ class Terms:
         H[np.arange(n), np.arange(n)] = self.onsite
         for pairs, hoppings in zip(self.pairs, self.hoppings, strict=True):
             source, target = pairs.T
-            np.add.at(H, (target, source), hoppings)
-            np.add.at(H, (source, target), hoppings.conj().swapaxes(1, 2))
+            H[target, source] += hoppings  # no pair occurs twice among the bonds of one type
+            H[source, target] += hoppings.conj().swapaxes(1, 2)
         return H.transpose(0, 2, 1, 3).reshape(n * m, n * m)
 
 
@@ -133,6 +133,9 @@ class System(ABC):
 
     def bloch(self, k: np.ndarray, **parameters: float) -> np.ndarray:
         """Return the Bloch Hamiltonian with ``c_k = N^{-1/2} Σ_cells e^{−ik·cell} c_cell``.
+
+        The A–B block of a chain is ``Σ_n t_n e^{−ikn}``: the h(k) of `toponn.conventions`, which ν is the winding of,
+        at −k.
 
         Parameters
         ----------

@@ -26,7 +26,7 @@ class Haldane(System):
         "t2": Parameter(-1.0, 1.0, "nearest-neighbour hopping", "second-neighbour hopping"),
         "phase": Parameter(-2 * np.pi, 2 * np.pi, "rad", "φ of the second-neighbour hopping"),
     }
-    localizer_kappa = 0.3
+    localizer_kappa = 0.2
 
     def onsite(self, *, sublattice_mass: float, t2: float, phase: float) -> np.ndarray:
         """Return +M on A and −M on B."""
@@ -35,7 +35,8 @@ class Haldane(System):
     def bonds(self, *, sublattice_mass: float, t2: float, phase: float) -> tuple[Bond, ...]:
         """Return three bonds to nearest and three to second neighbours on each sublattice.
 
-        Going anticlockwise around a hexagon, the second-neighbour hopping carries e^{+iφ} on A and e^{−iφ} on B.
+        Going anticlockwise around a hexagon, the second-neighbour hopping carries e^{+iφ} on either sublattice; along
+        the three vectors listed, A goes anticlockwise and B clockwise.
         """
         one = np.ones((1, 1))
         near = [Bond(f"near {i}", 0, 1, offset, one) for i, offset in enumerate(((0, 0), (0, -1), (1, -1)))]

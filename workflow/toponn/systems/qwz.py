@@ -21,7 +21,7 @@ class QWZ(System):
     lattice = SQUARE
     n_orbitals = 2
     parameters = {"mass": Parameter(-6.0, 6.0, "hopping", "m, which the bands invert with")}
-    localizer_kappa = 0.4
+    localizer_kappa = 0.2
 
     def onsite(self, *, mass: float) -> np.ndarray:
         """Return m σz."""

@@ -1,7 +1,5 @@
 """The Su-Schrieffer-Heeger chain."""
 
-from functools import partial
-
 import numpy as np
 
 from toponn.lattices import CHAIN
@@ -30,10 +28,6 @@ def mean_log_box(centre: np.ndarray | float, width: np.ndarray | float) -> np.nd
 def xlogy_abs(x: np.ndarray) -> np.ndarray:
     """Return ``x ln|x|``, zero at x = 0."""
     return x * np.log(np.abs(np.where(x == 0.0, 1.0, x)))
-
-
-def _excess(intracell: float, width: float) -> float:
-    return float(mean_log_box(1.0, width / 2) - mean_log_box(intracell, width))
 
 
 class SSH(System):
@@ -72,23 +66,20 @@ class SSH(System):
 
     def phase_plane(self) -> PhasePlane:
         """Return the plane of intracell hopping and disorder at w = 1, with the boundary of the reference."""
-        from scipy.optimize import brentq  # here: the Snakefile imports this module for its parameters alone
-
-        points = []
-        grid = np.linspace(0.0, 4.0, 401)
-        for width in np.linspace(0.0, 6.0, 241):
-            excess = mean_log_box(1.0, width / 2) - mean_log_box(grid, width)
-            crossings = np.flatnonzero(np.sign(excess[1:]) != np.sign(excess[:-1]))
-            if not len(crossings):
-                break
-            low, high = grid[crossings[-1]], grid[crossings[-1] + 1]
-            difference = partial(_excess, width=width)
-            points.append((brentq(difference, low, high) if difference(low) else low, width))
+        widths = np.linspace(0.0, 4.0, 161)
+        grid = np.linspace(0.0, 4.0, 401)[:, None]
+        outside = mean_log_box(1.0, widths / 2) < mean_log_box(grid, widths)  # (v, W): trivial
+        last_inside = len(grid) - 1 - np.argmax(~outside[::-1], axis=0)
+        low, high = grid[last_inside, 0], grid[last_inside + 1, 0]
+        for _ in range(50):  # bisection, all widths at once
+            middle = (low + high) / 2
+            trivial = mean_log_box(1.0, widths / 2) < mean_log_box(middle, widths)
+            low, high = np.where(trivial, low, middle), np.where(trivial, middle, high)
         return PhasePlane(
             x="parameters/intracell",
             y="disorder/bond_box",
             x_label="intracell hopping $v/w$",
             y_label="bond disorder $W/w$",
-            boundary=(np.array(points),),
+            boundary=(np.stack([low, widths], axis=1),),
             source="Mondragon-Shem et al., PRL 113, 046802",
         )

@@ -64,7 +64,7 @@ def exact_ring(form: str, dataset: Dataset) -> tuple[Ring, Parameters, Inputs]:
     options = {"width": WIDTH} if form == "coordinate" else {}
     ring = Ring(shapes, form=form, start="closed_form", rank=1, scale=1.0, **options)
     like = {name: tensor.double() for name, tensor in ring.initial([np.random.default_rng(0)]).items()}
-    return ring, ring.closed_form(like, inputs["coordinates"], lengths, ring_area(dataset)), inputs
+    return ring, ring.closed_form(like, lengths, ring_area(dataset)), inputs
 
 
 def gradient_error(ring: Ring, parameters: Parameters, inputs: Inputs, rng: np.random.Generator) -> float:

@@ -58,7 +58,7 @@ def learned_tensors(folders: Iterable[str | Path], dataset: Dataset) -> tuple[di
         samples = samples or encoded(document["settings"], dataset)
         coordinates = samples.inputs["coordinates"]
         like = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}
-        exact = model.closed_form(like, coordinates, lengths, ring_area(dataset))
+        exact = model.closed_form(like, lengths, ring_area(dataset))
         exact = {name: tensor[:1] for name, tensor in exact.items()}
         learned, target = model.tensors(parameters, coordinates), model.tensors(exact, coordinates)
         value, reference = evaluate(model, parameters, samples), evaluate(model, exact, samples)

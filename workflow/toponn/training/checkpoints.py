@@ -35,6 +35,8 @@ def load_checkpoint(path: Path, key: str) -> tuple[int, dict[str, torch.Tensor],
     if attributes.get("key") != key:
         LOGGER.info("starting afresh: the checkpoint belongs to other settings or data")
         return None
-    state = {name[6:]: torch.from_numpy(array) for name, array in arrays.items() if name.startswith("state/")}
+    state = {
+        name[6:]: torch.from_numpy(np.asarray(array)) for name, array in arrays.items() if name.startswith("state/")
+    }
     history = {name[8:]: array for name, array in arrays.items() if name.startswith("history/")}
     return int(attributes["epoch"]), state, history

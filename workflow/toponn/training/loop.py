@@ -82,7 +82,7 @@ def train(
 
     Parameters
     ----------
-    parameters : tensors (S, …), modified in place
+    parameters : tensors (S, …); they are copied
     order : name of the stream of shuffles
     checkpoint, key : where progress is kept, and what identifies this work
     """
@@ -155,7 +155,7 @@ def record(
     value = evaluate(model, leaves, validation)
     with torch.no_grad():
         loss = negative_log_likelihood(value, leaves[TEMPERATURE], validation.labels)
-    history.train_loss.append(np.mean(losses, axis=0))
+    history.train_loss.append(np.mean(losses, axis=0))  # batches count alike, as they do in the steps
     history.gradient_norm.append(np.mean(norms, axis=0))
     history.validation_loss.append(loss.numpy())
     guesses = predictions(value).numpy()

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.checks import DataError, resolve
+from toponn.checks import DataError, NotApplicable, resolve
 from toponn.datasets import Dataset, read_dataset
 from toponn.encodings import ENCODINGS, SHARED
 from toponn.files import digest, provenance, read_arrays, read_json, write_arrays, write_csv, write_json
 from toponn.models import MODELS
 from toponn.models.base import Model, Parameters, as_tensors, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
+from toponn.seeds import stream
 from toponn.states import States
 from toponn.statistics import balanced_accuracy
 from toponn.training.loop import Samples, evaluate, train
@@ -54,15 +55,27 @@ def encoded(settings: Mapping[str, Any], dataset: Dataset) -> Samples:
     return Samples(as_tensors(encode(settings, dataset.states)), torch.from_numpy(dataset.label))
 
 
-def start_parameters(
-    model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int], samples: Samples
-) -> Parameters:
-    """Return the parameters before training: random, or the closed form where the model's start says so."""
+def geometry_of(inputs: Mapping[str, torch.Tensor]) -> str:
+    """Return what identifies the sites of encoded samples, for models whose weights belong to them one by one."""
+    return digest(inputs["coordinates"].double().numpy().round(4).tolist()) if "coordinates" in inputs else ""
+
+
+def check_applicable(model: Model, document: Mapping[str, Any], inputs: Mapping[str, torch.Tensor]) -> None:
+    """Raise NotApplicable, with the reason, if a trained model cannot run on these inputs."""
+    model.check_applicable(inputs)
+    if model.fixed_geometry and geometry_of(inputs) != document["geometry"]:
+        raise NotApplicable("its weights belong to the sites of training one by one, the sample has others")
+
+
+def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int]) -> Parameters:
+    """Return the parameters before training: random, or the closed form with noise where the model starts there."""
     parameters = model.initial(generators(root, dataset.name, name, seeds))
     if model.start == "random":
         return parameters
-    lengths, area = ring_lengths(dataset.states), ring_area(dataset)
-    return model.closed_form(parameters, samples.inputs["coordinates"], lengths, area)
+    exact = model.closed_form(parameters, ring_lengths(dataset.states), ring_area(dataset))
+    draws = [stream(root, "noise", dataset.name, name, seed) for seed in seeds]
+    noise = {key: np.array([rng.normal(size=tuple(t.shape[1:])) for rng in draws]) for key, t in exact.items()}
+    return {key: t * (1 + model.noise * torch.from_numpy(noise[key]).to(t.dtype)) for key, t in exact.items()}
 
 
 def ring_lengths(states: States) -> np.ndarray:
@@ -107,7 +120,7 @@ def train_block(
         )
         parameters, history = model.fit(*parts), {}
     else:
-        initial = start_parameters(model, dataset, root, name, seeds, samples["train"])
+        initial = start_parameters(model, dataset, root, name, seeds)
         key = digest([dataset.attributes["checksum"], name, dict(settings), list(seeds), root, work])
         hyper = dict(settings["training"], root=root, order=dataset.name, checkpoint=checkpoint, key=key)
         parameters, history = train(model, initial, samples["train"], samples["validation"], **hyper)
@@ -135,6 +148,7 @@ def train_block(
         "settings": dict(settings),
         "seeds": list(seeds),
         "shapes": shapes,
+        "geometry": geometry_of(samples["train"].inputs),
         "root": root,
     }
     return {
@@ -194,5 +208,5 @@ def apply_run(folder: str | Path, states: States) -> np.ndarray:
     """Return the values f (S, B) of all trained seeds of a run folder on states (B samples); round them to predict."""
     model, parameters, document = load_run(folder)
     inputs = as_tensors(encode(document["settings"], states))
-    model.check_applicable(inputs)
+    check_applicable(model, document, inputs)
     return evaluate(model, parameters, Samples(inputs, torch.zeros(len(states), dtype=torch.int64))).numpy()
