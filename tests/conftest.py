@@ -1,10 +1,14 @@
 """What every test is held to: it leaves torch's settings and the global random numbers as it found them."""
 
+import os
 import sys
 from collections.abc import Callable
 
-import numpy as np
-import pytest
+# As in the workflow's jobs, and before NumPy and torch read it: small matrices are far slower on several threads.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 
 def _global_state() -> dict[str, object]:

@@ -291,7 +291,7 @@ def test_the_clean_samples_show_every_integer():
         elif system != "ssh":
             sample = Geometry(
                 system,
-                {"name": shape["name"], **({"radius": 2.0} if "radius" in shape else {"size": [4, 4]})},
+                {"name": shape["name"], **({"radius": 2.0} if "radius" in shape else {"size": [4.0, 4.5]})},
                 parameters,
                 [],
                 1,
