@@ -7,8 +7,8 @@ from collections.abc import Callable
 # As in the workflow's jobs, and before NumPy and torch read it: small matrices are far slower on several threads.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
 
 def _global_state() -> dict[str, object]:
