@@ -25,10 +25,8 @@ def _expected(study: dict) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("overlay", [None, QUICK, "workflow/studies/paper.yaml"])
+@pytest.mark.parametrize("overlay", [None, QUICK])
 def test_an_empty_folder_gets_one_job_for_each_dataset_block_model_table_and_figure(fresh_project, overlay):
-    if overlay and not (fresh_project.root / overlay).exists():
-        pytest.skip(f"{overlay} is not part of this version")
     given = ("--configfile", overlay) if overlay else ()
     assert fresh_project.counts(*given) == _expected(fresh_project.study(overlay))
 
