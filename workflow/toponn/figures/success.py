@@ -106,8 +106,8 @@ def _draw_fraction(axes: Axes, rows: list[tuple[str, str, str]], trainability: p
             continue
         _draw_interval(axes, height, line, row)
         successes, seeds = round(line["value"] * line["n_seeds"]), int(line["n_seeds"])
-        axes.text(1.22, height, f"{successes}/{seeds}", ha="right", va="center", fontsize=6.5, color=GREY)
-    axes.set_xlim(-0.04, 1.24)
+        axes.text(1.07, height, f"{successes}/{seeds}", ha="left", va="center", fontsize=6.5, color=GREY)
+    axes.set_xlim(-0.04, 1.42)  # room for counts such as 100/100
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
     axes.set_xlabel("success fraction")
 
