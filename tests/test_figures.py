@@ -440,6 +440,15 @@ def test_success_shows_every_seed_filled_where_it_succeeds(figures):
     assert filled == runs["success"].sum()
 
 
+def test_counts_of_a_hundred_seeds_stand_clear_of_a_fraction_of_one():
+    trainability, runs = synthetic_runs_and_trainability(seeds=100)
+    figure = success(trainability, runs, 0.99)
+    FigureCanvasAgg(figure).draw()
+    axes = figure.axes[0]
+    rim = axes.transData.transform((1.0, 0.0))[0] + 2.5 * figure.dpi / 72  # half a marker of 5 pt
+    assert [text.get_text() for text in axes.texts if text.get_window_extent().x0 < rim] == []
+
+
 def test_success_reads_the_same_from_a_table_on_disk(tmp_path):
     trainability, runs = synthetic_runs_and_trainability(seeds=5)
     for name, table in (("trainability", trainability), ("runs", runs)):
