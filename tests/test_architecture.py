@@ -10,26 +10,30 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDARD = sys.stdlib_module_names
 
 BASE = {"conventions", "checks", "seeds", "files", "statistics", "joblog", "schema", "codetrace"}
-PHYSICS = {"lattices", "shapes", "systems", "disorder", "states", "invariants"}
+PHYSICS = {"lattices", "point_sets", "shapes", "systems", "disorder", "states", "invariants"}
 LEARNING = {"models", "training"}
 
 ARROWS = {
     # level 0: each other only (there are no circles: a test of its own)
     **dict.fromkeys(BASE, BASE),
     # 1
-    "config": BASE | {"systems"},
+    "config": BASE | {"systems", "disorder"},
     # 2
     "lattices": BASE,
+    "point_sets": BASE | {"lattices", "shapes"},
     "shapes": BASE | {"lattices"},
     "systems": BASE | {"lattices"},
     "disorder": BASE | {"lattices", "systems"},
     "states": BASE,
-    "invariants": BASE | {"lattices", "states"},
+    "invariants": BASE | {"lattices", "shapes", "states"},
+    "recipes": BASE | PHYSICS,
     # 3
     "encodings": BASE | {"lattices", "states"},
     "datasets": BASE | PHYSICS | {"encodings"},
-    "generation": BASE | PHYSICS | {"encodings", "datasets"},
-    "references": BASE | PHYSICS | {"datasets"},
+    "generation": BASE | PHYSICS | {"recipes", "datasets"},
+    "phase_maps": BASE | PHYSICS | {"recipes"},
+    "convergence": BASE | PHYSICS | {"recipes"},
+    "references": BASE | PHYSICS | {"recipes", "convergence", "datasets"},
     # 3'
     "models": BASE,
     "training": BASE | {"models"},
@@ -51,14 +55,15 @@ DOORS = {
 """Further arrows of single modules, each to exactly these modules."""
 
 THIRD_PARTIES = {
-    **dict.fromkeys(BASE | PHYSICS | {"config", "encodings", "datasets", "generation"}, {"numpy"}),
+    **dict.fromkeys(BASE | PHYSICS | {"config", "recipes", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}),
     "codetrace": set(),
     "config": set(),
     "joblog": set(),
     "schema": {"jsonschema"},
     "files": {"numpy", "h5py", "pandas"},
     "statistics": {"numpy", "scipy", "pandas"},
-    "systems": {"numpy", "scipy"},
+    **dict.fromkeys(["lattices", "point_sets", "shapes", "systems", "invariants"], {"numpy", "scipy"}),
+    "convergence": {"numpy", "pandas"},
     "states": {"numpy", "torch"},  # the one exception of the physics arm: batched eigensolvers
     "references": {"numpy", "pandas"},
     "models": {"numpy", "torch"},
@@ -289,7 +294,9 @@ def test_every_row_of_a_familys_dict_points_at_something_that_exists():
     assert {"toponn.systems", "toponn.models", "toponn.encodings", "toponn.invariants"} <= {row[0] for row in rows}
     for family, key, module, attribute in rows:
         assert module in modules, f"{family}: {key}"
-        defined = [getattr(node, "name", None) for node in ast.parse(modules[module]).body]
+        body = ast.parse(modules[module]).body
+        defined = [getattr(node, "name", None) for node in body]
+        defined += [getattr(target, "id", None) for node in body for target in getattr(node, "targets", [])]
         assert attribute in defined, f"{family}: {key}"
 
 

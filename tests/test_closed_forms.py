@@ -6,7 +6,7 @@ import torch
 
 from toponn.datasets import read_dataset, write_dataset
 from toponn.encodings.loops import loops, pair_loops, triple_loops
-from toponn.generation import Recipe, generate
+from toponn.generation import generate
 from toponn.invariants.bloch import chern_number, winding_number
 from toponn.invariants.chern import real_space_chern, switch_chern
 from toponn.invariants.winding import real_space_winding, switch_winding
@@ -15,6 +15,7 @@ from toponn.models.base import as_tensors, generators
 from toponn.models.closed_forms import coordinate_weights
 from toponn.models.head import predictions
 from toponn.models.ring import Ring
+from toponn.recipes import Recipe
 from toponn.shapes import bulk_window
 from toponn.states import chiral_block, chiral_occupied_states, occupied_states, polar_factor, projector
 
@@ -46,7 +47,7 @@ class Geometry:
             name="closed", seed=ROOT, system=system, shape=shape, parameters=parameters, disorder=disorder
         )
         sites = self.recipe.sites
-        self.H = np.stack([self.recipe.draw(i)[0] for i in range(samples)])
+        self.H = np.stack([self.recipe.draw(i).hamiltonian for i in range(samples)])
         self.positions, self.orbitals = sites.positions, self.recipe.site_of_orbital
         if self.recipe.system.task == "winding":
             occupied, _ = chiral_occupied_states(chiral_block(self.H, sites.sublattice), sites.sublattice)
@@ -56,7 +57,7 @@ class Geometry:
         else:
             self.state = projector(occupied_states(self.H)[0])
             features = triple_loops(self.state, self.recipe.system.n_orbitals)
-            self.area = self.recipe.system.lattice.area_per_site
+            self.area = self.recipe.system.unit_cell.area_per_site
         self.u = normalised_coordinates(self.positions)
         self.inputs = {"loops": torch.from_numpy(features), "coordinates": torch.from_numpy(self.u)}
 

@@ -14,6 +14,7 @@ from toponn import config
 from toponn.checks import ConfigError, resolve
 from toponn.disorder import DISORDER
 from toponn.shapes import SHAPES
+from toponn.lattices import LATTICES
 from toponn.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,9 +57,10 @@ NAME = "lower-case letters, digits and _, starting with a letter, at most 64"
 CNN, RING, MLP = ("models", "cnn"), ("models", "ring_free"), ("models", "mlp")
 SSH, DISK = ("datasets", "ssh_24"), ("datasets", "haldane_disk")
 WINDING, CHERN = ("tasks", "winding"), ("tasks", "chern")
+MAP, SERIES, CEILING = ("maps", "qwz"), ("convergence", "qwz"), ("ceiling", "qwz")
 
 STRUCTURE = [
-    (("stduy", "x"), "stduy: found an unknown key; allowed: study, seed, success, tasks, "),
+    (("stduy", "x"), "stduy: found an unknown key; allowed: study, seed, maps, "),
     (("study", GONE), f"study: found nothing; allowed: {NAME}"),
     (("study", "../other"), f"study: found '../other'; allowed: {NAME}"),
     (("study", "a\nb"), r"study: found 'a\nb'; allowed: lower-case"),
@@ -100,11 +102,11 @@ STRUCTURE = [
     ),
     (
         (*SSH, "system", "shh"),
-        "datasets.ssh_24.system: found 'shh'; allowed: ssh, extended_ssh, qwz, haldane (",
+        "datasets.ssh_24.system: found 'shh'; allowed: ssh, extended_ssh, qwz, kitaev_chain, ",
     ),
     (
         (*SSH, "shape", "name", "segmnet"),
-        "shape.name: found 'segmnet'; allowed: segment, rectangle, disk (did",
+        "shape.name: found 'segmnet'; allowed: segment, rectangle, disk, triangle, l_shape (did",
     ),
     ((*SSH, "shape", "radius", 2), "datasets.ssh_24.shape.radius: found an unknown key; allowed: name, size"),
     ((*SSH, "shape", "size", [0]), "datasets.ssh_24.shape.size[0]: found 0; allowed: a whole number from 1"),
@@ -129,7 +131,7 @@ STRUCTURE = [
     ),
     (
         (*SSH, "disorder", 0, "name", "bondbox"),
-        "disorder[0].name: found 'bondbox'; allowed: onsite_box, bond_box",
+        "disorder[0].name: found 'bondbox'; allowed: onsite_box, onsite_binary, bond_box, ",
     ),
     (
         (*SSH, "disorder", 0, "strength", -1),
@@ -217,10 +219,13 @@ STRUCTURE = [
         ("models", "loop_ridge", "seeds", 40),
         "models.loop_ridge.seeds: found 40; allowed: 1 (did you mean 1?)",
     ),
-    (
-        ("figures", "phase_diagram", []),
-        "figures.phase_diagram: found an unknown key; allowed: phase_diagrams",
-    ),
+    ((*MAP, "plan", "disorder"), "maps.qwz.plan: found an unknown key; allowed: system, lattice, plane, "),
+    ((*MAP, "cells", [3]), "maps.qwz.cells: found [3]; allowed: [columns, rows]"),
+    ((*SERIES, "lengths", []), "convergence.qwz.lengths: found []; allowed: "),
+    ((*SERIES, "lengths", [2]), "convergence.qwz.lengths[0]: found 2; allowed: a number from 4"),
+    ((*CEILING, "disorder", "box"), "ceiling.qwz.disorder: found 'box'; allowed: onsite_box, onsite_binary, "),
+    ((*CEILING, "strengths", [-1]), "ceiling.qwz.strengths[0]: found -1; allowed: "),
+    ((*DISK, "shape", "holes", [[0, 0]]), "haldane_disk.shape.holes[0]: found [0, 0]; allowed: [x, y, radius]"),
 ]
 
 MEANING = [
@@ -258,7 +263,34 @@ MEANING = [
         (*MLP, "window", 9),
         "models.mlp.window: found 9; allowed: a whole number from 1 up to 8, the shortest side of qwz",
     ),
-    (("figures", "phase_diagrams", ["qwz8"]), "figures.phase_diagrams[0]: found 'qwz8'; allowed: ssh_24, "),
+    ((*MAP, "plane", "ising"), "maps.qwz.plane: found 'ising'; allowed: disorder, anderson"),
+    ((*MAP, "system", "qzw"), "maps.qwz.system: found 'qzw'; allowed: ssh, extended_ssh, qwz, "),
+    ((*MAP, "system", "toponn.systems.qwz:QZW"), "allowed: a class in a file of workflow/toponn/systems"),
+    ((*MAP, "system", "toponn.files:write_csv"), "maps.qwz.system: found 'toponn.files:write_csv'; allowed: ssh, "),
+    ((*MAP, "lattice", "kagome"), "maps.qwz.lattice: found 'kagome'; allowed: square, which qwz lives on"),
+    ((*MAP, "shape", {"name": "segment", "size": [9]}), "maps.qwz.shape.name: found 'segment'; allowed: rectangle, "),
+    ((*SERIES, "points", 0, {}), "convergence.qwz.points[0].mass: found nothing; allowed: a number, or"),
+    (
+        (*SERIES, "points", 0, {"mass": [0, 1]}),
+        "points[0].mass: found [0, 1]; allowed: a number, since this is a point",
+    ),
+    (
+        (*SERIES, "disorder", [{"name": "onsite_box", "strength": [0, 1]}]),
+        "convergence.qwz.disorder[0].strength: found [0, 1]; allowed: a number, since all",
+    ),
+    (
+        ("convergence", "ssh", "lengths", [8.5]),
+        "convergence.ssh.lengths[0]: found 8.5; allowed: whole numbers of cells",
+    ),
+    (
+        ("ceiling", "ssh", "disorder", "vacancies"),
+        "ceiling.ssh.disorder: found 'vacancies'; allowed: bond_box, which the",
+    ),
+    (
+        (*CEILING, "disorder", "vacancies"),
+        "ceiling.qwz.strengths[1]: found 1.0; allowed: shares of the sites from 0 and",
+    ),
+    ((*DISK, "disorder", [{"name": "vacancies", "strength": [0, 1]}]), "strength: found [0, 1]; allowed: shares of"),
     (
         (*SSH, "parameters", "intracel", 1),
         "intracel: found an unknown key; allowed: intracell, intercell, the para",
@@ -289,7 +321,7 @@ MEANING = [
     ),
     (
         (*DISK, "shape", {"name": "segment", "size": [9]}),
-        "shape.name: found 'segment'; allowed: rectangle, disk, the",
+        "shape.name: found 'segment'; allowed: rectangle, disk, triangle, l_shape, the",
     ),
     (
         (*DISK, "disorder", [{"name": "bond_box", "strength": 1}] * 2),
@@ -374,7 +406,10 @@ def test_what_check_returns_shares_nothing_with_what_it_was_given():
         (*SSH, "parameters", "intracell", [1, 1]),
         (*WINDING, "tests", []),
         ("tasks", "chern", GONE),
-        ("figures", "phase_diagrams", []),
+        ("maps", {}),
+        ("ceiling", {}),
+        (*DISK, "shape", "holes", [[0, 0, 2]]),
+        (*MAP, "system", "toponn.systems.qwz:QWZ"),
         (*CNN, "stencil", 0),
         (*CNN, "training", "learning_rate", 1),
     ],
@@ -402,9 +437,9 @@ def test_the_schema_is_a_schema_that_refuses_unknown_keys_and_describes_what_it_
 
 def test_the_schema_names_the_members_of_the_families():
     rules = SCHEMA["$defs"]
-    assert rules["dataset"]["properties"]["system"]["enum"] == list(SYSTEMS)
+    assert rules["lattice"]["enum"] == list(LATTICES)
     assert rules["shape"]["properties"]["name"]["enum"] == list(SHAPES)
-    assert rules["disorder"]["properties"]["name"]["enum"] == list(DISORDER)
+    assert rules["disorder_name"]["enum"] == list(DISORDER)
     assert rules["model"]["properties"]["model"]["enum"] == list(import_module("toponn.models").MODELS)
 
 
@@ -419,6 +454,7 @@ def test_each_member_that_the_schema_names_has_its_own_rule():
 
 def test_the_dimensions_and_tasks_agree_with_the_systems_and_shapes():
     examples = {"segment": {"size": [4]}, "rectangle": {"size": [4, 4]}, "disk": {"radius": 4.0}}
+    examples |= {"triangle": {"side": 4.0}, "l_shape": {"size": 4.0}}
     for name, dimension in config.SHAPE_DIMENSION.items():
         assert resolve(SHAPES, name, "shape")(**examples[name]).dimension == dimension
     assert set(config.SHAPE_DIMENSION) == set(SHAPES)
@@ -448,9 +484,9 @@ def test_the_training_dataset_is_the_first_of_its_tests():
     assert config.tests_of(study, "winding") == ["ssh_24", *DEFAULT["tasks"]["winding"]["tests"]]
 
 
-def test_datasets_in_use_are_those_that_a_task_or_a_figure_names_once():
+def test_datasets_in_use_are_those_that_a_task_names_once():
     study = config.check(changed(("tasks", "winding", GONE), (*CHERN, "tests", ["qwz_6"])))
-    assert config.datasets_in_use(study) == ["qwz_8", "qwz_6", "ssh_24", "haldane_disk"]
+    assert config.datasets_in_use(study) == ["qwz_8", "qwz_6"]
 
 
 def test_checking_a_study_imports_neither_torch_nor_pandas():

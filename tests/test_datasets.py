@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from tolerances import agree
 
-from toponn import generation
+from toponn import generation, recipes
 from toponn.checks import ConfigError, DataError
 from toponn.datasets import read_dataset, write_dataset
-from toponn.generation import Recipe, generate
+from toponn.generation import generate
+from toponn.recipes import Recipe
 from toponn.states import projector
 
 SSH = {
@@ -42,7 +43,36 @@ HALDANE = QWZ | {
     "disorder": [{"name": "onsite_box", "strength": [0.0, 1.0]}],
     "samples": {"test": 10},
 }
-RECIPES = {recipe["name"]: recipe for recipe in (SSH, EXTENDED, QWZ, HALDANE)}
+KITAEV = SSH | {
+    "name": "kitaev_12",
+    "system": "kitaev_chain",
+    "shape": {"name": "segment", "size": [12]},
+    "parameters": {"chemical_potential": [-3.0, 3.0], "hopping": 1.0, "pairing": [0.4, 1.0]},
+    "samples": {"test": 20},
+}
+VACANT = QWZ | {
+    "name": "qwz_vacant",
+    "disorder": [{"name": "vacancies", "strength": [0.0, 0.1]}],
+    "samples": {"test": 12},
+}
+AMORPHOUS = QWZ | {
+    "name": "amorphous",
+    "system": "amorphous_chern",
+    "parameters": {"mass": [-3.0, -1.0], "decay": 0.5},
+    "disorder": [{"name": "onsite_binary", "strength": [0.0, 1.0]}],
+    "samples": {"test": 10},
+}
+KAGOME = QWZ | {
+    "name": "kagome_moved",
+    "system": "kagome",
+    "shape": {"name": "disk", "radius": 6.2},
+    "parameters": {"phase": [0.1, 0.9], "breathing": [0.0, 2.0]},
+    "disorder": [{"name": "structural_displacement", "strength": [0.0, 0.2]}],
+    "samples": {"test": 10},
+}
+CHAINS = ("ssh_8", "extended_ssh_12", "kitaev_12")
+RECIPES = {r["name"]: r for r in (SSH, EXTENDED, QWZ, HALDANE, KITAEV, VACANT, AMORPHOUS, KAGOME)}
+MOVING = ("amorphous", "kagome_moved")
 every = pytest.mark.parametrize("name", list(RECIPES))
 OF_SAMPLES = ("label", "margin", "gap", "draw", "split", "occupied", "parameters", "disorder", "reference")
 
@@ -60,7 +90,8 @@ def recipe_of(entry):
 def sample_arrays(arrays):
     """Return the arrays that run over samples, with the projector in place of the states."""
     named = {key: value for key, value in arrays.items() if key.split("/")[0] in OF_SAMPLES}
-    return named | {"occupied": projector(named["occupied"])}
+    own = {"positions": arrays["positions"]} if arrays["positions"].ndim == 3 else {}
+    return named | own | {"occupied": projector(named["occupied"])}
 
 
 def same_samples(a, b, count=None):
@@ -71,24 +102,25 @@ def same_samples(a, b, count=None):
 # --- Each sample against its Hamiltonian ------------------------------------------------------------------
 
 
-def solved_by_hand(recipe, H):
-    """Return label, margin, P of one Hamiltonian by NumPy and Kronecker products, none of the library's invariants."""
-    where = recipe.sites.positions
+def solved_by_hand(recipe, draw):
+    """Return label, margin, P and gap of a draw by NumPy and Kronecker products, none of the library's invariants."""
+    H, where = draw.hamiltonian, draw.positions
     where = (where - (where.min(axis=0) + where.max(axis=0)) / 2)[recipe.site_of_orbital]
     kappa = recipe.system.localizer_kappa
     E, V = np.linalg.eigh(H)
-    half = len(H) // 2
-    P = V[:, :half] @ V[:, :half].conj().T
+    filled = draw.filled if draw.fermi_level is None else int((E < draw.fermi_level).sum())
+    P = V[:, :filled] @ V[:, :filled].conj().T
     if recipe.system.task == "winding":  # X ⊗ σz + H in the basis (A, B)
         order = np.argsort(recipe.sites.sublattice, kind="stable")
         sign = np.where(recipe.sites.sublattice == 0, 1, -1)
         L = (H + np.diag(kappa * where[:, 0] * sign))[np.ix_(order, order)]
     else:
         x, y = np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]])
-        H = H - (E[half - 1] + E[half]) / 2 * np.eye(len(H))
+        level = (E[filled - 1] + E[filled]) / 2 if draw.fermi_level is None else draw.fermi_level
+        H = H - level * np.eye(len(H))
         L = kappa * (np.kron(x, np.diag(where[:, 0])) + np.kron(y, np.diag(where[:, 1]))) + np.kron(np.diag([1, -1]), H)
     values = np.linalg.eigvalsh(L)
-    return -np.sign(values).sum() / 2, np.abs(values).min(), P, E[half] - E[half - 1]
+    return -np.sign(values).sum() / 2, np.abs(values).min(), P, E[filled] - E[filled - 1]
 
 
 @every
@@ -96,24 +128,37 @@ def test_label_margin_gap_and_states_of_a_sample_are_those_of_its_hamiltonian(ma
     arrays, _ = made[name]
     recipe = recipe_of(RECIPES[name])
     for row in (0, 3, len(arrays["label"]) - 1):
-        H, numbers = recipe.draw(int(arrays["draw"][row]))
-        label, margin, P, gap = solved_by_hand(recipe, H)
+        draw = recipe.draw(int(arrays["draw"][row]))
+        label, margin, P, gap = solved_by_hand(recipe, draw)
         assert arrays["label"][row] == label
         assert arrays["margin"][row] == pytest.approx(margin, abs=1e-9)
         assert arrays["gap"][row] == pytest.approx(gap, abs=1e-9)
         if gap > 1e-3:  # a pair at zero energy fills either way, and rounding decides
             assert agree(projector(arrays["occupied"][row]), P)
-        for key, value in numbers.items():
+        for key, value in draw.numbers.items():
             assert arrays[key][row] == value
+        positions = arrays["positions"]
+        assert np.array_equal(positions[row] if name in MOVING else positions, draw.positions)
 
 
 @every
-def test_occupied_states_are_orthonormal_half_of_all_and_stored_in_single_precision(made, name):
-    occupied = made[name][0]["occupied"]
-    assert occupied.dtype == (np.float32 if name in ("ssh_8", "extended_ssh_12") else np.complex64)
-    assert occupied.shape[1] * 2 == occupied.shape[2] == len(made[name][0]["site_of_orbital"])
-    overlap = occupied.conj() @ occupied.swapaxes(-1, -2)
-    assert agree(overlap, np.broadcast_to(np.eye(occupied.shape[1]), overlap.shape).astype(occupied.dtype))
+def test_occupied_states_are_orthonormal_in_single_precision_and_padded_where_a_sample_has_fewer(made, name):
+    arrays, recipe = made[name][0], recipe_of(RECIPES[name])
+    occupied = arrays["occupied"]
+    assert occupied.dtype == (np.float32 if name in CHAINS else np.complex64)
+    assert occupied.shape[2] == len(arrays["site_of_orbital"])
+    counts = []
+    for states, index in zip(occupied, arrays["draw"], strict=True):
+        draw = recipe.draw(int(index))
+        E = np.linalg.eigvalsh(draw.hamiltonian)
+        counts.append(draw.filled if draw.fermi_level is None else int((E < draw.fermi_level).sum()))
+        overlap = states.conj() @ states.T
+        assert agree(overlap, np.diag(np.arange(len(states)) < counts[-1]).astype(occupied.dtype))
+    assert (len(set(counts)) > 1) == (name in ("haldane_disk", "qwz_vacant", "kagome_moved"))
+    if len(set(counts)) == 1:
+        assert occupied.shape[1] == counts[0]
+    if name in (*CHAINS, "qwz_6", "amorphous"):
+        assert set(counts) == {occupied.shape[2] // 2}
 
 
 @every
@@ -124,11 +169,12 @@ def test_the_stored_states_are_scrambled_alike_each_time_and_differently_for_eac
     recipe = recipe_of(RECIPES[name])
     overlaps = []
     for row in (0, 1):
-        H, _ = recipe.draw(int(arrays["draw"][row]))
-        V = np.linalg.eigh(H)[1][:, : len(H) // 2]
-        overlaps.append(arrays["occupied"][row].conj() @ V)
+        H = recipe.draw(int(arrays["draw"][row])).hamiltonian
+        states = arrays["occupied"][row][arrays["occupied"][row].any(axis=1)]
+        V = np.linalg.eigh(H)[1][:, : len(states)]
+        overlaps.append(states.conj() @ V)
         assert np.abs(np.abs(overlaps[row]) - np.eye(len(V.T))).max() > 0.3, "no longer eigenstates"
-    assert not agree(*overlaps)
+    assert overlaps[0].shape != overlaps[1].shape or not agree(*overlaps)
 
 
 @every
@@ -151,7 +197,7 @@ def test_every_sample_reaches_the_margin_and_its_numbers_lie_in_their_ranges(mad
 @every
 @pytest.mark.parametrize("batch_bytes", [1, 1 << 30], ids=["two at a time", "many at a time"])
 def test_samples_are_the_same_in_batches_of_another_size(made, name, batch_bytes, monkeypatch):
-    monkeypatch.setattr(generation, "BATCH_BYTES", batch_bytes)
+    monkeypatch.setattr(recipes, "BATCH_BYTES", batch_bytes)
     arrays, attributes = generate(**RECIPES[name])
     assert same_samples(arrays, made[name][0])
     assert attributes == made[name][1]
@@ -169,12 +215,33 @@ def test_samples_are_the_same_in_a_larger_dataset_and_others_under_another_name_
 
 @every
 def test_a_draw_alone_is_the_draw_among_others(name):
-    alone, numbers = recipe_of(RECIPES[name]).draw(11)
+    alone = recipe_of(RECIPES[name]).draw(11)
     recipe = recipe_of(RECIPES[name])
     for index in (3, 11, 0):
-        H, again = recipe.draw(index)
-        assert (index == 11) == np.array_equal(H, alone)
-        assert (index == 11) == (again == numbers)
+        again = recipe.draw(index)
+        assert (index == 11) == np.array_equal(again.hamiltonian, alone.hamiltonian)
+        assert (index == 11) == (again.numbers == alone.numbers)
+
+
+def test_the_positions_of_a_displaced_draw_are_those_that_its_hoppings_belong_to():
+    moved = {"name": "structural_displacement", "strength": 0.4}
+    recipe = recipe_of(QWZ | {"disorder": [moved]})
+    assert recipe.moving
+    for index in (0, 3):
+        draw = recipe.draw(index)
+        distance = np.linalg.norm(draw.positions[:, None] - draw.positions, axis=2)
+        hopping = np.abs(draw.hamiltonian[::2, ::2])  # of the first orbital: half of t(r)
+        bonds = np.triu(hopping > 0, 1)
+        assert bonds.sum() == 60
+        assert agree(hopping[bonds], np.exp(1 - distance[bonds]) / 2)
+        assert not agree(draw.positions, recipe.sites.positions), "control"
+
+
+def test_chunks_with_fewer_filled_states_are_padded_at_the_end():
+    chunks = [np.ones((2, 3, 4)), np.ones((1, 5, 4))]
+    joined = generation._joined(chunks)
+    assert joined.shape == (3, 5, 4)
+    assert joined.any(axis=2).tolist() == [[True] * 3 + [False] * 2] * 2 + [[True] * 5]
 
 
 # --- What is left out -------------------------------------------------------------------------------------
@@ -189,7 +256,10 @@ def test_the_redrawn_share_and_the_agreement_before_selection_count_all_draws(ma
     decided = everything["margin"] >= RECIPES[name]["minimum_margin"]
     assert attributes["redrawn_fraction"] == pytest.approx(1 - decided.mean())
     assert arrays["draw"].tolist() == np.flatnonzero(decided).tolist()
-    assert np.array_equal(arrays["occupied"], everything["occupied"][decided]), "the scramble belongs to the draw"
+    most = arrays["occupied"].shape[1]
+    assert not everything["occupied"][decided][:, most:].any()
+    kept = everything["occupied"][decided][:, :most]
+    assert np.array_equal(arrays["occupied"], kept), "the scramble belongs to the draw"
     reference = next(key for key in everything if key.startswith("reference/"))
     for key, source in (("agreement_before_selection", everything), ("reference_agreement", arrays)):
         assert attributes[key] == pytest.approx((np.rint(source[reference]) == source["label"]).mean())
@@ -223,7 +293,7 @@ def test_the_labels_of_disordered_ssh_are_mostly_those_of_the_product_rule(made)
     recipe = recipe_of(longer)
     by_hand = []
     for index in arrays["draw"]:
-        H, _ = recipe.draw(int(index))
+        H = recipe.draw(int(index)).hamiltonian
         bonds = np.abs(np.diag(H, 1))  # v and w in turn along the chain
         by_hand.append(np.log(bonds[1::2]).mean() > np.log(bonds[::2]).mean())
     assert np.array_equal(arrays["reference/product_rule"], by_hand)
@@ -268,7 +338,9 @@ def test_a_dataset_comes_back_from_its_file_whole_and_by_split(made, name, tmp_p
     assert (whole.name, whole.task, len(whole)) == (name, attributes["task"], len(arrays["label"]))
     assert np.array_equal(whole.label, arrays["label"])
     for key in ("occupied", "positions", "site_of_orbital", "sublattice", "cell"):
-        assert np.array_equal(getattr(whole.states, key), arrays[key])
+        stored = getattr(whole.states, key)
+        assert (stored is None) == (key not in arrays)
+        assert stored is None or np.array_equal(stored, arrays[key])
     assert {f"reference/{key}" for key in whole.references} == {key for key in arrays if key.startswith("reference/")}
     start = 0
     for split, count in RECIPES[name]["samples"].items():
@@ -276,6 +348,8 @@ def test_a_dataset_comes_back_from_its_file_whole_and_by_split(made, name, tmp_p
         assert len(part) == len(part.states) == count
         assert np.array_equal(part.label, arrays["label"][start : start + count])
         assert np.array_equal(part.states.occupied, arrays["occupied"][start : start + count])
+        own = arrays["positions"][start : start + count] if name in MOVING else arrays["positions"]
+        assert np.array_equal(part.states.positions, own)
         for key, values in part.references.items():
             assert np.array_equal(values, arrays[f"reference/{key}"][start : start + count])
         start += count
@@ -287,8 +361,6 @@ def test_a_file_says_what_it_holds(made, name):
     arrays, attributes = made[name]
     total = len(arrays["label"])
     assert attributes["n_samples"] == total
-    for key in ("phase_x", "phase_y"):
-        assert attributes.get(key, "label") in arrays
     assert {"unit_" + key.split("/")[1] for key in arrays if key.startswith("parameters/")} <= set(attributes)
     assert {"energy_unit", "winding_sign", "chern_sign", "config_digest", "seed", "symmetry_class"} <= set(attributes)
     for key, values in arrays.items():

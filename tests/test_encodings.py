@@ -32,7 +32,7 @@ def states_of(system, shape, batch, **parameters):
     """Return the states of samples that differ by a random diagonal, on chains by random bonds."""
     rng = np.random.default_rng(1)
     system = system()
-    sites = cut(system.lattice, shape.inside, shape.extent)
+    sites = cut(system.unit_cell, shape.inside, shape.extent)
     H = system.terms(sites, system.connections(sites), **parameters).hamiltonian()
     site = np.repeat(np.arange(len(sites)), system.n_orbitals)
     if system.task == "winding":

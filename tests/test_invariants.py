@@ -13,7 +13,7 @@ from toponn.invariants import chern
 from toponn.invariants.bloch import chern_number, winding_number
 from toponn.invariants.localizer import even_localizer, odd_localizer
 from toponn.invariants.winding import antisymmetric_flow, product_rule, real_space_winding, switch_winding
-from toponn.lattices import cut
+from toponn.lattices import cut, normalised_coordinates
 from toponn.shapes import bulk_window, disk, rectangle, segment
 from toponn.states import chiral_block, occupied_states, projector
 from toponn.systems.extended_ssh import ExtendedSSH
@@ -32,14 +32,14 @@ class Flake:
 
     def __init__(self, system, shape, disorder=0.0, seed=0, **parameters):
         system = system()
-        sites = cut(system.lattice, shape.inside, shape.extent)
+        sites = cut(system.unit_cell, shape.inside, shape.extent)
         terms = system.terms(sites, system.connections(sites), **parameters)
         term = bond_box if system.task == "winding" else onsite_box
         self.H = term(terms, disorder, rng=np.random.default_rng(seed)).hamiltonian()
         middle = (sites.positions.min(axis=0) + sites.positions.max(axis=0)) / 2
         self.where, self.sublattice = sites.positions - middle, sites.sublattice
         self.site = np.repeat(np.arange(len(sites)), system.n_orbitals)
-        self.area, self.kappa = system.lattice.area_per_site, system.localizer_kappa
+        self.area, self.kappa = system.unit_cell.area_per_site, system.localizer_kappa
         self.window = bulk_window(self.where)
         if system.task == "winding":
             self.h = chiral_block(self.H[None], sites.sublattice)[0]
@@ -61,7 +61,7 @@ class Flake:
         index, _ = even_localizer(self.H[None], self.where[self.site], self.kappa)
         return {
             "marker": chern.real_space_chern(self.P, self.where, self.site, self.area, self.window),
-            "sectors": chern.three_sector_chern(self.P, self.where, self.site),
+            "sectors": chern.three_sector_chern(self.P, normalised_coordinates(self.where), self.site),
             "switch": chern.switch_chern(self.P, switch_x, switch_y, inside, self.site),
             "localizer": float(index[0]),
         }
@@ -376,12 +376,12 @@ def test_the_ring_trace_is_the_trace_of_six_matrices_and_antisymmetric():
 def test_the_local_chern_marker_is_a_commutator_and_the_sectors_a_sum_over_triples():
     rng = np.random.default_rng(6)
     where = rng.uniform(-1, 1, size=(14, 2))
-    single = np.arange(14)
+    single, u = np.arange(14), normalised_coordinates(where)
     P = random_projector(14, rng)
     for angle in (0.1, 1.3):
         expected = sectors_by_loops(P, where, 0.8, angle)
         assert abs(expected) > 0.05, "no sector is empty"
-        assert chern.three_sector_chern(P, where, single, angle=angle) == pytest.approx(expected, abs=1e-10)
+        assert chern.three_sector_chern(P, u, single, angle=angle) == pytest.approx(expected, abs=1e-10)
     double = np.repeat(single, 2)
     P = random_projector(28, rng)
     assert agree(chern.local_chern_marker(P, where, double, 0.7), marker_by_commutators(P, where, double, 0.7))
@@ -417,7 +417,7 @@ def test_the_full_trace_over_an_open_sample_is_zero_in_every_phase(system, shape
     # SCIENCE, traps 1 and 2: only a bulk window, or sectors cut off inside the sample, see the phase.
     flake = Flake(system, shape, **parameters)
     assert flake.markers().sum() == pytest.approx(0, abs=1e-8)
-    whole = chern.three_sector_chern(flake.P, flake.where, flake.site, cutoff=1.1)
+    whole = chern.three_sector_chern(flake.P, normalised_coordinates(flake.where), flake.site, cutoff=1.1)
     assert whole == pytest.approx(0, abs=1e-8)
     assert round(float(flake.markers()[flake.window].mean())) == C, "control"
 
@@ -431,7 +431,7 @@ def moved_by(flake, P=None, where=None):
             np.concatenate(
                 [
                     chern.local_chern_marker(projected, positions, flake.site, flake.area),
-                    [chern.three_sector_chern(projected, positions, flake.site)],
+                    [chern.three_sector_chern(projected, normalised_coordinates(positions), flake.site)],
                     [chern.real_space_chern(projected, positions, flake.site, flake.area, flake.window)],
                 ]
             )
@@ -486,7 +486,7 @@ def test_the_chern_number_adds_over_stacked_layers_and_is_zero_in_the_atomic_lim
     assert even_localizer(H[None], one.where[site], 0.4)[0] == 2
     atomic = np.diag(np.tile([1.0, 0.0], n // 2)).astype(complex)
     assert not chern.local_chern_marker(atomic, one.where, one.site, one.area).any()
-    assert chern.three_sector_chern(atomic, one.where, one.site) == 0
+    assert chern.three_sector_chern(atomic, normalised_coordinates(one.where), one.site) == 0
 
 
 # --- Spectral localizers ----------------------------------------------------------------------------------

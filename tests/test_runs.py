@@ -13,8 +13,9 @@ import torch
 from toponn.checks import ConfigError, DataError, NotApplicable
 from toponn.datasets import read_dataset, write_dataset
 from toponn.files import read_csv, read_json, write_json
-from toponn.generation import Recipe, generate
+from toponn.generation import generate
 from toponn.models.base import generators
+from toponn.recipes import Recipe
 from toponn.states import States, chiral_block, chiral_occupied_states
 from toponn.training import runs
 from toponn.training.runs import apply_run, build_model, load_run, train_block, write_run
@@ -180,7 +181,7 @@ def test_a_block_starts_where_the_generators_of_its_seeds_say(name, dataset_path
 def raw(recipe_of: dict, count: int = 3):
     """Return Hamiltonians and the sites they live on, as somebody outside the workflow has them."""
     recipe = Recipe.of(name="raw", seed=ROOT, **recipe_of)
-    return np.stack([recipe.draw(i)[0] for i in range(count)]), recipe.sites
+    return np.stack([recipe.draw(i).hamiltonian for i in range(count)]), recipe.sites
 
 
 @pytest.mark.parametrize(("task", "name"), EVERY)

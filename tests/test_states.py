@@ -222,6 +222,83 @@ def test_orbitals_that_do_not_divide_among_the_sites_are_refused(rng):
         States.of_hamiltonian(hermitian_matrices(1, 6, rng), np.zeros((4, 2)))
 
 
+# --- Filling ----------------------------------------------------------------------------------------------
+
+
+def test_states_below_the_fermi_level_are_filled_and_rows_of_zeros_follow_where_a_sample_has_fewer(rng):
+    H = hermitian_matrices(5, 8, rng)
+    for level in (0.4, np.linspace(-3.0, 3.0, 5)):
+        occupied, gap, found = occupied_states(H, fermi_level=level)
+        levels = np.broadcast_to(level, 5)
+        assert agree(found, levels)
+        counts = []
+        for b in range(5):
+            E, V = np.linalg.eigh(H[b])
+            below = E < levels[b]
+            counts.append(int(below.sum()))
+            assert agree(projector(occupied)[b], V[:, below] @ V[:, below].conj().T)
+            assert occupied[b].any(axis=1).tolist() == [row < counts[b] for row in range(occupied.shape[1])]
+            edges = E[below].max(initial=-np.inf), E[~below].min(initial=np.inf)
+            assert gap[b] == pytest.approx(edges[1] - edges[0], abs=1e-10)
+        assert occupied.shape[1] == max(counts)
+        assert len(set(counts)) > 1, "control: samples that differ"
+
+
+def test_the_stated_number_of_states_is_filled_and_the_fermi_level_is_the_middle_of_the_gap_above(rng):
+    H = hermitian_matrices(3, 8, rng)
+    E = np.linalg.eigvalsh(H)
+    for filled in (3, np.array([2, 5, 4])):
+        occupied, gap, level = occupied_states(H, filled=filled)
+        counts = np.broadcast_to(filled, 3)
+        assert [int(states.any(axis=1).sum()) for states in occupied] == counts.tolist()
+        for b, count in enumerate(counts):
+            assert gap[b] == pytest.approx(E[b, count] - E[b, count - 1])
+            assert level[b] == pytest.approx((E[b, count] + E[b, count - 1]) / 2)
+            assert agree(projector(occupied[b]), projector(occupied_states(H[b : b + 1], level[b])[0][0]))
+
+
+def test_with_everything_or_nothing_filled_the_gap_is_twice_the_distance_of_the_fermi_level(rng):
+    H = hermitian_matrices(1, 6, rng)
+    E = np.linalg.eigvalsh(H)[0]
+    occupied, gap, _ = occupied_states(H, fermi_level=E[-1] + 0.7)
+    assert agree(projector(occupied)[0], np.eye(6) + 0j)
+    assert gap[0] == pytest.approx(1.4)
+    occupied, gap, _ = occupied_states(H, fermi_level=E[0] - 0.2)
+    assert occupied.shape == (1, 0, 6)
+    assert gap[0] == pytest.approx(0.4)
+    assert not projector(occupied).any()
+
+
+def test_a_gauge_scramble_leaves_rows_of_zeros_where_they_are(rng):
+    H = hermitian_matrices(2, 8, rng)
+    occupied, _, _ = occupied_states(H, filled=np.array([2, 5]))
+    scrambled = scramble_gauge(occupied[0], rng=rng)
+    assert scrambled.shape == occupied[0].shape
+    assert not scrambled[2:].any()
+    assert agree(projector(scrambled), projector(occupied[0]))
+    assert np.abs(scrambled[:2] - occupied[0, :2]).max() > 0.05
+
+
+def test_states_of_samples_with_positions_of_their_own_keep_each_with_its_sample(rng):
+    H, where = hermitian_matrices(4, 6, rng), rng.normal(size=(4, 3, 2))
+    states = States.of_hamiltonian(H, where, fermi_level=np.array([-1.0, 0.0, 0.5, 2.0]))
+    assert states.dimension == 2
+    assert states.site_of_orbital.tolist() == [0, 0, 1, 1, 2, 2]
+    some = states[np.array([3, 1])]
+    assert np.array_equal(some.positions, where[[3, 1]])
+    assert np.array_equal(states[1:3].positions, where[1:3])
+    assert agree(projector(states.occupied), projector(occupied_states(H, np.array([-1.0, 0.0, 0.5, 2.0]))[0]))
+
+
+def test_a_chiral_chain_with_a_fermi_level_of_its_own_is_filled_up_to_it(rng):
+    H, _, sublattice = chiral_hamiltonians(1, 5, rng)
+    where = np.repeat(np.arange(5.0), 2)[:, None]
+    level = float(np.linalg.eigvalsh(H)[0, 6:8].mean())
+    states = States.of_hamiltonian(H, where, sublattice, fermi_level=level)
+    assert states.occupied.shape == (1, 7, 10)
+    assert States.of_hamiltonian(H, where, sublattice).occupied.shape == (1, 5, 10)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20250926)

@@ -15,10 +15,11 @@ from torch.func import functional_call
 
 from toponn.checks import resolve
 from toponn.encodings.loops import loops
-from toponn.generation import Recipe, generate
+from toponn.generation import generate
 from toponn.models import MODELS
 from toponn.models.base import generators
 from toponn.models.ring import Ring
+from toponn.recipes import Recipe
 from toponn.states import States, occupied_states, projector
 from toponn.training.loop import Samples, train
 
@@ -87,7 +88,7 @@ def qwz_states(count: int):
     """Return States of disordered QWZ samples of 8×8 sites, and one label each."""
     settings = dict(system="qwz", shape={"name": "rectangle", "size": [8, 8]}, parameters={"mass": [-3.5, 3.5]})
     recipe = Recipe.of(name="b", seed=ROOT, disorder=[{"name": "onsite_box", "strength": 2.0}], **settings)
-    H = np.stack([recipe.draw(i)[0] for i in range(count)])
+    H = np.stack([recipe.draw(i).hamiltonian for i in range(count)])
     sites = recipe.sites
     occupied = occupied_states(H)[0].astype(np.complex64)
     return States(occupied, sites.positions, recipe.site_of_orbital, sites.sublattice, sites.cell)

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -51,9 +52,38 @@ def choose(registry: Mapping[str, Any], name: str, where: str) -> Any:
     raise ConfigError(refusal(where, name, ", ".join(registry), nearest(name, registry)))
 
 
+def row_of(registry: Mapping[str, str], name: str, where: str) -> str:
+    """Return the row ``"module:attribute"`` that `name` has in a family's dict.
+
+    A `name` that is itself a row, into a module of the same family, needs no entry in the dict.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither.
+    """
+    family = next(iter(registry.values())).rpartition(".")[0]
+    if "." in family and isinstance(name, str) and re.fullmatch(rf"{re.escape(family)}\.\w+:\w+", name):
+        return name
+    return choose(registry, name, where)
+
+
 def resolve(registry: Mapping[str, str], name: str, where: str) -> Any:
-    """Import and return what the row ``name`` of a family's dict (``"module:attribute"``) points at."""
-    module, attribute = choose(registry, name, where).split(":")
+    """Import and return what the row ``name`` of a family's dict (``"module:attribute"``) points at.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such row, or what a row outside the dict points at does not exist.
+    """
+    row = row_of(registry, name, where)
+    module, attribute = row.split(":")
+    if row == name:
+        folder = module.rpartition(".")[0].replace(".", "/")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise ConfigError(refusal(where, name, f"a class in a file of workflow/{folder}")) from error
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from toponn.checks import ConfigError, choose, refusal, resolve
+from toponn.disorder import DISORDER
 from toponn.schema import Words, check_structure, unknown_key
 from toponn.systems import SYSTEMS
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.json"
 DIMENSION = {"winding": 1, "chern": 2}
-SHAPE_DIMENSION = {"segment": 1, "rectangle": 2, "disk": 2}
-# On-site energies break the chiral symmetry that the winding number needs.
-DISORDER_OF_TASK = {"winding": ("bond_box",), "chern": ("onsite_box", "bond_box")}
+SHAPE_DIMENSION = {"segment": 1, "rectangle": 2, "disk": 2, "triangle": 2, "l_shape": 2}
+# On-site energies break the chiral symmetry that the winding number needs, a vacancy severs a chain, and cells of a
+# chain have no distance that a displacement could change.
+DISORDER_OF_TASK = {"winding": ("bond_box",), "chern": tuple(DISORDER)}
 SPLITS = ("train", "validation", "test")
 
 
@@ -46,8 +48,12 @@ def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
         _check_dataset(recipe, f"datasets.{name}")
     for task, parts in raw["tasks"].items():
         _check_task(raw, task, parts)
-    for i, dataset in enumerate(raw["figures"]["phase_diagrams"]):
-        choose(raw["datasets"], dataset, f"figures.phase_diagrams[{i}]")
+    for name, entry in raw["maps"].items():
+        _check_map(entry, f"maps.{name}")
+    for name, entry in raw["convergence"].items():
+        _check_convergence(entry, f"convergence.{name}")
+    for name, entry in raw["ceiling"].items():
+        _check_ceiling(entry, f"ceiling.{name}")
     return copy.deepcopy(dict(raw))
 
 
@@ -86,9 +92,8 @@ def tests_of(config: Mapping[str, Any], task: str) -> list[str]:
 
 
 def datasets_in_use(config: Mapping[str, Any]) -> list[str]:
-    """Return every dataset that a task or a figure needs, once."""
-    used = [name for task in config["tasks"] for name in tests_of(config, task)]
-    return list(dict.fromkeys(used + list(config["figures"]["phase_diagrams"])))
+    """Return every dataset that a task needs, once."""
+    return list(dict.fromkeys(name for task in config["tasks"] for name in tests_of(config, task)))
 
 
 def start_of(settings: Mapping[str, Any]) -> str:
@@ -101,34 +106,106 @@ def start_of(settings: Mapping[str, Any]) -> str:
 
 def _check_dataset(recipe: Mapping[str, Any], where: str) -> None:
     """Refuse a recipe that does not fit its system."""
-    system = resolve(SYSTEMS, recipe["system"], f"{where}.system")
-    dimension, shape = DIMENSION[system.task], recipe["shape"]["name"]
+    system = _check_system(recipe, where)
+    _check_shape(system, recipe, where)
+    _check_parameters(system.parameters, recipe["parameters"], recipe["system"], f"{where}.parameters")
+    _check_terms(system, recipe["disorder"], f"{where}.disorder")
+
+
+def _check_system(entry: Mapping[str, Any], where: str) -> Any:
+    """Return the system of an entry, or refuse its name or a lattice that it does not live on."""
+    system = resolve(SYSTEMS, entry["system"], f"{where}.system")
+    if entry.get("lattice", system.lattices[0]) not in system.lattices:
+        allowed = f"{', '.join(system.lattices)}, which {entry['system']} lives on"
+        raise ConfigError(refusal(f"{where}.lattice", entry["lattice"], allowed))
+    return system
+
+
+def _check_shape(system: Any, entry: Mapping[str, Any], where: str) -> None:
+    """Refuse a shape of another dimension than the system's."""
+    dimension, shape = DIMENSION[system.task], entry["shape"]["name"]
     if SHAPE_DIMENSION[shape] != dimension:
         fitting = ", ".join(s for s, d in SHAPE_DIMENSION.items() if d == dimension)
-        allowed = f"{fitting}, the shapes in {dimension}D, where {recipe['system']} lives"
+        allowed = f"{fitting}, the shapes in {dimension}D, where {entry['system']} lives"
         raise ConfigError(refusal(f"{where}.shape.name", shape, allowed))
-    _check_parameters(system.parameters, recipe, f"{where}.parameters")
-    names = [term["name"] for term in recipe["disorder"]]
-    for i, term in enumerate(recipe["disorder"]):
-        _check_interval(term["strength"], f"{where}.disorder[{i}].strength")
+
+
+def _check_terms(system: Any, disorder: list[Mapping[str, Any]], where: str) -> None:
+    """Refuse disorder that the invariant does not survive, that comes twice, or of a strength that cannot be."""
+    names = [term["name"] for term in disorder]
+    for i, term in enumerate(disorder):
+        _check_interval(term["strength"], f"{where}[{i}].strength")
+        _check_strength(term["name"], term["strength"], f"{where}[{i}].strength")
         if term["name"] in names[:i]:
             found = Words(f"{term['name']!r} twice")
-            raise ConfigError(refusal(f"{where}.disorder[{i}].name", found, "each kind of disorder once"))
-        if term["name"] not in DISORDER_OF_TASK[system.task]:
-            allowed = f"{', '.join(DISORDER_OF_TASK[system.task])}, which the {system.task} number survives"
-            raise ConfigError(refusal(f"{where}.disorder[{i}].name", term["name"], allowed))
+            raise ConfigError(refusal(f"{where}[{i}].name", found, "each kind of disorder once"))
+        _check_kind(system, term["name"], f"{where}[{i}].name")
 
 
-def _check_parameters(parameters: Mapping[str, Any], recipe: Mapping[str, Any], where: str) -> None:
+def _check_kind(system: Any, name: str, where: str) -> None:
+    if name not in DISORDER_OF_TASK[system.task]:
+        allowed = f"{', '.join(DISORDER_OF_TASK[system.task])}, which the {system.task} number survives"
+        raise ConfigError(refusal(where, name, allowed))
+
+
+def _check_strength(name: str, strength: float | list[float], where: str) -> None:
+    if name == "vacancies" and any(s >= 1 for s in (strength if isinstance(strength, list) else [strength])):
+        raise ConfigError(refusal(where, strength, "shares of the sites from 0 and below 1"))
+
+
+def _check_map(entry: Mapping[str, Any], where: str) -> None:
+    """Refuse a map of a plane that its system has not."""
+    system = _check_system(entry, where)
+    _check_shape(system, entry, where)
+    planes = system().phase_planes()
+    if not planes:
+        raise ConfigError(refusal(f"{where}.system", entry["system"], "systems with phase planes"))
+    choose(planes, entry["plane"], f"{where}.plane")
+
+
+def _check_convergence(entry: Mapping[str, Any], where: str) -> None:
+    """Refuse points that are not of the system, or not points."""
+    system = _check_system(entry, where)
+    for i, point in enumerate(entry["points"]):
+        _check_parameters(system.parameters, point, entry["system"], f"{where}.points[{i}]")
+        for name, value in point.items():
+            if isinstance(value, list):
+                raise ConfigError(refusal(f"{where}.points[{i}].{name}", value, "a number, since this is a point"))
+    _check_terms(system, entry["disorder"], f"{where}.disorder")
+    for i, term in enumerate(entry["disorder"]):
+        if isinstance(term["strength"], list):
+            here = f"{where}.disorder[{i}].strength"
+            raise ConfigError(refusal(here, term["strength"], "a number, since all samples have one strength"))
+    _check_lengths(system, entry["lengths"], f"{where}.lengths")
+
+
+def _check_ceiling(entry: Mapping[str, Any], where: str) -> None:
+    """Refuse parameters or disorder that do not fit the system."""
+    system = _check_system(entry, where)
+    _check_parameters(system.parameters, entry["parameters"], entry["system"], f"{where}.parameters")
+    _check_kind(system, entry["disorder"], f"{where}.disorder")
+    for i, strength in enumerate(entry["strengths"]):
+        _check_strength(entry["disorder"], strength, f"{where}.strengths[{i}]")
+    _check_lengths(system, entry["lengths"], f"{where}.lengths")
+
+
+def _check_lengths(system: Any, lengths: list[float], where: str) -> None:
+    """Refuse a chain with part of a cell."""
+    for i, length in enumerate(lengths):
+        if DIMENSION[system.task] == 1 and length != int(length):
+            raise ConfigError(refusal(f"{where}[{i}]", length, "whole numbers of cells"))
+
+
+def _check_parameters(parameters: Mapping[str, Any], given: Mapping[str, Any], name_of: str, where: str) -> None:
     """Refuse parameters that the system lacks, parameters that are not given, and intervals that are none."""
-    known, given = ", ".join(parameters), recipe["parameters"]
+    known = ", ".join(parameters)
     for name in given:
         if name not in parameters:
-            whose = f", the parameters of {recipe['system']}"
+            whose = f", the parameters of {name_of}"
             raise ConfigError(unknown_key(f"{where}.{name}", name, list(parameters), given, whose))
     for name in parameters:
         if name not in given:
-            allowed = f"a number, or [low, high], since {recipe['system']} has the parameters {known}"
+            allowed = f"a number, or [low, high], since {name_of} has the parameters {known}"
             raise ConfigError(refusal(f"{where}.{name}", Words("nothing"), allowed))
         _check_interval(given[name], f"{where}.{name}")
         low, high, values = parameters[name].low, parameters[name].high, given[name]

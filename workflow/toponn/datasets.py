@@ -62,10 +62,10 @@ def read_dataset(path: str | Path, split: str | None = None) -> Dataset:
     )
     states = States(
         occupied=arrays["occupied"][wanted],
-        positions=arrays["positions"],
+        positions=arrays["positions"][wanted] if arrays["positions"].ndim == 3 else arrays["positions"],
         site_of_orbital=arrays["site_of_orbital"],
-        sublattice=arrays["sublattice"],
-        cell=arrays["cell"],
+        sublattice=arrays.get("sublattice"),
+        cell=arrays.get("cell"),
     )
     references = {key.split("/")[1]: arrays[key][wanted] for key in reference_names(arrays)}
     return Dataset(attributes["name"], attributes["task"], states, arrays["label"][wanted], references, attributes)

@@ -38,8 +38,9 @@ def values_on(runs: Sequence[tuple], dataset: Dataset) -> np.ndarray:
     """
     settings, columns = runs[0][2]["settings"], []
     progress = Progress(len(dataset), "samples")
-    for start in range(0, len(dataset), SAMPLES_AT_ONCE):
-        rows = slice(start, start + SAMPLES_AT_ONCE)
+    at_once = 1 if dataset.states.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
+    for start in range(0, len(dataset), at_once):
+        rows = slice(start, start + at_once)
         part = Dataset(dataset.name, dataset.task, dataset.states[rows], dataset.label[rows], {}, dataset.attributes)
         samples = encoded(settings, part)
         check_applicable(runs[0][0], runs[0][2], samples.inputs)

@@ -1,147 +1,24 @@
-"""Draws samples from a recipe and labels them.
+"""Draws samples from a recipe, labels them and keeps those whose label can be trusted.
 
-Draw i of a dataset descends from (seed, dataset, i) alone. A draw whose spectral localizer has a gap below the
-dataset's minimum margin is undecided and is left out; the file keeps how many were, and how the references agree with
-and without them.
+A draw whose spectral localizer has a gap below the dataset's minimum margin is undecided and is left out; the file
+keeps how many were, and how the references agree with and without them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from toponn.checks import ConfigError, refusal, resolve
+from toponn.checks import ConfigError, refusal
 from toponn.conventions import SPLITS, STATEMENT
 from toponn.datasets import reference_names
-from toponn.disorder import DISORDER
 from toponn.files import digest
-from toponn.invariants import chern, winding
-from toponn.invariants.localizer import even_localizer, odd_localizer
 from toponn.joblog import LOGGER, Progress
-from toponn.lattices import Sites, cut
+from toponn.recipes import Recipe
 from toponn.seeds import stream
-from toponn.shapes import SHAPES, Shape, bulk_window
-from toponn.states import (
-    chiral_block,
-    chiral_occupied_states,
-    occupied_states,
-    polar_factor,
-    projector,
-    scramble_gauge,
-)
-from toponn.systems import SYSTEMS
-from toponn.systems.base import PhasePlane, System
+from toponn.states import scramble_gauge
 
 MAX_DRAWS_PER_SAMPLE = 50
-BATCH_BYTES = 1 << 24
-"""Size of a batch's localizers: for larger ones, page faults cost as much as LAPACK."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How samples of one dataset are drawn: a system on cut sites, ranges of parameters, and disorder in order."""
-
-    name: str
-    system: System
-    shape: Shape
-    sites: Sites
-    connections: list[np.ndarray]
-    parameters: Mapping[str, Any]
-    disorder: tuple[Mapping[str, Any], ...]
-    seed: int
-
-    @classmethod
-    def of(cls, *, name: str, seed: int, system: str, shape: Mapping, parameters: Mapping, disorder: list) -> "Recipe":
-        """Return the recipe that a config entry names."""
-        member = resolve(SYSTEMS, system, f"datasets.{name}.system")()
-        arguments = {key: value for key, value in shape.items() if key != "name"}
-        region = resolve(SHAPES, shape["name"], f"datasets.{name}.shape.name")(**arguments)
-        sites = cut(member.lattice, region.inside, region.extent)
-        _check_half_filling(sites, member.n_orbitals, str(region), f"datasets.{name}.shape")
-        return cls(name, member, region, sites, member.connections(sites), parameters, tuple(disorder), seed)
-
-    def __str__(self) -> str:
-        terms = ", ".join(f"{term['name']} W={_range(term['strength'])}" for term in self.disorder)
-        return f"{self.system.name}[{self.shape}{', ' + terms if terms else ''}]"
-
-    @property
-    def site_of_orbital(self) -> np.ndarray:
-        """Site that each orbital sits on, (n,) int64."""
-        return np.repeat(np.arange(len(self.sites)), self.system.n_orbitals)
-
-    @property
-    def centred(self) -> np.ndarray:
-        """Positions (N, d) measured from the middle of the sample."""
-        positions = self.sites.positions
-        return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
-
-    def draw(self, index: int) -> tuple[np.ndarray, dict[str, float]]:
-        """Return the Hamiltonian of draw `index` and its numbers by dataset array name."""
-        rng = stream(self.seed, "dataset", self.name, index)
-        values = {key: _sampled(self.parameters[key], rng) for key in sorted(self.parameters)}
-        drawn = {f"parameters/{key}": value for key, value in values.items()}
-        terms = self.system.terms(self.sites, self.connections, **values)
-        for term in self.disorder:
-            strength = _sampled(term["strength"], rng)
-            drawn[f"disorder/{term['name']}"] = strength
-            terms = resolve(DISORDER, term["name"], f"datasets.{self.name}.disorder")(terms, strength, rng=rng)
-        return terms.hamiltonian(), drawn
-
-
-def _check_half_filling(sites: Sites, n_orbitals: int, shape: str, where: str) -> None:
-    """Refuse shapes at which the lower half of the states is not the lower band."""
-    counts = np.bincount(sites.sublattice)
-    if len(set(counts)) > 1 or len(sites) * n_orbitals % 2:
-        found = f"{shape}, with {' and '.join(map(str, counts))} sites on its sublattices"
-        allowed = "shapes with as many sites on each sublattice and an even number of orbitals, to be half filled"
-        raise ConfigError(refusal(where, found, allowed))
-
-
-def _range(value: float | list[float]) -> str:
-    return "..".join(f"{end:g}" for end in value) if isinstance(value, list | tuple) else f"{value:g}"
-
-
-def _sampled(value: float | list[float], rng: np.random.Generator) -> float:
-    return float(rng.uniform(*value)) if isinstance(value, list | tuple) else float(value)
-
-
-def solve(recipe: Recipe, hamiltonians: np.ndarray) -> dict[str, np.ndarray]:
-    """Return occupied states, gap, label, margin and references of Hamiltonians (B, n, n), by dataset array name."""
-    sites, kappa = recipe.sites, recipe.system.localizer_kappa
-    if recipe.system.task == "winding":
-        h = chiral_block(hamiltonians, sites.sublattice)
-        h = h.real.copy() if not h.imag.any() else h
-        occupied, gap = chiral_occupied_states(h, sites.sublattice)
-        x = recipe.centred[sites.sublattice == 0, 0]
-        label, margin = odd_localizer(h, x, kappa)
-        references = _winding_references(polar_factor(occupied, sites.sublattice), x, h)
-    else:
-        occupied, gap, fermi_level = occupied_states(hamiltonians)
-        shifted = hamiltonians - fermi_level[:, None, None] * np.eye(hamiltonians.shape[-1])
-        label, margin = even_localizer(shifted, recipe.centred[recipe.site_of_orbital], kappa)
-        references = _chern_references(projector(occupied), recipe)
-    named = {f"reference/{key}": value for key, value in references.items()}
-    return {"occupied": occupied, "gap": gap, "label": label, "margin": margin, **named}
-
-
-def _winding_references(q: np.ndarray, x: np.ndarray, h: np.ndarray) -> dict[str, np.ndarray]:
-    references = {"real_space_winding": winding.real_space_winding(q, x, bulk_window(x[:, None]))}
-    off = np.abs(h).sum(axis=0)
-    nearest_only = not np.triu(off, 1).any() and not np.tril(off, -2).any()
-    if nearest_only:
-        v, w = np.diagonal(h, axis1=1, axis2=2), np.diagonal(h, -1, axis1=1, axis2=2)
-        references["product_rule"] = winding.product_rule(v, w).astype(float)
-    return references
-
-
-def _chern_references(P: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
-    where, orbitals = recipe.sites.positions, recipe.site_of_orbital
-    area = recipe.system.lattice.area_per_site
-    return {
-        "real_space_chern": chern.real_space_chern(P, where, orbitals, area, bulk_window(where)),
-        "three_sector_chern": chern.three_sector_chern(P, where, orbitals),
-    }
 
 
 def generate(
@@ -154,6 +31,7 @@ def generate(
     disorder: list[Mapping[str, Any]],
     samples: Mapping[str, int],
     minimum_margin: float,
+    lattice: str | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and attributes of a dataset, ready for `write_dataset`; arguments are the config's keys.
 
@@ -162,10 +40,9 @@ def generate(
     ConfigError
         If so few draws reach the minimum margin that the dataset would take too long.
     """
-    settings = {"system": system, "shape": shape, "parameters": parameters, "disorder": disorder}
+    settings = {"system": system, "shape": shape, "parameters": parameters, "disorder": disorder, "lattice": lattice}
     recipe = Recipe.of(name=name, seed=seed, **settings)
     total = sum(samples.values())
-    batch = int(np.clip(BATCH_BYTES // (64 * (recipe.system.n_orbitals * len(recipe.sites)) ** 2), 2, 128))
     progress, kept, draws = Progress(total, "samples"), [], 0
     before: list[tuple[np.ndarray, ...]] = []
     while sum(len(chunk["label"]) for chunk in kept) < total:
@@ -173,20 +50,19 @@ def generate(
             found = sum(len(chunk["label"]) for chunk in kept)
             where = f"datasets.{name}.minimum_margin"
             raise ConfigError(refusal(where, minimum_margin, f"a value that more than {found} of {draws} draws reach"))
-        chunk = _solved_draws(recipe, range(draws, draws + batch))
-        draws += batch
+        chunk = solve(recipe, range(draws, draws + recipe.batch))
+        draws += recipe.batch
         before.append((chunk["label"], chunk[reference_names(chunk)[0]], chunk["margin"]))
         decided = chunk["margin"] >= minimum_margin
         kept.append({key: value[decided] for key, value in chunk.items()})
         progress.advance(min(int(decided.sum()), total - progress.done))
-    arrays = {key: np.concatenate([chunk[key] for chunk in kept])[:total] for key in kept[0]}
+    arrays = {key: _joined([chunk[key] for chunk in kept])[:total] for key in kept[0]}
     last = int(arrays["draw"][-1]) + 1
     label, reference, margin = (np.concatenate(parts)[:last] for parts in zip(*before, strict=True))
-    plane = recipe.system.phase_plane()
-    arrays |= _geometry(recipe, plane)
+    arrays |= _geometry(recipe, arrays)
     arrays["split"] = np.repeat([SPLITS.index(split) for split in samples], list(samples.values())).astype(np.int8)
     arrays["occupied"] = _scrambled(recipe, arrays["occupied"], arrays["draw"])
-    attributes = _attributes(recipe, plane, arrays) | {
+    attributes = _attributes(recipe, arrays) | {
         "minimum_margin": minimum_margin,
         "redrawn_fraction": float((margin < minimum_margin).mean()),
         "agreement_before_selection": float((np.rint(reference) == label).mean()),
@@ -196,12 +72,29 @@ def generate(
     return arrays, attributes
 
 
-def _solved_draws(recipe: Recipe, indices: range) -> dict[str, np.ndarray]:
-    hamiltonians, numbers = zip(*(recipe.draw(index) for index in indices), strict=True)
-    chunk = solve(recipe, np.stack(hamiltonians))
-    chunk |= {key: np.array([drawn[key] for drawn in numbers]) for key in numbers[0]}
-    chunk["draw"] = np.array(indices)
-    return chunk
+def solve(recipe: Recipe, indices: range) -> dict[str, np.ndarray]:
+    """Return draws `indices` solved, by dataset array name: states, gap, label, margin, references and numbers."""
+    draws = [recipe.draw(index) for index in indices]
+    samples = recipe.samples(draws)
+    (_, label), *references = recipe.estimates(samples).items()
+    chunk = {
+        "occupied": samples.occupied,
+        "gap": samples.gap,
+        "label": label.value.astype(np.int64),
+        "margin": label.margin,
+        **{f"reference/{name}": estimate.value for name, estimate in references},
+        **{key: np.array([draw.numbers[key] for draw in draws]) for key in draws[0].numbers},
+        "draw": np.array(indices),
+    }
+    return chunk | ({"positions": samples.positions} if recipe.moving else {})
+
+
+def _joined(chunks: list[np.ndarray]) -> np.ndarray:
+    """Return chunks (B, …) as one array, rows of zeros making up for states that are fewer in one chunk."""
+    if chunks[0].ndim < 3:
+        return np.concatenate(chunks)
+    most = max(chunk.shape[1] for chunk in chunks)
+    return np.concatenate([np.pad(chunk, ((0, 0), (0, most - chunk.shape[1]), (0, 0))) for chunk in chunks])
 
 
 def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -212,43 +105,32 @@ def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray) -> np.nd
     return out
 
 
-def _geometry(recipe: Recipe, plane: PhasePlane | None) -> dict[str, np.ndarray]:
+def _geometry(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     sites = recipe.sites
-    return {
-        "positions": sites.positions,
+    geometry = {
+        "positions": arrays.get("positions", sites.positions),
         "cell": sites.cell,
         "sublattice": sites.sublattice,
         "site_of_orbital": recipe.site_of_orbital,
-        **({f"boundary/{i}": line for i, line in enumerate(plane.boundary)} if plane else {}),
     }
+    return {key: value for key, value in geometry.items() if value is not None}
 
 
-def _attributes(recipe: Recipe, plane: PhasePlane | None, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _attributes(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     system = recipe.system
     reference = arrays[reference_names(arrays)[0]]
-    about_plane = (
-        {
-            "phase_x": plane.x,
-            "phase_y": plane.y,
-            "phase_x_label": plane.x_label,
-            "phase_y_label": plane.y_label,
-            "boundary_source": plane.source,
-        }
-        if plane
-        else {}
-    )
     units = {f"unit_{key}": parameter.unit for key, parameter in system.parameters.items()}
     return {
         **STATEMENT,
-        **about_plane,
         **units,
         "name": recipe.name,
         "system": str(recipe),
         "system_name": system.name,
+        "lattice": recipe.lattice.name,
         "shape": str(recipe.shape),
         "task": system.task,
         "symmetry_class": system.symmetry_class,
-        "area_per_site": system.lattice.area_per_site,
+        "area_per_site": recipe.lattice.area_per_site,
         "localizer_kappa": system.localizer_kappa,
         "seed": recipe.seed,
         "n_samples": len(reference),

@@ -19,7 +19,8 @@ class States:
     Attributes
     ----------
     occupied : (B, O, n) float or complex, one state a row
-    positions : (N, d) float64
+        Rows of zeros follow where a sample has fewer filled states than another.
+    positions : (N, d) or, where every sample has its own, (B, N, d) float64
     site_of_orbital : (n,) int64
     sublattice : (N,) int64, or None where the lattice has none
     cell : (N, d) int64, or None where there is no grid of cells
@@ -36,12 +37,30 @@ class States:
 
     def __getitem__(self, samples: slice | np.ndarray) -> "States":
         """Return the states of some of the samples."""
-        return replace(self, occupied=self.occupied[samples])
+        own = self.positions.ndim == 3
+        return replace(
+            self, occupied=self.occupied[samples], positions=self.positions[samples] if own else self.positions
+        )
+
+    @property
+    def geometry(self) -> np.ndarray:
+        """Positions (N, d) that all samples share.
+
+        Raises
+        ------
+        DataError
+            If there is more than one sample and each has its own.
+        """
+        if self.positions.ndim == 2:
+            return self.positions
+        if len(self.positions) > 1:
+            raise DataError("positions: found one set for each sample; allowed: batches of one geometry")
+        return self.positions[0]
 
     @property
     def dimension(self) -> int:
         """Number of space dimensions."""
-        return self.positions.shape[1]
+        return self.positions.shape[-1]
 
     @classmethod
     def of_hamiltonian(
@@ -50,8 +69,11 @@ class States:
         positions: np.ndarray,
         sublattice: np.ndarray | None = None,
         cell: np.ndarray | None = None,
+        fermi_level: float | np.ndarray | None = None,
     ) -> "States":
-        """Return the states below half filling of Hamiltonians (B, n, n) or (n, n) on sites at `positions` (N, d).
+        """Return the filled states of Hamiltonians (B, n, n) or (n, n) on sites at `positions` (N, d) or (B, N, d).
+
+        Those below the Fermi level are filled, without it the lower half.
 
         A chiral chain (one orbital a site, `sublattice` given, nothing within a sublattice) is solved through its block
         h, because eigh may return end states below its rounding on one sublattice each, and q is then not unitary.
@@ -63,20 +85,21 @@ class States:
         """
         hamiltonians = np.asarray(hamiltonians)
         hamiltonians = hamiltonians[None] if hamiltonians.ndim == 2 else hamiltonians
-        n, sites = hamiltonians.shape[-1], len(positions)
+        positions = np.asarray(positions, float)
+        n, sites = hamiltonians.shape[-1], positions.shape[-2]
         if n % sites:
             raise DataError(f"hamiltonian: found {n} orbitals on {sites} sites; allowed: the same number on every site")
-        if sublattice is not None and _is_chiral_chain(hamiltonians, np.asarray(positions), sublattice):
+        if fermi_level is None and sublattice is not None and _is_chiral_chain(hamiltonians, positions, sublattice):
             occupied, _ = chiral_occupied_states(chiral_block(hermitian(hamiltonians), sublattice), sublattice)
         else:
-            occupied, _, _ = occupied_states(hamiltonians)
-        return cls(occupied, np.asarray(positions, float), np.arange(n) // (n // sites), sublattice, cell)
+            occupied, _, _ = occupied_states(hamiltonians, fermi_level)
+        return cls(occupied, positions, np.arange(n) // (n // sites), sublattice, cell)
 
 
 def _is_chiral_chain(hamiltonians: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> bool:
     balanced = (sublattice == 0).sum() == (sublattice == 1).sum()
-    one_orbital = hamiltonians.shape[-1] == len(positions)
-    return positions.shape[1] == 1 and one_orbital and balanced and is_chiral(hamiltonians, sublattice)
+    one_orbital = hamiltonians.shape[-1] == positions.shape[-2]
+    return positions.shape[-1] == 1 and one_orbital and balanced and is_chiral(hamiltonians, sublattice)
 
 
 def is_chiral(hamiltonians: np.ndarray, sublattice: np.ndarray) -> bool:
@@ -101,23 +124,54 @@ def eigenvalues(matrices: np.ndarray) -> np.ndarray:
     return torch.linalg.eigvalsh(torch.from_numpy(matrices)).numpy()
 
 
-def occupied_states(hamiltonians: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the states of the lower half of the spectrum, the gap above them and the middle of that gap.
+def occupied_states(
+    hamiltonians: np.ndarray,
+    fermi_level: float | np.ndarray | None = None,
+    filled: int | np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the filled states, the gap above them and the Fermi level.
 
     Parameters
     ----------
-    hamiltonians : (B, n, n), n even
+    hamiltonians : (B, n, n)
+    fermi_level : float or (B,)
+        Energy below which states are filled. Without it the `filled` lowest ones are, by default the lower half, and
+        the Fermi level is the middle of the gap above them.
+    filled : int or (B,)
 
     Returns
     -------
-    occupied : (B, n/2, n), one state a row
+    occupied : (B, O, n), one state a row
+        O is the largest number of filled states; rows of zeros follow where a sample has fewer.
     gap : (B,) float64
+        Where all states or none are filled, twice the distance of the Fermi level from them.
     fermi_level : (B,) float64
     """
     energies, vectors = eigenstates(hamiltonians)
-    half = hamiltonians.shape[-1] // 2
-    below, above = energies[:, half - 1], energies[:, half]
-    return vectors[..., :half].swapaxes(-1, -2), above - below, (above + below) / 2
+    batch, n = energies.shape
+    if fermi_level is None:
+        filled = np.broadcast_to(n // 2 if filled is None else filled, batch)
+        below, above = _edges(energies, filled, None)
+        level = (below + above) / 2
+    else:
+        level = np.broadcast_to(np.asarray(fermi_level, float), batch)
+        filled = (energies < level[:, None]).sum(axis=1)
+        below, above = _edges(energies, filled, level)
+    most = int(filled.max())
+    occupied = vectors[..., :most].swapaxes(-1, -2)
+    if (filled < most).any():
+        occupied = occupied * (np.arange(most) < filled[:, None])[..., None]
+    return occupied, above - below, level
+
+
+def _edges(energies: np.ndarray, filled: np.ndarray, level: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the highest filled and the lowest empty energies (B,), mirrored at the level where there is none."""
+    n, rows = energies.shape[1], np.arange(len(energies))
+    below, above = energies[rows, np.maximum(filled - 1, 0)], energies[rows, np.minimum(filled, n - 1)]
+    if level is not None:
+        below = np.where(filled == 0, 2 * level - above, below)
+        above = np.where(filled == n, 2 * level - below, above)
+    return below, above
 
 
 def chiral_block(hamiltonians: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
@@ -161,12 +215,14 @@ def polar_factor(occupied: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
 def scramble_gauge(occupied: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Return the states (O, n) mixed by a random unitary (real: orthogonal) matrix, uniform in the group.
 
-    Only the projector survives, so that no model can read an eigensolver's habits of sign, phase and order.
+    Only the projector survives, so that no model can read an eigensolver's habits of sign, phase and order. Rows of
+    zeros stay.
     """
-    size = len(occupied)
+    size = int(occupied.any(axis=1).sum())
     G = rng.normal(size=(size, size))
     if np.iscomplexobj(occupied):
         G = G + 1j * rng.normal(size=(size, size))
     Q, R = np.linalg.qr(G)
     phases = np.diagonal(R) / np.abs(np.diagonal(R))  # makes the distribution Haar's (Mezzadri 2007)
-    return (Q * phases) @ occupied
+    mixed = (Q * phases) @ occupied[:size]
+    return mixed if size == len(occupied) else np.concatenate([mixed, occupied[size:]])

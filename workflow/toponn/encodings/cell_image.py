@@ -38,7 +38,7 @@ def cell_image(states: States, *, stencil: int) -> dict[str, np.ndarray]:
 
 def _pairs(states: States, stencil: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the orbitals (row, column) of P behind every entry, (C/2, *grid) int64 each, −1 where there is none."""
-    orbitals_per_site = len(states.site_of_orbital) // len(states.positions)
+    orbitals_per_site = len(states.site_of_orbital) // states.positions.shape[-2]
     slot = states.sublattice[states.site_of_orbital] * orbitals_per_site
     slot = slot + np.arange(len(slot)) % orbitals_per_site
     per_cell = int(states.sublattice.max() + 1) * orbitals_per_site

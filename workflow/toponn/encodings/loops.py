@@ -33,14 +33,14 @@ def loops(states: States) -> dict[str, np.ndarray]:
         q = polar_factor(states.occupied, states.sublattice)
         return {
             "loops": pair_loops(q).astype(np.float32),
-            "coordinates": normalised_coordinates(states.positions[states.sublattice == 0]),
+            "coordinates": normalised_coordinates(states.geometry[states.sublattice == 0]),
         }
-    orbitals = len(states.site_of_orbital) // len(states.positions)
+    orbitals = len(states.site_of_orbital) // len(states.geometry)
     step = max(1, BATCH_ENTRIES // len(states.site_of_orbital) ** 2)
     batches = [states.occupied[start : start + step] for start in range(0, len(states), step)]
     return {
         "loops": np.concatenate([triple_loops(projector(batch), orbitals).astype(np.float32) for batch in batches]),
-        "coordinates": normalised_coordinates(states.positions),
+        "coordinates": normalised_coordinates(states.geometry),
     }
 
 

@@ -1,15 +1,15 @@
-"""Reference invariants: each row computes one from what a user has."""
+"""Reference invariants: of samples (a Hamiltonian and positions), of large sparse ones, and of crystals."""
 
 INVARIANTS = {
     "winding_number": "toponn.invariants.bloch:winding_number",
     "chern_number": "toponn.invariants.bloch:chern_number",
-    "real_space_winding": "toponn.invariants.winding:real_space_winding",
-    "switch_winding": "toponn.invariants.winding:switch_winding",
-    "product_rule": "toponn.invariants.winding:product_rule",
-    "local_chern_marker": "toponn.invariants.chern:local_chern_marker",
-    "real_space_chern": "toponn.invariants.chern:real_space_chern",
-    "switch_chern": "toponn.invariants.chern:switch_chern",
-    "three_sector_chern": "toponn.invariants.chern:three_sector_chern",
-    "odd_localizer": "toponn.invariants.localizer:odd_localizer",
-    "even_localizer": "toponn.invariants.localizer:even_localizer",
+    "spectral_localizer": "toponn.invariants.estimates:spectral_localizer",
+    "real_space_winding": "toponn.invariants.estimates:real_space_winding",
+    "product_rule": "toponn.invariants.estimates:product_rule",
+    "real_space_chern": "toponn.invariants.estimates:real_space_chern",
+    "three_sector_chern": "toponn.invariants.estimates:three_sector_chern",
+    "sparse_even_localizer": "toponn.invariants.sparse:even_localizer",
+    "sparse_odd_localizer": "toponn.invariants.sparse:odd_localizer",
+    "sparse_local_chern_marker": "toponn.invariants.sparse:local_chern_marker",
+    "bott_index": "toponn.invariants.estimates:bott_index",
 }

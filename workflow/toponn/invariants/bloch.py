@@ -13,13 +13,17 @@ def winding_number(hoppings: Mapping[int, complex], mesh: int = 4096) -> int:
     >>> winding_number({0: 0.5, 1: 1.0}), winding_number({0: 1.0, 2: -1.5}), winding_number({-1: 1.0})
     (1, 2, -1)
     """
-    k = 2 * np.pi * np.arange(mesh + 1) / mesh
-    h = sum(t * np.exp(1j * n * k) for n, t in hoppings.items())
-    return int(np.rint(np.angle(h[1:] / h[:-1]).sum() / (2 * np.pi)))
+    k = 2 * np.pi * np.arange(mesh) / mesh
+    return winding_of_loop(sum(t * np.exp(1j * n * k) for n, t in hoppings.items()))
 
 
-def chern_number(bloch: np.ndarray) -> np.ndarray:
-    """Return the Chern number of the lower half of the bands on a mesh of k points.
+def winding_of_loop(h: np.ndarray) -> int:
+    """Return how often the closed polygon of complex numbers h (k,) runs anticlockwise around zero."""
+    return int(np.rint(np.angle(np.roll(h, -1) / h).sum() / (2 * np.pi)))
+
+
+def chern_number(bloch: np.ndarray, filled: int | None = None) -> np.ndarray:
+    """Return the Chern number of the `filled` lowest bands, by default the lower half, on a mesh of k points.
 
     Parameters
     ----------
@@ -35,7 +39,7 @@ def chern_number(bloch: np.ndarray) -> np.ndarray:
     T. Fukui, Y. Hatsugai, H. Suzuki, J. Phys. Soc. Jpn. 74, 1674 (2005), with the sign of `toponn.conventions`.
     """
     _, vectors = np.linalg.eigh(bloch)
-    u = vectors[..., : bloch.shape[-1] // 2]
+    u = vectors[..., : bloch.shape[-1] // 2 if filled is None else filled]
 
     def link(axis: int) -> np.ndarray:
         return np.linalg.det(u.conj().swapaxes(-1, -2) @ np.roll(u, -1, axis=axis))

@@ -14,7 +14,7 @@ def antisymmetric_flow(q: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
     with its twin on the other sublattice, ``([X, q]q†)_jj``.
     """
     weight = np.abs(q) ** 2
-    return 0.5 * np.einsum("i,...ij,j->...", first, weight - weight.swapaxes(-1, -2), second)
+    return 0.5 * np.einsum("...i,...ij,...j->...", first, weight - weight.swapaxes(-1, -2), second)
 
 
 def real_space_winding(q: np.ndarray, positions: np.ndarray, window: np.ndarray) -> np.ndarray:
@@ -22,14 +22,14 @@ def real_space_winding(q: np.ndarray, positions: np.ndarray, window: np.ndarray)
 
     Parameters
     ----------
-    positions : (cells,) float64, in cells
-    window : (cells,) bool
+    positions : (…, cells) float64, in cells
+    window : (…, cells) bool
 
     References
     ----------
     I. Mondragon-Shem et al., Phys. Rev. Lett. 113, 046802 (2014); SCIENCE: ν = mean over bulk of (q†[X, q])_jj.
     """
-    return antisymmetric_flow(q, positions, window.astype(float)) / window.sum()
+    return antisymmetric_flow(q, positions, window.astype(float)) / window.sum(axis=-1)
 
 
 def switch_winding(q: np.ndarray, switch: np.ndarray, window: np.ndarray) -> np.ndarray:
@@ -53,4 +53,5 @@ def product_rule(v: np.ndarray, w: np.ndarray) -> np.ndarray:
     ----------
     v : (…, cells), w : (…, cells or cells − 1)
     """
-    return (np.log(np.abs(w)).mean(axis=-1) > np.log(np.abs(v)).mean(axis=-1)).astype(int)
+    with np.errstate(divide="ignore"):  # ln 0 = −∞ is what a missing bond means
+        return (np.log(np.abs(w)).mean(axis=-1) > np.log(np.abs(v)).mean(axis=-1)).astype(int)

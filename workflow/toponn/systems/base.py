@@ -1,11 +1,12 @@
-"""What a Hamiltonian family is: a table of on-site and bond matrices on a lattice.
+"""What a Hamiltonian family is, and its most frequent form: a table of on-site and bond matrices on a lattice.
 
 The real-space Hamiltonian of any sample and the Bloch Hamiltonian both follow from that one table.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,21 +44,38 @@ class Bond:
 
 @dataclass(frozen=True)
 class PhasePlane:
-    """Two axes of the phase diagram and the boundaries that the literature gives in them.
+    """Two axes of a phase diagram, what is held fixed in it, and the boundaries that the literature gives in it.
 
     Attributes
     ----------
     x, y
-        Names of dataset arrays, such as ``"parameters/mass"``.
-    boundary : list of (points, 2) float64 polylines
+        Names of numbers of a draw, such as ``"parameters/mass"`` or ``"disorder/onsite_box"``.
+    x_range, y_range
+        Low and high end of each axis.
+    fixed
+        The parameters that neither axis runs over.
+    lines
+        Computes `boundary`, for some of them take a while.
     """
 
     x: str
     y: str
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
     x_label: str
     y_label: str
-    boundary: tuple[np.ndarray, ...]
+    lines: Callable[[], tuple[np.ndarray, ...]]
     source: str
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def boundary(self) -> tuple[np.ndarray, ...]:
+        """The literature's boundaries, polylines of (points, 2) float64 each."""
+        return self.lines()
+
+
+VACANT_ENERGY = 100.0
+"""On-site energy of a vacancy, in units of the main hopping: far above every band, so that it is never filled."""
 
 
 @dataclass
@@ -66,27 +84,60 @@ class Terms:
 
     Attributes
     ----------
+    positions : (N, d) float64
     onsite : (N, n_orbitals, n_orbitals) complex128
     pairs : per bond type, (bonds, 2) int64, sites (from, to)
+    vectors : per bond type, (bonds, d) float64, from the one site to the other
     hoppings : per bond type, (bonds, n_orbitals, n_orbitals) complex128
     weights : per bond type, its disorder weight
+    vacant : (N,) bool
+        Sites that are not there: they keep their place in every array, cut off from the rest and empty.
     """
 
+    positions: np.ndarray
     onsite: np.ndarray
     pairs: list[np.ndarray]
+    vectors: list[np.ndarray]
     hoppings: list[np.ndarray]
     weights: list[float]
+    vacant: np.ndarray
+
+    def _blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return rows, columns and matrices of all blocks, each bond beside its conjugate, vacancies cut off."""
+        n, m = self.onsite.shape[:2]
+        pairs, hoppings = np.concatenate(self.pairs), np.concatenate(self.hoppings)
+        kept = ~self.vacant[pairs].any(axis=1)
+        (source, target), hoppings = pairs[kept].T, hoppings[kept]
+        onsite = np.where(self.vacant[:, None, None], VACANT_ENERGY * np.eye(m), self.onsite)
+        rows = np.concatenate([np.arange(n), target, source])
+        columns = np.concatenate([np.arange(n), source, target])
+        return rows, columns, np.concatenate([onsite, hoppings, hoppings.conj().swapaxes(1, 2)])
 
     def hamiltonian(self) -> np.ndarray:
         """Return the Hermitian matrix, (N·n_orbitals, N·n_orbitals) complex128, orbital index fastest."""
         n, m = self.onsite.shape[:2]
         H = np.zeros((n, n, m, m), dtype=complex)
+        if self.vacant.any():
+            rows, columns, blocks = self._blocks()
+            np.add.at(H, (rows, columns), blocks)
+            return H.transpose(0, 2, 1, 3).reshape(n * m, n * m)
         H[np.arange(n), np.arange(n)] = self.onsite
         for pairs, hoppings in zip(self.pairs, self.hoppings, strict=True):
             source, target = pairs.T
             H[target, source] += hoppings  # no pair occurs twice among the bonds of one type
             H[source, target] += hoppings.conj().swapaxes(1, 2)
         return H.transpose(0, 2, 1, 3).reshape(n * m, n * m)
+
+    def sparse_hamiltonian(self) -> Any:
+        """Return the same matrix as a `scipy.sparse.csr_array`."""
+        from scipy.sparse import csr_array  # here, because the Snakefile imports the systems
+
+        n, m = self.onsite.shape[:2]
+        rows, columns, blocks = self._blocks()
+        orbitals = np.arange(m)
+        at = (rows[:, None, None] * m + orbitals[:, None], columns[:, None, None] * m + orbitals)
+        i, j = (np.broadcast_to(index, blocks.shape).ravel() for index in at)
+        return csr_array((blocks.ravel(), (i, j)), shape=(n * m, n * m))
 
 
 class System(ABC):
@@ -95,11 +146,34 @@ class System(ABC):
     name: ClassVar[str]
     task: ClassVar[str]
     symmetry_class: ClassVar[str]
-    lattice: ClassVar[UnitCell]
+    lattices: ClassVar[tuple[str, ...]]
+    """Names of the lattices that it lives on; the first is meant where none is named."""
     n_orbitals: ClassVar[int]
     parameters: ClassVar[dict[str, Parameter]]
     localizer_kappa: ClassVar[float]
     """Strength of the positions in the spectral localizer, energy over length."""
+
+    @abstractmethod
+    def connections(self, sites: Sites) -> list[np.ndarray]:
+        """Return, per bond type, the pairs of sites that it connects; they depend on the geometry alone."""
+
+    @abstractmethod
+    def terms(self, sites: Sites, connections: list[np.ndarray], **parameters: float) -> Terms:
+        """Return the clean terms of one sample."""
+
+    def fermi_level(self, **parameters: float) -> float | None:
+        """Return the energy up to which states are filled, or None where the lower half of them is."""
+        return None
+
+    def phase_planes(self) -> dict[str, PhasePlane]:
+        """Return the phase diagrams that the literature draws, by name."""
+        return {}
+
+
+class LatticeSystem(System):
+    """A system that a table of on-site matrices and bonds on a unit cell defines."""
+
+    unit_cell: ClassVar[UnitCell]
 
     @abstractmethod
     def onsite(self, **parameters: float) -> np.ndarray:
@@ -109,26 +183,30 @@ class System(ABC):
     def bonds(self, **parameters: float) -> tuple[Bond, ...]:
         """Return the table of bonds."""
 
-    def phase_plane(self) -> PhasePlane | None:
-        """Return the axes and literature boundaries of the phase diagram, or None where two axes cannot show it."""
-        return None
+    def _middle(self) -> dict[str, float]:
+        return {name: (p.low + p.high) / 2 for name, p in self.parameters.items()}
 
     def connections(self, sites: Sites) -> list[np.ndarray]:
         """Return, per bond type, the pairs of sites that it connects; they depend on the geometry alone."""
-        middle = {name: (p.low + p.high) / 2 for name, p in self.parameters.items()}
-        return [sites.neighbours(bond.source, bond.target, bond.offset) for bond in self.bonds(**middle)]
+        return [sites.neighbours(bond.source, bond.target, bond.offset) for bond in self.bonds(**self._middle())]
 
     def terms(self, sites: Sites, connections: list[np.ndarray], **parameters: float) -> Terms:
-        """Return the clean terms of one sample with open ends."""
+        """Return the clean terms of one sample, with open ends or on the torus that its sites lie on."""
         bonds = self.bonds(**parameters)
+        vectors, basis = np.array(self.unit_cell.vectors), np.array(self.unit_cell.basis)
+        steps = [np.array(b.offset) @ vectors + basis[b.target] - basis[b.source] for b in bonds]
+        lengths = [len(pairs) for pairs in connections]
         return Terms(
+            positions=sites.positions,
             onsite=np.asarray(self.onsite(**parameters), dtype=complex)[sites.sublattice],
             pairs=connections,
+            vectors=[np.broadcast_to(step, (n, len(step))) for step, n in zip(steps, lengths, strict=True)],
             hoppings=[
-                np.repeat(np.asarray(bond.amplitude, dtype=complex)[None], len(pairs), axis=0)
-                for bond, pairs in zip(bonds, connections, strict=True)
+                np.repeat(np.asarray(bond.amplitude, dtype=complex)[None], n, axis=0)
+                for bond, n in zip(bonds, lengths, strict=True)
             ],
             weights=[bond.disorder_weight for bond in bonds],
+            vacant=np.zeros(len(sites), dtype=bool),
         )
 
     def bloch(self, k: np.ndarray, **parameters: float) -> np.ndarray:
@@ -157,3 +235,13 @@ class System(ABC):
             H[..., bond.target, :, bond.source, :] += hop
             H[..., bond.source, :, bond.target, :] += hop.conj().swapaxes(-1, -2)
         return H.reshape(*k.shape[:-1], n * m, n * m)
+
+    def band_edges(self, filled: int, mesh: int = 48, **parameters: float) -> tuple[float, float]:
+        """Return the highest energy of the `filled` lowest clean bands and the lowest of the others.
+
+        The mesh holds the corners and edge centres of the Brillouin zones of square and hexagonal lattices.
+        """
+        axis = 2 * np.pi * np.arange(mesh) / mesh
+        k = np.stack(np.meshgrid(*[axis] * self.unit_cell.dimension, indexing="ij"), axis=-1)
+        E = np.linalg.eigvalsh(self.bloch(k.reshape(-1, self.unit_cell.dimension), **parameters))
+        return float(E[:, filled - 1].max()), float(E[:, filled].min())

@@ -3,10 +3,10 @@
 import numpy as np
 
 from toponn.lattices import CHAIN
-from toponn.systems.base import Bond, Parameter, System
+from toponn.systems.base import Bond, LatticeSystem, Parameter, PhasePlane
 
 
-class ExtendedSSH(System):
+class ExtendedSSH(LatticeSystem):
     """``h(k) = Σ_n t_n e^{ikn}`` with n = −1, 0, 1, 2, t_n coupling A of cell i to B of cell i − n.
 
     References
@@ -18,7 +18,8 @@ class ExtendedSSH(System):
     name = "extended_ssh"
     task = "winding"
     symmetry_class = "BDI"
-    lattice = CHAIN
+    lattices = ("chain",)
+    unit_cell = CHAIN
     n_orbitals = 1
     parameters = {
         name: Parameter(-4.0, 4.0, "unit hopping", f"between A of cell i and B of cell i {-n:+d}")
@@ -34,3 +35,24 @@ class ExtendedSSH(System):
         """Return the four bonds from B to A."""
         hoppings = {-1: t_minus_1, 0: t_0, 1: t_1, 2: t_2}
         return tuple(Bond(f"t_{n}", 1, 0, (n,), np.array([[t]])) for n, t in hoppings.items())
+
+    def phase_planes(self) -> dict[str, PhasePlane]:
+        """Return the plane of t_1 and t_2 at t_0 = 1, t_−1 = 0: h(k) vanishes at k = 0, at π, or at a pair of k."""
+        t1, half = np.array([-3.0, 3.0]), np.array([-2.0, 2.0])
+        return {
+            "clean": PhasePlane(
+                x="parameters/t_1",
+                y="parameters/t_2",
+                x_range=(-3.0, 3.0),
+                y_range=(-3.0, 3.0),
+                fixed={"t_minus_1": 0.0, "t_0": 1.0},
+                x_label="hopping $t_1/t_0$",
+                y_label="hopping $t_2/t_0$",
+                lines=lambda: (
+                    np.stack([t1, -1 - t1], axis=1),
+                    np.stack([t1, -1 + t1], axis=1),
+                    np.stack([half, np.ones(2)], axis=1),
+                ),
+                source="zeros of $h(k)$",
+            )
+        }

@@ -1,12 +1,14 @@
 """The Haldane model on the honeycomb lattice."""
 
+from itertools import product
+
 import numpy as np
 
 from toponn.lattices import HONEYCOMB
-from toponn.systems.base import Bond, Parameter, PhasePlane, System
+from toponn.systems.base import Bond, LatticeSystem, Parameter, PhasePlane
 
 
-class Haldane(System):
+class Haldane(LatticeSystem):
     """Nearest-neighbour hopping 1, complex second-neighbour hopping t2 e^{±iφ}, sublattice mass ±M.
 
     |C| = 1 inside ``|M/t2| < 3√3 |sin φ|``, where C has the sign of −sin φ in the project's convention.
@@ -19,7 +21,8 @@ class Haldane(System):
     name = "haldane"
     task = "chern"
     symmetry_class = "A"
-    lattice = HONEYCOMB
+    lattices = ("honeycomb",)
+    unit_cell = HONEYCOMB
     n_orbitals = 1
     parameters = {
         "sublattice_mass": Parameter(-6.0, 6.0, "nearest-neighbour hopping", "M, +M on A and −M on B"),
@@ -47,15 +50,30 @@ class Haldane(System):
         ]
         return (*near, *second)
 
-    def phase_plane(self) -> PhasePlane:
+    def fermi_level(self, *, sublattice_mass: float, t2: float, phase: float) -> float:
+        """Return the middle between the bands of the clean crystal, wherever a sample's rim has more A than B sites.
+
+        The edges are taken from the points of high symmetry.
+        """
+        third, half = 2 * np.pi / 3, (0.0, np.pi)
+        k = np.array([*product(half, half), (-third, third), (third, -third)])
+        E = np.linalg.eigvalsh(self.bloch(k, sublattice_mass=sublattice_mass, t2=t2, phase=phase))
+        return float(E[:, 0].max() + E[:, 1].min()) / 2
+
+    def phase_planes(self) -> dict[str, PhasePlane]:
         """Return the plane of φ and M at t2 = 0.2 with the boundary M = ±3√3 t2 sin φ."""
         phase = np.linspace(-np.pi, np.pi, 201)
         edge = 3 * np.sqrt(3) * 0.2 * np.sin(phase)
-        return PhasePlane(
-            x="parameters/phase",
-            y="parameters/sublattice_mass",
-            x_label="phase φ (rad)",
-            y_label="sublattice mass $M/t_1$",
-            boundary=(np.stack([phase, edge], axis=1), np.stack([phase, -edge], axis=1)),
-            source="Haldane, PRL 61, 2015, clean, $t_2 = 0.2$",
-        )
+        return {
+            "clean": PhasePlane(
+                x="parameters/phase",
+                y="parameters/sublattice_mass",
+                x_range=(-np.pi, np.pi),
+                y_range=(-1.5, 1.5),
+                fixed={"t2": 0.2},
+                x_label="phase φ (rad)",
+                y_label="sublattice mass $M/t_1$",
+                lines=lambda: (np.stack([phase, edge], axis=1), np.stack([phase, -edge], axis=1)),
+                source="Haldane 1988",
+            )
+        }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from toponn.lattices import CHAIN
-from toponn.systems.base import Bond, Parameter, PhasePlane, System
+from toponn.systems.base import Bond, LatticeSystem, Parameter, PhasePlane
 
 
 def mean_log_box(centre: np.ndarray | float, width: np.ndarray | float) -> np.ndarray:
@@ -30,7 +30,25 @@ def xlogy_abs(x: np.ndarray) -> np.ndarray:
     return x * np.log(np.abs(np.where(x == 0.0, 1.0, x)))
 
 
-class SSH(System):
+def disordered_boundary(widths: np.ndarray) -> np.ndarray:
+    """Return the largest v, at w = 1, up to which chains with bond disorder of these widths are topological.
+
+    Returns
+    -------
+    (points, 2) float64: v and W, where ``E ln|w| = E ln|v|``.
+    """
+    grid = np.linspace(0.0, 4.0, 401)[:, None]
+    outside = mean_log_box(1.0, widths / 2) < mean_log_box(grid, widths)  # (v, W): trivial
+    last_inside = len(grid) - 1 - np.argmax(~outside[::-1], axis=0)
+    low, high = grid[last_inside, 0], grid[last_inside + 1, 0]
+    for _ in range(50):  # bisection, all widths at once
+        middle = (low + high) / 2
+        trivial = mean_log_box(1.0, widths / 2) < mean_log_box(middle, widths)
+        low, high = np.where(trivial, low, middle), np.where(trivial, middle, high)
+    return np.stack([low, widths], axis=1)
+
+
+class SSH(LatticeSystem):
     """Hopping v within a cell and w between cells; ν = 1 iff |w| > |v|.
 
     Bond disorder of width W has width W on the bonds within cells and W/2 on those between, as in the reference. The
@@ -45,7 +63,8 @@ class SSH(System):
     name = "ssh"
     task = "winding"
     symmetry_class = "BDI"
-    lattice = CHAIN
+    lattices = ("chain",)
+    unit_cell = CHAIN
     n_orbitals = 1
     parameters = {
         "intracell": Parameter(-4.0, 4.0, "intercell hopping", "v, between A and B of one cell"),
@@ -64,22 +83,21 @@ class SSH(System):
             Bond("intercell", 1, 0, (1,), np.array([[intercell]]), disorder_weight=0.5),
         )
 
-    def phase_plane(self) -> PhasePlane:
-        """Return the plane of intracell hopping and disorder at w = 1, with the boundary of the reference."""
-        widths = np.linspace(0.0, 4.0, 161)
-        grid = np.linspace(0.0, 4.0, 401)[:, None]
-        outside = mean_log_box(1.0, widths / 2) < mean_log_box(grid, widths)  # (v, W): trivial
-        last_inside = len(grid) - 1 - np.argmax(~outside[::-1], axis=0)
-        low, high = grid[last_inside, 0], grid[last_inside + 1, 0]
-        for _ in range(50):  # bisection, all widths at once
-            middle = (low + high) / 2
-            trivial = mean_log_box(1.0, widths / 2) < mean_log_box(middle, widths)
-            low, high = np.where(trivial, low, middle), np.where(trivial, middle, high)
-        return PhasePlane(
-            x="parameters/intracell",
-            y="disorder/bond_box",
-            x_label="intracell hopping $v/w$",
-            y_label="bond disorder $W/w$",
-            boundary=(np.stack([low, widths], axis=1),),
-            source="Mondragon-Shem et al., PRL 113, 046802",
-        )
+    def phase_planes(self) -> dict[str, PhasePlane]:
+        """Return the plane of intracell hopping and disorder at w = 1, with the boundary of the reference.
+
+        Where the boundary bends beyond v = 1, disorder makes a trivial chain topological.
+        """
+        return {
+            "disorder": PhasePlane(
+                x="parameters/intracell",
+                y="disorder/bond_box",
+                x_range=(0.0, 2.0),
+                y_range=(0.0, 4.0),
+                fixed={"intercell": 1.0},
+                x_label="intracell hopping $v/w$",
+                y_label="bond disorder $W/w$",
+                lines=lambda: (disordered_boundary(np.linspace(0.0, 4.0, 161)),),
+                source="Mondragon-Shem et al. 2014",
+            )
+        }

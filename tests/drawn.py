@@ -1,0 +1,88 @@
+"""What a reader would check by eye, by number: what a figure draws, where its texts lie, and how a caption reads."""
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import jinja2
+import numpy as np
+import yaml
+from docutils.core import publish_string
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+
+ROOT = Path(__file__).parent.parent
+CAPTIONS = ROOT / "workflow" / "report"
+
+
+def drawn_texts(figure):
+    """Return the texts that are really drawn (ticks beyond an axis' ends are not), with boxes in pixels."""
+    drawn = {}
+
+    def record(text, renderer):
+        drawn[id(text)] = text
+        return draw(text, renderer)
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # the layout settles here
+    draw = Text.draw
+    with mock.patch.object(Text, "draw", record):
+        canvas.draw()
+    texts = [text for text in drawn.values() if text.get_visible() and text.get_text().strip()]
+    return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts]
+
+
+def overlaps(figure):
+    """Return the pairs of texts whose boxes share more than a pixel in both directions."""
+    found = []
+    for (one, a), (two, b) in itertools.combinations(drawn_texts(figure), 2):
+        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1:
+            found.append((one, two))
+    return found
+
+
+def clipped(figure):
+    """Return the texts that reach out of the figure."""
+    width, height = figure.bbox.width, figure.bbox.height
+    return [
+        text
+        for text, box in drawn_texts(figure)
+        if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > width + 0.5 or box.y1 > height + 0.5
+    ]
+
+
+def artists(figure, gid):
+    """Return what the figure drew under this name."""
+    return [artist for artist in figure.findobj() if artist.get_gid() == gid]
+
+
+def text_of(figure):
+    """Return every text of the figure."""
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+def lightness(colour):
+    """Return CIELAB L* of an sRGB colour."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 116 * np.cbrt(np.dot(linear, [0.2126, 0.7152, 0.0722])) - 16
+
+
+def rendered(name, params, rule="", **files):
+    """Return a caption as the report makes it: a template, then reStructuredText without complaints."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    job = SimpleNamespace(params=SimpleNamespace(**params), input=SimpleNamespace(**files), config=config, rule=rule)
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    text = environment.from_string((CAPTIONS / f"{name}.rst").read_text(encoding="utf-8"))
+    source = text.render(snakemake=job, categories={})
+    publish_string(source, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})
+    return " ".join(source.split())
+
+
+class Named(SimpleNamespace):
+    """Named inputs, outputs or parameters of a job."""
+
+    def get(self, name, default=None):
+        """Return what has this name."""
+        return getattr(self, name, default)

@@ -1,0 +1,183 @@
+"""How fast each estimator comes to the integer of the infinite crystal as samples grow, at large and small gaps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toponn.checks import NotApplicable, resolve
+from toponn.invariants import estimates
+from toponn.invariants.bloch import chern_number, winding_of_loop
+from toponn.invariants.estimates import Estimate
+from toponn.invariants.localizer import kappa_from_gap
+from toponn.invariants.samples import Samples
+from toponn.joblog import LOGGER, Progress
+from toponn.lattices import torus
+from toponn.recipes import Recipe, batches
+from toponn.systems import SYSTEMS
+from toponn.systems.base import LatticeSystem
+
+COLUMNS = (
+    "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error worst right "
+    "decided margin"
+).split()
+
+
+def square_of(system: str, length: float) -> dict[str, Any]:
+    """Return the config entry of a system's shape of this length: a segment of cells, or a square."""
+    if resolve(SYSTEMS, system, "system").task == "winding":
+        return {"name": "segment", "size": [int(length)]}
+    return {"name": "rectangle", "size": [float(length), float(length)]}
+
+
+def convergence_rows(
+    *,
+    name: str,
+    seed: int,
+    system: str,
+    points: Sequence[Mapping[str, float]],
+    lengths: Sequence[float],
+    disorder: Sequence[Mapping[str, Any]],
+    samples: int,
+    minimum_margin: float,
+    lattice: str | None = None,
+) -> pd.DataFrame:
+    """Return one row for each point of parameters, length and estimator; arguments are the config's keys.
+
+    Returns
+    -------
+    DataFrame with `COLUMNS`, among them
+        ``gap``: of the clean crystal at the Fermi level, energy; NaN where there is no crystal.
+        ``exact``: invariant of the clean crystal; without one, that of the spectral localizer at the largest length.
+        ``length``, ``n_sites``: cells of a chain or side of a square in nearest-neighbour distances; number of sites.
+        ``value``, ``error``, ``worst``: mean value, mean and largest distance of a sample's value from ``exact``.
+        ``right``: share of samples whose rounded value is ``exact``.
+        ``decided``, ``margin``: share of samples that count as decided, and mean margin.
+    """
+    rows, progress = [], Progress(len(points) * len(lengths), "sizes")
+    settings = {"name": name, "seed": seed, "system": system, "disorder": disorder, "lattice": lattice}
+    for parameters in points:
+        found = {}
+        crystal = None
+        for length in sorted(lengths):
+            shape = square_of(system, length)
+            recipe = Recipe.of(**settings, shape=shape, parameters=parameters, where=f"convergence.{name}")
+            crystal = bulk(recipe)
+            estimates_of = open_estimates(recipe, samples, minimum_margin, crystal and crystal[0])
+            found[length] = (recipe, estimates_of | crystal_estimates(recipe, samples))
+            progress.advance()
+        recipe, largest = found[max(lengths)]
+        gap, exact = crystal or (np.nan, int(np.rint(np.median(largest["spectral_localizer"].value))))
+        about = {
+            "name": name,
+            "system": system,
+            "lattice": recipe.lattice.name,
+            "parameters": ", ".join(f"{key} = {value:g}" for key, value in parameters.items()),
+            "disorder": ", ".join(f"{term['name']} W={term['strength']:g}" for term in disorder),
+            "gap": gap,
+            "exact": exact,
+        }
+        rows += [
+            about | {"length": length, "n_sites": len(recipe.sites), "estimator": key} | _measured(estimate, exact)
+            for length, (recipe, estimates_of) in found.items()
+            for key, estimate in estimates_of.items()
+        ]
+        LOGGER.info("%s: gap %.3f, invariant %d", about["parameters"], gap, exact)
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def open_estimates(recipe: Recipe, count: int, minimum_margin: float, gap: float | None = None) -> dict[str, Estimate]:
+    """Return every estimator of open samples that applies to draws 0 … count − 1 of a recipe.
+
+    Where the gap of the bulk of a plane is given, the localizer stands there twice: with the system's own strength of
+    the positions, and with one that follows from the gap.
+    """
+    parts = []
+    for indices in batches(count, recipe.batch):
+        samples = recipe.samples([recipe.draw(index) for index in indices])
+        part = recipe.estimates(samples, minimum_margin)
+        if gap is not None and gap > 0 and recipe.system.task == "chern":
+            kappa = kappa_from_gap(gap, recipe.side / 2)
+            part["localizer_of_gap"] = estimates.spectral_localizer(samples, kappa, minimum_margin)
+        parts.append(part)
+    return {
+        key: Estimate(
+            *(np.concatenate([getattr(part[key], f) for part in parts]) for f in ("value", "margin", "decided"))
+        )
+        for key in parts[0]
+    }
+
+
+def crystal_estimates(recipe: Recipe, count: int) -> dict[str, Estimate]:
+    """Return the estimators that need a crystal: draws 0 … count − 1 on a torus, and a clean one on a mesh of k."""
+    found: dict[str, Estimate] = {}
+    if not isinstance(recipe.system, LatticeSystem) or recipe.lattice is not recipe.system.unit_cell:
+        return found
+    size = np.maximum(2, np.rint(recipe.side / np.linalg.norm(recipe.system.unit_cell.vectors, axis=1)).astype(int))
+    if recipe.system.task == "chern":
+        try:
+            found["bott_index"] = estimates.bott_index(_on_torus(recipe, tuple(size.tolist()), count))
+        except NotApplicable as reason:
+            LOGGER.info("%s: not on this torus: %s", recipe, reason)
+    if not recipe.disorder:
+        name = {"winding": "winding_number", "chern": "chern_number"}[recipe.system.task]
+        value = np.array([float(bulk_invariant(recipe.system, recipe.parameters, int(size[0])))])
+        found[name] = Estimate(value, np.full(1, 0.5), np.ones(1, dtype=bool))
+    return found
+
+
+def _on_torus(recipe: Recipe, size: tuple[int, ...], count: int) -> Samples:
+    """Return draws of the recipe on a torus of this many cells."""
+    sites = torus(recipe.system.unit_cell, size)
+    there = replace(recipe, sites=sites, connections=recipe.system.connections(sites))
+    return replace(there.samples([there.draw(index) for index in range(count)]), periods=sites.periods, shape=None)
+
+
+def _bloch(system: LatticeSystem, parameters: Mapping[str, float], mesh: int) -> np.ndarray:
+    axis = 2 * np.pi * np.arange(mesh) / mesh
+    k = np.stack(np.meshgrid(*[axis] * system.unit_cell.dimension, indexing="ij"), axis=-1)
+    return system.bloch(k, **parameters)
+
+
+def bulk_invariant(system: LatticeSystem, parameters: Mapping[str, float], mesh: int) -> int:
+    """Return the winding or Chern number of the clean crystal on a mesh of this many k along each axis."""
+    bloch = _bloch(system, parameters, mesh)
+    if system.task == "winding":
+        return winding_of_loop(bloch[::-1, 0, 1])  # the A–B block is h at −k
+    return int(chern_number(bloch, filled_bands(system, parameters, bloch)))
+
+
+def filled_bands(system: LatticeSystem, parameters: Mapping[str, float], bloch: np.ndarray) -> int:
+    """Return how many of the bands (k, …, n, n) lie below the Fermi level, by default the lower half."""
+    level, n = system.fermi_level(**parameters), bloch.shape[-1]
+    if level is None:
+        return n // 2
+    return int((np.linalg.eigvalsh(bloch).reshape(-1, n).mean(axis=0) < level).sum())
+
+
+def bulk(recipe: Recipe, mesh: int = 48) -> tuple[float, int] | None:
+    """Return the gap at the Fermi level and the invariant of the clean crystal, or None where there is none."""
+    system, parameters = recipe.system, recipe.parameters
+    if not isinstance(system, LatticeSystem) or recipe.lattice is not system.unit_cell:
+        return None
+    bloch = _bloch(system, parameters, mesh)
+    filled = filled_bands(system, parameters, bloch)
+    if filled in (0, bloch.shape[-1]):
+        return np.nan, 0
+    low, high = system.band_edges(filled, mesh, **parameters)
+    return high - low, bulk_invariant(system, parameters, mesh)
+
+
+def _measured(estimate: Estimate, exact: int) -> dict[str, float]:
+    away = np.abs(estimate.value - exact)
+    return {
+        "n_samples": len(away),
+        "value": estimate.value.mean(),
+        "error": away.mean(),
+        "worst": away.max(),
+        "right": (np.rint(estimate.value) == exact).mean(),
+        "decided": estimate.decided.mean(),
+        "margin": estimate.margin.mean(),
+    }

@@ -1,0 +1,201 @@
+"""How samples are drawn and solved: a system on cut sites, ranges of parameters, and disorder in order.
+
+Draw i of a recipe descends from (seed, name, i) alone, so that it is the same alone, in a batch and on another core.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toponn.checks import ConfigError, NotApplicable, choose, refusal, resolve
+from toponn.disorder import DISORDER
+from toponn.invariants import estimates
+from toponn.invariants.estimates import Estimate
+from toponn.invariants.samples import Samples
+from toponn.lattices import LATTICES, Sites
+from toponn.seeds import stream
+from toponn.shapes import Shape, shape_of
+from toponn.systems import SYSTEMS
+from toponn.systems.base import System
+
+REFERENCES = {
+    "winding": {
+        "real_space_winding": estimates.real_space_winding,
+        "product_rule": estimates.product_rule,
+    },
+    "chern": {
+        "real_space_chern": estimates.real_space_chern,
+        "three_sector_chern": estimates.three_sector_chern,
+    },
+}
+"""Estimators of open samples, per task, that are independent of the label's."""
+
+BATCH_BYTES = 1 << 24
+"""Size of a batch's localizers: for larger ones, page faults cost as much as LAPACK."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One sample before it is solved.
+
+    Attributes
+    ----------
+    hamiltonian : (n, n) complex128
+    numbers
+        Its parameters and strengths of disorder, by dataset array name.
+    positions : (N, d) float64
+    filled : int
+        Number of filled states where no Fermi level is given: half of the orbitals that are there.
+    fermi_level : float or None
+    """
+
+    hamiltonian: np.ndarray
+    numbers: dict[str, float]
+    positions: np.ndarray
+    filled: int
+    fermi_level: float | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How samples of one dataset are drawn.
+
+    Attributes
+    ----------
+    sites
+        Those of every sample; on a lattice that is drawn anew for each, those of draw 0.
+    """
+
+    name: str
+    system: System
+    lattice: Any
+    shape: Shape
+    sites: Sites
+    connections: list[np.ndarray]
+    parameters: Mapping[str, Any]
+    disorder: tuple[Mapping[str, Any], ...]
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        name: str,
+        seed: int,
+        system: str,
+        shape: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+        disorder: Sequence[Mapping[str, Any]],
+        lattice: str | None = None,
+        where: str | None = None,
+    ) -> "Recipe":
+        """Return the recipe that the config entry at `where` names, by default the dataset `name`."""
+        where = where or f"datasets.{name}"
+        member = resolve(SYSTEMS, system, f"{where}.system")()
+        key = lattice or member.lattices[0]
+        points = resolve(choose({key: LATTICES for key in member.lattices}, key, f"{where}.lattice"), key, where)
+        region = shape_of(shape, f"{where}.shape")
+        sites = _cut(points, region, seed, name, 0)
+        recipe = cls(name, member, points, region, sites, member.connections(sites), parameters, tuple(disorder), seed)
+        recipe._check_half_filling(f"{where}.shape")
+        return recipe
+
+    def __str__(self) -> str:
+        terms = [f"{term['name']} W={_range(term['strength'])}" for term in self.disorder]
+        lattice = [] if self.lattice.name == self.system.lattices[0] else [self.lattice.name]
+        return f"{self.system.name}[{', '.join([str(self.shape), *lattice, *terms])}]"
+
+    @property
+    def site_of_orbital(self) -> np.ndarray:
+        """Site that each orbital sits on, (n,) int64."""
+        return np.repeat(np.arange(len(self.sites)), self.system.n_orbitals)
+
+    @property
+    def side(self) -> float:
+        """Side of the square of the shape's area, or the length of a chain."""
+        return float(self.shape.area ** (1 / self.shape.dimension))
+
+    @property
+    def moving(self) -> bool:
+        """Whether every sample has positions of its own."""
+        return self.lattice.drawn or any(term["name"] == "structural_displacement" for term in self.disorder)
+
+    @property
+    def batch(self) -> int:
+        """Number of samples that are best solved at once."""
+        return int(np.clip(BATCH_BYTES // (64 * (self.system.n_orbitals * len(self.sites)) ** 2), 2, 128))
+
+    def draw(self, index: int) -> Draw:
+        """Return draw `index`."""
+        rng = stream(self.seed, "dataset", self.name, index)
+        values = {key: _sampled(self.parameters[key], rng) for key in sorted(self.parameters)}
+        numbers = {f"parameters/{key}": value for key, value in values.items()}
+        sites, connections = self.sites, self.connections
+        if self.lattice.drawn and index:
+            sites = _cut(self.lattice, self.shape, self.seed, self.name, index)
+            connections = self.system.connections(sites)
+        terms = self.system.terms(sites, connections, **values)
+        for term in self.disorder:
+            strength = _sampled(term["strength"], rng)
+            numbers[f"disorder/{term['name']}"] = strength
+            terms = resolve(DISORDER, term["name"], f"datasets.{self.name}.disorder")(terms, strength, rng=rng)
+        filled = int((~terms.vacant).sum()) * self.system.n_orbitals // 2
+        return Draw(terms.hamiltonian(), numbers, terms.positions, filled, self.system.fermi_level(**values))
+
+    def samples(self, draws: Sequence[Draw]) -> Samples:
+        """Return draws as one batch, ready for any estimator."""
+        levels = [draw.fermi_level for draw in draws]
+        return Samples(
+            np.stack([draw.hamiltonian for draw in draws]),
+            np.stack([draw.positions for draw in draws]) if self.moving else self.sites.positions,
+            sublattice=self.sites.sublattice if self.system.task == "winding" else None,
+            fermi_level=None if levels[0] is None else np.array(levels, dtype=float),
+            filled=None if self.system.task == "winding" else np.array([draw.filled for draw in draws]),
+            area_per_site=None if self.sites.cell is None else self.lattice.area_per_site,
+            shape=self.shape,
+        )
+
+    def estimates(self, samples: Samples, minimum_margin: float = 0.1) -> dict[str, Estimate]:
+        """Return what the label's estimator, first, and all references that apply say about open samples."""
+        found = {
+            "spectral_localizer": estimates.spectral_localizer(samples, self.system.localizer_kappa, minimum_margin)
+        }
+        for name, estimator in REFERENCES[self.system.task].items():
+            try:
+                found[name] = estimator(samples)
+            except NotApplicable:
+                continue
+        return found
+
+    def _check_half_filling(self, where: str) -> None:
+        """Refuse shapes at which the lower half of the states is not the lower band."""
+        middle = {name: (p.low + p.high) / 2 for name, p in self.system.parameters.items()}
+        if self.system.fermi_level(**middle) is not None:
+            return
+        counts = [len(self.sites)] if self.sites.sublattice is None else np.bincount(self.sites.sublattice).tolist()
+        if len(set(counts)) > 1 or len(self.sites) * self.system.n_orbitals % 2:
+            found = f"{self.shape}, with {' and '.join(map(str, counts))} sites on its sublattices"
+            allowed = "shapes with as many sites on each sublattice and an even number of orbitals, to be half filled"
+            raise ConfigError(refusal(where, found, allowed))
+
+
+def batches(count: int, size: int, start: int = 0) -> Iterator[range]:
+    """Yield the numbers from `start` to `start + count` in ranges of at most `size`."""
+    for first in range(start, start + count, size):
+        yield range(first, min(first + size, start + count))
+
+
+def _cut(lattice: Any, shape: Shape, seed: int, name: str, index: int) -> Sites:
+    if lattice.drawn:
+        return lattice.cut(shape.inside, shape.extent, rng=stream(seed, "sites", name, index), area=shape.area)
+    return lattice.cut(shape.inside, shape.extent)
+
+
+def _range(value: float | list[float]) -> str:
+    return "..".join(f"{end:g}" for end in value) if isinstance(value, list | tuple) else f"{value:g}"
+
+
+def _sampled(value: float | list[float], rng: np.random.Generator) -> float:
+    return float(rng.uniform(*value)) if isinstance(value, list | tuple) else float(value)
