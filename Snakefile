@@ -11,11 +11,13 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/limits.smk"
 
 
 rule all:
     input:
         dataset_files(),
+        map_files(),
         table_files(),
         figure_files(),
     message:
@@ -26,9 +28,17 @@ rule datasets:
     input:
         dataset_files(),
         f"{TABLES}/references.csv",
-        figure_files("phase_diagram"),
     message:
         "The datasets are there"
+
+
+rule labels:
+    input:
+        map_files(),
+        label_table_files(),
+        figure_files("phase_map", "convergence", "ceiling"),
+    message:
+        "The studies of the labels are there"
 
 
 rule training:
@@ -65,6 +75,7 @@ rule figures:
 
 
 include: "workflow/rules/datasets.smk"
+include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/trainability.smk"
 include: "workflow/rules/generalization.smk"

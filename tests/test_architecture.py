@@ -55,7 +55,9 @@ DOORS = {
 """Further arrows of single modules, each to exactly these modules."""
 
 THIRD_PARTIES = {
-    **dict.fromkeys(BASE | PHYSICS | {"config", "recipes", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}),
+    **dict.fromkeys(
+        BASE | PHYSICS | {"config", "recipes", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}
+    ),
     "codetrace": set(),
     "config": set(),
     "joblog": set(),
@@ -277,6 +279,7 @@ def test_what_the_snakefile_imports_loads_nothing_heavy():
     # It is parsed again by every job. A system is imported for its parameters when the config is checked.
     modules = library()
     reached = {"toponn.config", "toponn.codetrace", "toponn.checks", "toponn.encodings", "toponn.models"}
+    reached |= {"toponn.lattices", "toponn.shapes"}
     reached |= {module for family, _, module, _ in registries(modules) if family == "toponn.systems"}
     packages, todo = set(), list(reached)
     while todo:

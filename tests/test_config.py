@@ -13,8 +13,8 @@ import yaml
 from toponn import config
 from toponn.checks import ConfigError, resolve
 from toponn.disorder import DISORDER
-from toponn.shapes import SHAPES
 from toponn.lattices import LATTICES
+from toponn.shapes import SHAPES
 from toponn.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -5,7 +5,6 @@ import os
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -14,22 +13,17 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from docutils.core import publish_string
+from drawn import ROOT, Named, artists, clipped, drawn_texts, lightness, overlaps, rendered, text_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from toponn.checks import ConfigError, DataError
 from toponn.figures.generalization_matrix import contrasting, generalization_matrix, shown_number
 from toponn.figures.learning_curves import learning_curves
-from toponn.figures.phase_diagram import phase_diagram
 from toponn.figures.site_tensors import median_seed, site_tensors
 from toponn.figures.style import (
     DOUBLE_COLUMN,
-    LABEL_STYLES,
     MODEL_STYLES,
     SINGLE_COLUMN,
     model_style,
@@ -56,32 +50,6 @@ CHERN_TESTS = {
     "haldane_disk": 200,
     "haldane_rectangle": 200,
 }
-
-
-def synthetic_dataset(n_samples=900, labels=(-1, 0, 1)):
-    rng = np.random.default_rng(1)
-    mass, width = rng.uniform(-3.5, 3.5, n_samples), rng.uniform(0, 6, n_samples)
-    gap = np.minimum(np.abs(mass), np.abs(2 - np.abs(mass)))
-    label = np.where(np.abs(mass) < 2, -np.sign(mass), 0).astype(int)
-    if labels != (-1, 0, 1):
-        label = rng.choice(labels, n_samples)
-    arrays = {
-        "parameters/mass": mass,
-        "disorder/onsite_box": width,
-        "label": label,
-        "margin": 0.2 + 0.5 * gap,
-        "split": rng.integers(0, 3, n_samples),
-        **{f"boundary/{i}": np.array([[m, 0.0], [m, 8.0]]) for i, m in enumerate((-2.0, 0.0, 2.0))},
-    }
-    attributes = {
-        "system": "qwz[rectangle 8×8, mass=-3.5…3.5, onsite_box W=0.0…6.0]",
-        "phase_x": "parameters/mass",
-        "phase_y": "disorder/onsite_box",
-        "phase_x_label": "mass m (hopping)",
-        "phase_y_label": "on-site disorder W (hopping)",
-        "boundary_source": "Qi, Wu and Zhang, Phys. Rev. B 74, 085308 (2006), clean system",
-    }
-    return arrays, attributes
 
 
 def synthetic_history(epochs=30, seeds=20):
@@ -173,8 +141,6 @@ def synthetic_site_tensors(dimension):
 
 
 FIGURES = {
-    "phase_diagram": lambda: phase_diagram(*synthetic_dataset()),
-    "phase_diagram_four_labels": lambda: phase_diagram(*synthetic_dataset(400, labels=(-1, 0, 1, 2))),
     "learning_curves": lambda: learning_curves(synthetic_history(), 0.99),
     "success": lambda: success(*synthetic_runs_and_trainability(), 0.99),
     "generalization": lambda: generalization_matrix(synthetic_summary()),
@@ -193,50 +159,6 @@ FIGURES = {
 def figures():
     """Every figure, drawn once; tests that change a figure make their own."""
     return {name: make() for name, make in FIGURES.items()}
-
-
-def drawn_texts(figure):
-    """Return the texts that are really drawn (ticks beyond an axis' ends are not), with boxes in pixels."""
-    drawn = {}
-
-    def record(text, renderer):
-        drawn[id(text)] = text
-        return draw(text, renderer)
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # the layout settles here
-    draw = Text.draw
-    with mock.patch.object(Text, "draw", record):
-        canvas.draw()
-    texts = [text for text in drawn.values() if text.get_visible() and text.get_text().strip()]
-    return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts]
-
-
-def overlaps(figure):
-    """Return the pairs of texts whose boxes share more than a pixel in both directions."""
-    found = []
-    for (one, a), (two, b) in itertools.combinations(drawn_texts(figure), 2):
-        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1:
-            found.append((one, two))
-    return found
-
-
-def clipped(figure):
-    """Return the texts that reach out of the figure."""
-    width, height = figure.bbox.width, figure.bbox.height
-    return [
-        text
-        for text, box in drawn_texts(figure)
-        if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > width + 0.5 or box.y1 > height + 0.5
-    ]
-
-
-def artists(figure, gid):
-    return [artist for artist in figure.findobj() if artist.get_gid() == gid]
-
-
-def text_of(figure):
-    return [text.get_text() for text in figure.findobj(Text)]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -313,7 +235,9 @@ def test_figures_look_the_same_whatever_the_users_settings(tmp_path):
 
 def test_importing_the_figures_chooses_no_backend_and_loads_no_pyplot():
     modules = (
-        "phase_diagram",
+        "phase_map",
+        "convergence",
+        "ceiling",
         "learning_curves",
         "success",
         "generalization_matrix",
@@ -331,20 +255,9 @@ def test_every_model_has_its_own_colour_and_its_own_marker():
         assert len(set(values)) == len(values)
 
 
-def test_every_label_has_its_own_colour_and_its_own_marker():
-    colours, markers = zip(*LABEL_STYLES.values(), strict=True)
-    assert len(set(colours)) == len(set(markers)) == len(LABEL_STYLES)
-
-
 def test_a_model_without_a_style_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match="found 'cn'.*did you mean 'cnn'"):
         model_style("cn")
-
-
-def lightness(colour):
-    """Return CIELAB L* of an sRGB colour."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return 116 * np.cbrt(np.dot(linear, [0.2126, 0.7152, 0.0722])) - 16
 
 
 def departure_from_linear(colours):
@@ -364,46 +277,6 @@ def test_text_on_every_cell_is_legible(value):
     darker, lighter = sorted((lightness(contrasting(colour)), lightness(colour[:3])))
     dark, light = (((level + 16) / 116) ** 3 for level in (darker, lighter))
     assert (light + 0.05) / (dark + 0.05) >= 3.9  # WCAG asks 4.5 of running text, 3 of large
-
-
-def test_the_phase_diagram_shows_every_sample_once_and_every_line():
-    arrays, attributes = synthetic_dataset()
-    figure = phase_diagram(arrays, attributes)
-    shown = {value: sum(len(part.get_offsets()) for part in artists(figure, f"label {value}")) for value in (-1, 0, 1)}
-    assert shown == {value: int((arrays["label"] == value).sum()) for value in (-1, 0, 1)}
-    assert len(artists(figure, "boundary")) == 3
-    axes = figure.axes[1]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("mass m (hopping)", "on-site disorder W (hopping)")
-    assert axes.get_ylim()[1] < 6.5  # the lines reach 8; the samples set the limits
-    words = " ".join(text_of(figure)).replace("\n", " ")
-    assert attributes["system"] in words
-    assert attributes["boundary_source"] in words
-
-
-def test_markers_of_the_phase_diagram_grow_with_the_margin():
-    arrays, attributes = synthetic_dataset()
-    (drawn,) = artists(phase_diagram(arrays, attributes), "label 1")
-    margin = np.sort(arrays["margin"][arrays["label"] == 1])[::-1]
-    assert np.all(np.diff(drawn.get_sizes()) <= 0)
-    assert np.corrcoef(drawn.get_sizes(), margin)[0, 1] == pytest.approx(1.0)
-
-
-def test_a_phase_diagram_without_boundary_names_no_source():
-    arrays, attributes = synthetic_dataset(50)
-    arrays = {name: array for name, array in arrays.items() if not name.startswith("boundary/")}
-    assert not any("boundary" in text for text in text_of(phase_diagram(arrays, attributes)))
-
-
-def test_a_phase_diagram_of_a_system_without_plane_is_refused():
-    arrays, _ = synthetic_dataset(50)
-    with pytest.raises(DataError, match="no plane for extended_ssh"):
-        phase_diagram(arrays, {"system": "extended_ssh[segment 24]"})
-
-
-def test_a_phase_diagram_of_unequal_arrays_is_refused():
-    arrays, attributes = synthetic_dataset(50)
-    with pytest.raises(DataError, match="50, 50, 49 and 50"):
-        phase_diagram({**arrays, "label": arrays["label"][:-1]}, attributes)
 
 
 def test_learning_curves_show_every_seed_the_median_and_the_threshold(figures):
@@ -578,9 +451,7 @@ def test_site_tensors_of_other_sites_names_or_dimensions_are_refused():
         site_tensors({**arrays, "positions": np.zeros((64, 3))}, attributes)
 
 
-CAPTIONS = Path(__file__).parent.parent / "workflow" / "report"
 FIGURE_PARAMS = {
-    "phase_diagram": {"n_samples": 1300, "dataset": "qwz_8"},
     "learning_curves": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "success": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "generalization": {"n_samples": CHERN_TESTS},
@@ -588,28 +459,18 @@ FIGURE_PARAMS = {
 }
 
 
-def rendered(name, params, rule=""):
-    """Return a caption as the report makes it: a template, then reStructuredText without complaints."""
-    config = yaml.safe_load((CAPTIONS.parent.parent / "config.yaml").read_text(encoding="utf-8"))
-    files = SimpleNamespace(dataset="results/datasets/qwz_8.h5", site_tensors="results/site_tensors.h5")
-    job = SimpleNamespace(params=SimpleNamespace(**params), input=files, config=config, rule=rule)
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    text = environment.from_string((CAPTIONS / f"{name}.rst").read_text(encoding="utf-8"))
-    source = text.render(snakemake=job, categories={})
-    publish_string(source, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})
-    return " ".join(source.split())
-
-
 @pytest.mark.parametrize("name", FIGURE_PARAMS)
 def test_every_caption_says_how_many_samples_and_seeds_and_where_the_numbers_are(name):
     params = {"dataset": "qwz_8", "n_seeds": {"ring_coordinate": 41, "cnn": 23}, **FIGURE_PARAMS[name]}
-    text = rendered(name, params)
+    text = rendered(name, params, site_tensors="results/site_tensors.h5")
     assert "Numbers: " in text
-    assert "1300" in text if name == "phase_diagram" else "``ring_coordinate`` 41, ``cnn`` 23." in text
-    assert any(number in text for number in ("600", "400", "1300"))
+    assert "``ring_coordinate`` 41, ``cnn`` 23." in text
+    assert any(number in text for number in ("600", "400"))
 
 
-@pytest.mark.parametrize("table", ["runs", "trainability", "generalization", "references", "claims"])
+@pytest.mark.parametrize(
+    "table", ["runs", "trainability", "generalization", "references", "claims", "convergence", "ceiling"]
+)
 def test_every_table_has_a_caption_of_its_own(table):
     assert rendered("tables", {}, rule=f"{table}_table").startswith(f"``{table}.csv``")
 
@@ -631,13 +492,6 @@ def test_a_caption_with_an_unknown_parameter_is_found():
         rendered("success", {"threshold": 0.99, "dataset": "qwz_8", "n_seeds": {}})
 
 
-class Named(SimpleNamespace):
-    """Named inputs, outputs or parameters of a job."""
-
-    def get(self, name, default=None):
-        return getattr(self, name, default)
-
-
 def job_files(folder):
     """Write what the figures' scripts read, with rows of the other task among them, and return it by name."""
     trainability, runs = synthetic_runs_and_trainability(seeds=3)
@@ -648,14 +502,13 @@ def job_files(folder):
         write_csv(folder / f"{name}.csv", both, both.columns)
     write_csv(folder / "history.csv", history, history.columns)
     write_csv(folder / "without_epochs.csv", history.head(0), history.columns)
-    write_arrays(folder / "dataset.h5", *synthetic_dataset(50))
     write_arrays(folder / "site_tensors.h5", *synthetic_site_tensors(2))
     files = {name: str(folder / f"{name}.csv") for name in tables}
-    files |= {name: str(folder / f"{name}.h5") for name in ("dataset", "site_tensors")}
+    files["site_tensors"] = str(folder / "site_tensors.h5")
     return Named(histories=[str(folder / "history.csv"), str(folder / "without_epochs.csv")], **files)
 
 
-@pytest.mark.parametrize("script", ["phase_diagram", "learning_curves", "success", "generalization", "site_tensors"])
+@pytest.mark.parametrize("script", ["learning_curves", "success", "generalization", "site_tensors"])
 def test_every_script_reads_its_inputs_and_writes_both_files(tmp_path, script):
     job = SimpleNamespace(
         input=job_files(tmp_path),
@@ -665,7 +518,7 @@ def test_every_script_reads_its_inputs_and_writes_both_files(tmp_path, script):
         threads=1,
         rule=f"figure_{script}",
     )
-    path = CAPTIONS.parent.parent / "scripts" / f"figure_{script}.py"
+    path = ROOT / "scripts" / f"figure_{script}.py"
     with mock.patch.dict(os.environ):
         runpy.run_path(str(path), init_globals={"snakemake": job})
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.b.pdf", "a.b.png"]

@@ -166,3 +166,9 @@ def finished_project(tmp_path_factory) -> Project:
     run = project.command("make", "quick")
     assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
     return project
+
+
+@pytest.fixture
+def own_project(tmp_path) -> Project:
+    """Return a copy in which nothing was run, for one test to do with as it likes."""
+    return _copied(tmp_path)

@@ -5,6 +5,7 @@ from math import ceil
 import pytest
 
 QUICK = "workflow/studies/quick.yaml"
+LABELS = {"maps": "phase_map", "convergence": "convergence", "ceiling": "ceiling"}
 
 
 def _expected(study: dict) -> dict[str, int]:
@@ -15,11 +16,12 @@ def _expected(study: dict) -> dict[str, int]:
     per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
     per_task += ("figure_generalization", "figure_site_tensors")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
+    tables += ("convergence_table", "ceiling_table")
     return {
-        "dataset": len(used | set(study["figures"]["phase_diagrams"])),
+        "dataset": len(used),
         "train": sum(ceil(models[m]["seeds"] / study["block"]) for task in tasks for m in task["models"]),
         "evaluate": sum(map(len, random_start)),
-        "figure_phase_diagram": len(study["figures"]["phase_diagrams"]),
+        **{rule: len(study[section]) for section, rules in LABELS.items() for rule in (rules, f"figure_{rules}")},
         **dict.fromkeys(per_task, len(tasks)),
         **dict.fromkeys(tables, 1),
     }
@@ -34,8 +36,12 @@ def test_an_empty_folder_gets_one_job_for_each_dataset_block_model_table_and_fig
 def test_a_stage_is_a_target_of_its_own(fresh_project):
     study = fresh_project.study(QUICK)
     plan = fresh_project.counts("datasets", "--configfile", QUICK)
-    assert plan.keys() - {"datasets"} == {"dataset", "references_table", "figure_phase_diagram"}
+    assert plan.keys() - {"datasets"} == {"dataset", "references_table"}
     assert plan["dataset"] == _expected(study)["dataset"]
+    labels = fresh_project.counts("labels", "--configfile", QUICK)
+    rules = {*LABELS.values(), *(f"figure_{rule}" for rule in LABELS.values()), "convergence_table", "ceiling_table"}
+    assert labels.keys() - {"labels"} == rules
+    assert labels["phase_map"] == len(study["maps"])
     generalization = fresh_project.counts("generalization", "--configfile", QUICK)
     assert "evaluate" in generalization and "expressivity" not in generalization
 
@@ -46,6 +52,7 @@ def test_a_stage_is_a_target_of_its_own(fresh_project):
         ("models={cnn: {stencl: 2}}", "models.cnn.stencl"),
         ("tasks={chern: {tests: [qwz9]}}", "'qwz9'"),
         ("success={split: tset}", "success.split"),
+        ("maps={qwz: {plane: disordr}}", "maps.qwz.plane"),
     ],
 )
 def test_a_wrong_study_is_refused_in_one_sentence(fresh_project, wrong, says):

@@ -15,6 +15,10 @@ COLUMNS = {
     "generalization_summary": "task model form test n_seeds n_samples balanced_accuracy low high ceiling status",
     "trainability": "task model form diagnostic size condition n_seeds value low high",
     "references": "system shape size disorder estimator_a estimator_b n_samples agreement low high",
+    "convergence": "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error "
+    "worst right decided margin",
+    "ceiling": "name system lattice disorder strength length n_sites estimator_a estimator_b selection n_samples "
+    "agreement low high",
     "claims": "claim statement test measured low high verdict figure",
 }
 QUICK = "workflow/studies/quick.yaml"
@@ -53,9 +57,20 @@ def test_every_model_seed_and_test_has_its_row(results, study):
     }
 
 
+def test_every_study_of_the_labels_has_its_rows_and_maps(results, study):
+    assert {path.stem for path in (results / "maps").iterdir()} == set(study["maps"])
+    for section in ("convergence", "ceiling"):
+        with (results / f"tables/{section}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [name for name in study[section] if name not in {row["name"] for row in rows}] == []
+        lengths = {(row["name"], float(row["length"])) for row in rows}
+        assert lengths == {(name, length) for name, entry in study[section].items() for length in entry["lengths"]}
+
+
 def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
-    names = {f"phase_diagram_{dataset}" for dataset in study["figures"]["phase_diagrams"]}
+    labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling"}
+    names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
     names |= {
         f"{kind}_{task}" for kind in ("learning_curves", "success", "generalization", "site_tensors") for task in tasks
     }
@@ -68,7 +83,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
 
 def test_the_report_holds_every_category_figure_and_caption(results, study):
     report = (results / "report.html").read_text(encoding="utf-8")
-    for category in ("Datasets", "Training", "Trainability", "Generalization", "Claims"):
+    for category in ("Datasets", "Labels", "Training", "Trainability", "Generalization", "Claims"):
         assert f'"{category}"' in report
     for figure in (results / "figures").glob("*.png"):
         assert figure.name in report
@@ -83,7 +98,13 @@ def test_a_job_leaves_a_log_and_a_benchmark(results):
         names = {
             path.relative_to(results / folder).with_suffix("").as_posix() for path in (results / folder).rglob("*.*")
         }
-        assert {"dataset/ssh_24", "train/qwz_8/cnn/0", "claims_table", "figure_success/chern"} <= names, ending
+        assert {
+            "dataset/ssh_24",
+            "train/qwz_8/cnn/0",
+            "claims_table",
+            "figure_success/chern",
+            "phase_map/qwz",
+        } <= names, ending
 
 
 def test_finished_training_leaves_no_checkpoint(results):
@@ -110,6 +131,6 @@ def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, r
 
 def test_a_script_finds_every_file_that_it_loads_among_its_parameters(finished_project):
     jobs = finished_project.jobs()
-    assert {job.rule for job in jobs} >= {"dataset", "train", "evaluate", "site_tensors", "claims_table"}
+    assert {job.rule for job in jobs} >= {"dataset", "train", "evaluate", "site_tensors", "claims_table", "phase_map"}
     unnamed = {(job.rule, path) for job in jobs for path in job.loaded - job.named}
     assert not unnamed, "an edit of these would not rerun these rules"

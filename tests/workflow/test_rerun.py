@@ -45,6 +45,14 @@ def _after_retraining(model, block=0):
     )
 
 
+def _labels(*names):
+    """Return what is made again of the maps and the studies of convergence of these names."""
+    files = {f"maps/{name}.h5" for name in names} | {f"convergence/{name}.csv" for name in names}
+    figures = [f"figures/{kind}_{name}" for kind in ("phase_map", "convergence") for name in names]
+    files |= {f"{figure}.{ending}" for figure in figures for ending in ("pdf", "png")}
+    return files | {"tables/convergence.csv"}
+
+
 def _with(study, **models):
     """Return the text of the quick study with changed entries of its models."""
     for name, change in models.items():
@@ -85,9 +93,29 @@ def test_a_test_dataset_reruns_itself_and_the_tests_of_its_task(finished_project
 def test_a_systems_module_reruns_its_datasets_and_what_depends_on_them(finished_project):
     module = "workflow/toponn/systems/extended_ssh.py"
     models = ("ring_coordinate", "ring_free", "cnn", "resnet", "mlp", "loop_ridge")
-    expected = AFTER_TESTS | {"datasets/extended_ssh_24.h5", "tables/references.csv"}
+    expected = AFTER_TESTS | {"datasets/extended_ssh_24.h5", "tables/references.csv"} | _labels("extended_ssh")
     with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
         assert finished_project.pending() == expected.union(*(_evaluation("winding", m) for m in models))
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("systems/higher_chern", ["higher_chern"]),
+        ("point_sets", ["amorphous", "quasicrystal"]),  # lattices, which are named in strings as systems are
+    ],
+)
+def test_a_system_or_lattice_reruns_the_studies_of_its_labels_alone(finished_project, module, names):
+    path = f"workflow/toponn/{module}.py"
+    with finished_project.edited(path, finished_project.text(path) + "\n_EDITED = True\n"):
+        assert finished_project.pending() == _labels(*names)
+
+
+def test_a_map_of_more_cells_reruns_itself_and_its_figure_alone(finished_project):
+    study = _quick(finished_project)
+    study["maps"]["ssh"]["cells"] = [9, 6]
+    with finished_project.edited(QUICK, yaml.safe_dump(study, sort_keys=False)):
+        assert finished_project.pending() == {"maps/ssh.h5", "figures/phase_map_ssh.pdf", "figures/phase_map_ssh.png"}
 
 
 def test_a_models_module_reruns_that_model_alone(finished_project):

@@ -1,5 +1,4 @@
-# What the rules share: the checked study, the names of its files, the code that a script reaches, and limits of jobs.
-import math
+# What the rules share: the checked study, the names of its files, and the code that a script reaches.
 import os
 import re
 import shlex
@@ -18,7 +17,7 @@ os.environ.update(
 # Snakemake runs scripts by its own interpreter, whose path it does not quote (its issue 2645): a folder may hold a space.
 sys.executable = shlex.quote(sys.executable)
 
-from toponn.checks import ConfigError, resolve
+from toponn.checks import ConfigError, resolve, row_of
 from toponn.codetrace import code_of, member_module
 from toponn.config import (
     blocks,
@@ -30,6 +29,7 @@ from toponn.config import (
     trained_models,
 )
 from toponn.encodings import ENCODINGS
+from toponn.lattices import LATTICES
 from toponn.models import MODELS
 from toponn.systems import SYSTEMS
 
@@ -50,15 +50,23 @@ wildcard_constraints:
     task="|".join(TASKS),
     dataset="|".join(STUDY["datasets"]),
     model="|".join(STUDY["models"]),
+    map="|".join(STUDY["maps"]),
+    convergence="|".join(STUDY["convergence"]),
+    ceiling="|".join(STUDY["ceiling"]),
     block=r"\d+",
 
 
 # --- Names ----------------------------------------------------------------------------------------------------------
 
 
+def system_of(recipe):
+    """Return the system that an entry of the study names."""
+    return resolve(SYSTEMS, recipe["system"], "system")
+
+
 def task_of(dataset):
     """Return the task that the system of `dataset` belongs to."""
-    return resolve(SYSTEMS, STUDY["datasets"][dataset]["system"], "system").task
+    return system_of(STUDY["datasets"][dataset]).task
 
 
 def seeds_of(model):
@@ -127,6 +135,20 @@ def evaluation_files(ending):
     ]
 
 
+def map_files():
+    """Return the labelled maps."""
+    return [f"{RESULTS}/maps/{name}.h5" for name in STUDY["maps"]]
+
+
+def label_table_files():
+    """Return the tables of the studies of the labels that there are."""
+    return [
+        f"{TABLES}/{section}.csv"
+        for section in ("convergence", "ceiling")
+        if STUDY[section]
+    ]
+
+
 def table_files():
     """Return every table."""
     names = (
@@ -137,20 +159,24 @@ def table_files():
         "references",
         "claims",
     )
-    return [f"{TABLES}/{name}.csv" for name in names]
+    return [f"{TABLES}/{name}.csv" for name in names] + label_table_files()
 
 
 def figure_files(*kinds):
     """Return the figures of these kinds, or all, as PDF and PNG."""
     kinds = kinds or (
-        "phase_diagram",
+        "phase_map",
+        "convergence",
+        "ceiling",
         "learning_curves",
         "success",
         "generalization",
         "site_tensors",
     )
     subjects = {
-        "phase_diagram": STUDY["figures"]["phase_diagrams"],
+        "phase_map": STUDY["maps"],
+        "convergence": STUDY["convergence"],
+        "ceiling": STUDY["ceiling"],
         "site_tensors": [task for task in TASKS if random_rings(task)],
     }
     return [
@@ -193,9 +219,11 @@ def member_code(script, row):
     return [row, *sorted(set(code_of(member_module(row))) - set(code_of(script)))]
 
 
-def system_code(script, dataset):
-    """Return the code of the system that `dataset` is drawn from."""
-    return member_code(script, SYSTEMS[STUDY["datasets"][dataset]["system"]])
+def system_code(script, recipe):
+    """Return the code of the system that an entry of the study names, and of the lattice that it lives on."""
+    system = row_of(SYSTEMS, recipe["system"], "system")
+    lattice = LATTICES[recipe.get("lattice", system_of(recipe).lattices[0])]
+    return [*member_code(script, system), *member_code(script, lattice)]
 
 
 def model_code(script, name):
@@ -214,58 +242,3 @@ def encoding_of(module):
         for found in pattern.findall((ROOT / file).read_text(encoding="utf-8"))
     }
     return name
-
-
-# --- The size of the work, and the limits of a job that follow from it ------------------------------------------------
-
-
-def n_samples(dataset):
-    """Return the number of samples in all splits of a dataset."""
-    return sum(STUDY["datasets"][dataset]["samples"].values())
-
-
-def n_orbitals(dataset):
-    """Return an upper bound of the orbitals of a sample: two for each unit of the box around its shape."""
-    shape = STUDY["datasets"][dataset]["shape"]
-    box = shape.get("size") or [2 * shape["radius"]] * 2
-    return 2 * math.ceil(math.prod(box))
-
-
-def projectors_mb(dataset):
-    """Return the size in MB of a dataset's projectors, of 16 bytes an entry."""
-    return n_samples(dataset) * n_orbitals(dataset) ** 2 * 16 / 1e6
-
-
-def dataset_mb(dataset):
-    """Return a job's memory in MB: 1 GB of libraries and all projectors twice."""
-    return math.ceil(1000 + 2 * projectors_mb(dataset))
-
-
-def dataset_minutes(dataset):
-    """Return a job's time: ten minutes and 20 ns for each sample and cubed row of its localizer, drawn twice."""
-    cubes = n_samples(dataset) * (2 * n_orbitals(dataset)) ** 3
-    return math.ceil(10 + 2 * cubes * 2e-8 / 60)
-
-
-def training_mb(dataset, model):
-    """Return a job's memory in MB: 2 GB of libraries and network activity, and all projectors four times."""
-    return math.ceil(2000 + 4 * projectors_mb(dataset))
-
-
-def training_minutes(dataset, model):
-    """Return a job's time: ten minutes and 0.1 ms for each cell, sample, epoch and seed."""
-    epochs = STUDY["models"][model].get("training", {}).get("epochs", 1)
-    seeds = min(STUDY["block"], STUDY["models"][model]["seeds"])
-    cells = n_orbitals(dataset) / 2
-    return math.ceil(10 + cells * n_samples(dataset) * epochs * seeds * 1e-4 / 60)
-
-
-def evaluation_mb(task):
-    """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
-    return math.ceil(2000 + 4 * max(map(projectors_mb, tests_of(STUDY, task))))
-
-
-def evaluation_minutes(task, model):
-    """Return a job's time: ten minutes and 0.1 ms for each cell, sample and seed of every test."""
-    work = sum(n_samples(test) * n_orbitals(test) / 2 for test in tests_of(STUDY, task))
-    return math.ceil(10 + work * STUDY["models"][model]["seeds"] * 1e-4 / 60)

@@ -21,7 +21,7 @@ rule dataset:
         runtime=lambda w: dataset_minutes(w.dataset),
     params:
         *code_of("scripts/dataset.py"),
-        system=lambda w: system_code("scripts/dataset.py", w.dataset),
+        system=lambda w: system_code("scripts/dataset.py", STUDY["datasets"][w.dataset]),
         name=lambda w: w.dataset,
         recipe=lambda w: STUDY["datasets"][w.dataset],
         seed=STUDY["seed"],

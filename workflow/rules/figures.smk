@@ -3,29 +3,31 @@
 
 # On a cluster these stay where snakemake runs: starting a job takes longer.
 localrules:
-    figure_phase_diagram,
+    figure_phase_map,
+    figure_convergence,
+    figure_ceiling,
     figure_learning_curves,
     figure_success,
     figure_generalization,
     figure_site_tensors,
 
 
-rule figure_phase_diagram:
+rule figure_phase_map:
     input:
-        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
+        map=f"{RESULTS}/maps/{{map}}.h5",
     output:
-        pdf=f"{FIGURES}/phase_diagram_{{dataset}}.pdf",
+        pdf=f"{FIGURES}/phase_map_{{map}}.pdf",
         png=report(
-            f"{FIGURES}/phase_diagram_{{dataset}}.png",
-            caption="../report/phase_diagram.rst",
-            category="Datasets",
-            subcategory=lambda w: task_of(w.dataset),
-            labels={"result": "phase diagram", "of": "{dataset}"},
+            f"{FIGURES}/phase_map_{{map}}.png",
+            caption="../report/phase_map.rst",
+            category="Labels",
+            subcategory=lambda w: system_of(STUDY["maps"][w.map]).task,
+            labels={"result": "phase diagram", "of": "{map}"},
         ),
     log:
-        f"{LOGS}/figure_phase_diagram/{{dataset}}.log",
+        f"{LOGS}/figure_phase_map/{{map}}.log",
     benchmark:
-        f"{BENCHMARKS}/figure_phase_diagram/{{dataset}}.tsv"
+        f"{BENCHMARKS}/figure_phase_map/{{map}}.tsv"
     conda:
         "../../envs/toponn.yaml"
     threads: 1
@@ -33,13 +35,81 @@ rule figure_phase_diagram:
         mem_mb=1000,
         runtime=10,
     params:
-        *code_of("scripts/figure_phase_diagram.py"),
-        n_samples=lambda w: n_samples(w.dataset),
-        dataset=lambda w: w.dataset,
+        *code_of("scripts/figure_phase_map.py"),
+        name=lambda w: w.map,
+        recipe=lambda w: STUDY["maps"][w.map],
+        boundary=lambda w: system_of(STUDY["maps"][w.map])()
+        .phase_planes()[STUDY["maps"][w.map]["plane"]]
+        .source,
     message:
-        "Drawing the phase diagram of {wildcards.dataset}"
+        "Drawing the phase diagram of {wildcards.map}"
     script:
-        "../../scripts/figure_phase_diagram.py"
+        "../../scripts/figure_phase_map.py"
+
+
+rule figure_convergence:
+    input:
+        table=f"{RESULTS}/convergence/{{convergence}}.csv",
+    output:
+        pdf=f"{FIGURES}/convergence_{{convergence}}.pdf",
+        png=report(
+            f"{FIGURES}/convergence_{{convergence}}.png",
+            caption="../report/convergence.rst",
+            category="Labels",
+            subcategory=lambda w: system_of(STUDY["convergence"][w.convergence]).task,
+            labels={"result": "error against size", "of": "{convergence}"},
+        ),
+    log:
+        f"{LOGS}/figure_convergence/{{convergence}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_convergence/{{convergence}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_convergence.py"),
+        name=lambda w: w.convergence,
+        recipe=lambda w: STUDY["convergence"][w.convergence],
+        task=lambda w: system_of(STUDY["convergence"][w.convergence]).task,
+    message:
+        "Drawing the errors of the estimators, {wildcards.convergence}"
+    script:
+        "../../scripts/figure_convergence.py"
+
+
+rule figure_ceiling:
+    input:
+        table=f"{RESULTS}/ceiling/{{ceiling}}.csv",
+    output:
+        pdf=f"{FIGURES}/ceiling_{{ceiling}}.pdf",
+        png=report(
+            f"{FIGURES}/ceiling_{{ceiling}}.png",
+            caption="../report/ceiling.rst",
+            category="Labels",
+            subcategory=lambda w: system_of(STUDY["ceiling"][w.ceiling]).task,
+            labels={"result": "agreement of estimators", "of": "{ceiling}"},
+        ),
+    log:
+        f"{LOGS}/figure_ceiling/{{ceiling}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_ceiling/{{ceiling}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_ceiling.py"),
+        name=lambda w: w.ceiling,
+        recipe=lambda w: STUDY["ceiling"][w.ceiling],
+    message:
+        "Drawing how often the estimators agree, {wildcards.ceiling}"
+    script:
+        "../../scripts/figure_ceiling.py"
 
 
 rule figure_learning_curves:

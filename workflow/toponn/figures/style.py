@@ -5,7 +5,7 @@ Figures are made with `matplotlib.figure.Figure`, never with pyplot: nothing is 
 
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
@@ -47,16 +47,32 @@ MODEL_STYLES = {
     ("loop_ridge", ""): ModelStyle("loop ridge", PURPLE, "P"),
 }
 
-# Integers: vermilion above zero, blue below, grey at zero, darker further out; markers point the same way.
-LABEL_STYLES = {
-    -3: ("#001a2e", "<"),
-    -2: ("#004064", "s"),
-    -1: ("#2b8cc9", "v"),
-    0: ("#9a9a9a", "o"),
-    1: ("#e0701a", "^"),
-    2: ("#8c2d04", "D"),
-    3: ("#3d1200", ">"),
+
+class EstimatorStyle(NamedTuple):
+    """How one estimator of an invariant looks in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+# In the order of the legends; estimators of the two tasks that correspond to each other look the same.
+ESTIMATOR_STYLES = {
+    "spectral_localizer": EstimatorStyle("spectral localizer", BLUE, "o"),
+    "localizer_of_gap": EstimatorStyle("localizer, κ of the gap", SKY, "P"),
+    "real_space_winding": EstimatorStyle("local winding", VERMILION, "^"),
+    "real_space_chern": EstimatorStyle("local Chern marker", VERMILION, "^"),
+    "product_rule": EstimatorStyle("product rule", GREEN, "s"),
+    "three_sector_chern": EstimatorStyle("three sectors", GREEN, "s"),
+    "bott_index": EstimatorStyle("Bott index", ORANGE, "D"),
+    "winding_number": EstimatorStyle("winding of $h(k)$", PURPLE, "v"),
+    "chern_number": EstimatorStyle("plaquettes in $k$", PURPLE, "v"),
 }
+
+# Integers: orange above zero, blue below, pale at zero; lightness falls by the same step (CIELAB L* 23) on either side.
+INTEGER_COLOURS = {
+    -3: "#073660", -2: "#246fa8", -1: "#76abd9", 0: "#e5e5e5", 1: "#dd9660", 2: "#a6540e", 3: "#5b2400",
+}  # fmt: skip
 
 # Lightness falls linearly (CIELAB L* from 95 to 26) along a path of blue, so that equal steps look equal.
 SEQUENTIAL_COLOURS = [
@@ -148,9 +164,34 @@ def in_order(pairs: Any) -> list[tuple[str, str]]:
     return [pair for pair in MODEL_STYLES if pair in distinct]
 
 
-def label_style(label: int) -> tuple[str, str]:
-    """Return colour and marker of an integer invariant; beyond ±3 the outermost style is kept."""
-    return LABEL_STYLES[max(-3, min(3, int(label)))]
+def estimator_style(name: str) -> EstimatorStyle:
+    """Return label, colour and marker of an estimator.
+
+    Raises
+    ------
+    ConfigError
+        If the estimator has no row in `ESTIMATOR_STYLES`.
+    """
+    return choose(ESTIMATOR_STYLES, name, "toponn.figures.style.ESTIMATOR_STYLES")
+
+
+def estimators_in_order(names: Iterable[str]) -> list[str]:
+    """Return the distinct names in the order of `ESTIMATOR_STYLES`.
+
+    Examples
+    --------
+    >>> estimators_in_order(["bott_index", "spectral_localizer", "bott_index"])
+    ['spectral_localizer', 'bott_index']
+    """
+    distinct = set(names)
+    for name in distinct:
+        estimator_style(name)
+    return [name for name in ESTIMATOR_STYLES if name in distinct]
+
+
+def integer_map() -> LinearSegmentedColormap:
+    """Return the colour map for means of integers from −3 to 3; what lies beyond takes the outermost colours."""
+    return LinearSegmentedColormap.from_list("toponn_integers", list(INTEGER_COLOURS.values()), N=601)
 
 
 def signed(label: int) -> str:
@@ -173,7 +214,31 @@ def dataset_label(name: str) -> str:
     ('extended SSH 24', 'QWZ 8 strong', 'Haldane disk')
     """
     written = {"ssh": "SSH", "qwz": "QWZ", "bhz": "BHZ", "haldane": "Haldane", "hofstadter": "Hofstadter"}
+    written |= {"chern": "Chern", "kitaev": "Kitaev"}
     return " ".join(written.get(word, word) for word in name.split("_"))
+
+
+def system_label(name: str) -> str:
+    """Return a system's name, or that of a class in a user's own file, as people write it.
+
+    Examples
+    --------
+    >>> system_label("kitaev_chain"), system_label("toponn.systems.mine:Mine")
+    ('Kitaev chain', 'Mine')
+    """
+    return dataset_label(name.rpartition(":")[2])
+
+
+def numbers_label(text: str) -> str:
+    """Return ``name = value`` pairs as people write them, with spaces inside a pair that no line breaks at.
+
+    Examples
+    --------
+    >>> numbers_label("fermi_energy = -1.4, t_0 = 1").replace("\N{NO-BREAK SPACE}", "~")
+    'fermi~energy~=~−1.4, t~0~=~1'
+    """
+    pairs = [pair.replace("_", " ").replace("= -", "= −") for pair in text.split(", ")]
+    return ", ".join(pair.replace(" ", "\N{NO-BREAK SPACE}") for pair in pairs)
 
 
 def wrapped(text: str, width: int) -> str:

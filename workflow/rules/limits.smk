@@ -1,0 +1,111 @@
+# Limits: the size of the work of each job, and the memory and time that follow from it.
+import math
+
+from toponn.shapes import shape_of
+
+
+def n_samples(dataset):
+    """Return the number of samples in all splits of a dataset."""
+    return sum(STUDY["datasets"][dataset]["samples"].values())
+
+
+def n_orbitals_on(recipe, area):
+    """Return an upper bound of the orbitals on so many cells of a chain, of two sites, or on an area of the plane.
+
+    The densest points, those of the Ammann-Beenker tiling, are 1.21 a unit of area.
+    """
+    system = system_of(recipe)
+    sites = 2 * area if system.task == "winding" else 1.25 * area
+    return math.ceil(sites * system.n_orbitals)
+
+
+def n_orbitals_of(recipe):
+    """Return an upper bound of the orbitals of a sample of an entry that has a shape; holes count as filled."""
+    solid = {key: value for key, value in recipe["shape"].items() if key != "holes"}
+    return n_orbitals_on(recipe, shape_of(solid).area)
+
+
+def n_orbitals_at(recipe, length):
+    """Return an upper bound of the orbitals of a segment or square of this length."""
+    return n_orbitals_on(
+        recipe, length if system_of(recipe).task == "winding" else length**2
+    )
+
+
+def n_orbitals(dataset):
+    """Return an upper bound of the orbitals of a sample."""
+    return n_orbitals_of(STUDY["datasets"][dataset])
+
+
+def projectors_mb(dataset):
+    """Return the size in MB of a dataset's projectors, of 16 bytes an entry."""
+    return n_samples(dataset) * n_orbitals(dataset) ** 2 * 16 / 1e6
+
+
+def dataset_mb(dataset):
+    """Return a job's memory in MB: 1 GB of libraries and all projectors twice."""
+    return math.ceil(1000 + 2 * projectors_mb(dataset))
+
+
+def dataset_minutes(dataset):
+    """Return a job's time: ten minutes and 20 ns for each sample and cubed row of its localizer, drawn twice."""
+    cubes = n_samples(dataset) * (2 * n_orbitals(dataset)) ** 3
+    return math.ceil(10 + 2 * cubes * 2e-8 / 60)
+
+
+def batch_mb(orbitals):
+    """Return the size in MB of the localizers that are solved at once: 17 MB, or two of them."""
+    return max(17, 2 * (2 * orbitals) ** 2 * 16 / 1e6)
+
+
+def map_mb(name):
+    """Return a job's memory in MB: 1 GB of libraries and ten times the localizers solved at once."""
+    return math.ceil(1000 + 10 * batch_mb(n_orbitals_of(STUDY["maps"][name])))
+
+
+def map_minutes(name):
+    """Return a job's time: ten minutes and 20 ns for each sample and cubed row of its localizer."""
+    recipe = STUDY["maps"][name]
+    count = math.prod(recipe["cells"]) * recipe["samples"]
+    return math.ceil(10 + count * (2 * n_orbitals_of(recipe)) ** 3 * 2e-8 / 60)
+
+
+def sizes_mb(recipe):
+    """Return a job's memory in MB: 1 GB of libraries, and ten times the matrices of the largest samples at once.
+
+    Those with open ends are solved batch by batch, those on a torus all together.
+    """
+    orbitals = n_orbitals_at(recipe, max(recipe["lengths"]))
+    together = recipe["samples"] * orbitals**2 * 16 / 1e6 if "points" in recipe else 0
+    return math.ceil(1000 + 10 * max(batch_mb(orbitals), together))
+
+
+def sizes_minutes(recipe):
+    """Return a job's time: ten minutes and 50 ns for each sample and its cubed number of orbitals."""
+    cubes = sum(n_orbitals_at(recipe, length) ** 3 for length in recipe["lengths"])
+    rounds = len(recipe["points" if "points" in recipe else "strengths"])
+    return math.ceil(10 + rounds * recipe["samples"] * cubes * 5e-8 / 60)
+
+
+def training_mb(dataset, model):
+    """Return a job's memory in MB: 2 GB of libraries and network activity, and all projectors four times."""
+    return math.ceil(2000 + 4 * projectors_mb(dataset))
+
+
+def training_minutes(dataset, model):
+    """Return a job's time: ten minutes and 0.1 ms for each cell, sample, epoch and seed."""
+    epochs = STUDY["models"][model].get("training", {}).get("epochs", 1)
+    seeds = min(STUDY["block"], STUDY["models"][model]["seeds"])
+    cells = n_orbitals(dataset) / 2
+    return math.ceil(10 + cells * n_samples(dataset) * epochs * seeds * 1e-4 / 60)
+
+
+def evaluation_mb(task):
+    """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
+    return math.ceil(2000 + 4 * max(map(projectors_mb, tests_of(STUDY, task))))
+
+
+def evaluation_minutes(task, model):
+    """Return a job's time: ten minutes and 0.1 ms for each cell, sample and seed of every test."""
+    work = sum(n_samples(test) * n_orbitals(test) / 2 for test in tests_of(STUDY, task))
+    return math.ceil(10 + work * STUDY["models"][model]["seeds"] * 1e-4 / 60)

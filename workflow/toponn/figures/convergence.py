@@ -1,0 +1,149 @@
+"""How far each estimator is from the integer of the infinite crystal, against the size of the samples."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from toponn.checks import DataError
+from toponn.figures.style import (
+    BLACK,
+    DOUBLE_COLUMN,
+    GREY,
+    PALE,
+    estimator_style,
+    estimators_in_order,
+    numbers_label,
+    signed,
+    styled,
+    wrapped,
+)
+
+ROUNDING = 1e-12
+"""Errors below it are those of floating-point numbers; they are drawn as exact, in a strip of their own."""
+STRIP = 0.07
+"""Height between estimators in that strip, so that none hides another, in parts of the axis above it."""
+CRYSTAL_ALONE = {"bott_index", "winding_number", "chern_number"}
+AXES = {"winding": ("length (cells)", "ν"), "chern": ("side (neighbour distances)", "C")}
+
+
+@styled
+def convergence(table: pd.DataFrame, task: str) -> Figure:
+    """Return one panel for each point of parameters: mean error of every estimator over samples of each size.
+
+    Whiskers reach to the sample that is farthest off. Markers are filled where at least half of the samples are
+    decided, and crossed where fewer than half round to the right integer.
+
+    Parameters
+    ----------
+    table
+        Rows of one study with the columns parameters, gap, exact, length, estimator, error, worst, right and decided;
+        panels and lines in the order of the rows.
+    task
+        "winding" or "chern", which names the axes.
+
+    Raises
+    ------
+    DataError
+        If the table is empty, or holds a point, length and estimator twice.
+    """
+    if table.empty:
+        raise DataError("convergence: found no rows")
+    if table.duplicated(["parameters", "length", "estimator"]).any():
+        raise DataError("convergence: found a point, length and estimator twice; allowed: one row each")
+    names = estimators_in_order(table["estimator"])
+    points = list(dict.fromkeys(table["parameters"]))
+    columns = 2 if len(points) == 4 else min(3, len(points))
+    rows = -(-len(points) // columns)
+    figure = Figure(figsize=(DOUBLE_COLUMN, 0.4 + 2.25 * rows))
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    floor, places = _strip(table, names)
+    for axes, point, letter in zip(grid, points, "abcdefghijklmnopqrstuvwxyz", strict=False):
+        of_point = table[table["parameters"] == point]
+        for name in names:
+            _draw_estimator(axes, of_point[of_point["estimator"] == name], name, places.get(name, floor))
+        axes.axhline(floor, color=PALE, linewidth=0.7, zorder=0)
+        axes.set_title(rf"$\mathbf{{{letter}}}$  {_title(of_point, task, 100 // columns)}", loc="left")
+    for position, axes in enumerate(grid):
+        bare = position >= len(points)
+        axes.set_axis_off() if bare else axes.tick_params(labelbottom=position + columns >= len(points))
+        axes.set_xlabel(AXES[task][0] if position + columns >= len(points) else "")
+    _scale(grid[0], table, floor, places)
+    figure.supylabel("distance from the integer", fontsize=8)
+    _add_legend(figure, names)
+    return figure
+
+
+def _strip(table: pd.DataFrame, names: list[str]) -> tuple[float, dict[str, float]]:
+    """Return where the axis of errors ends, a power of ten, and the places in the strip below it of who needs one."""
+    errors = table["error"][table["error"] >= ROUNDING]
+    exact = set(table["estimator"][table["error"] < ROUNDING])
+    names = [name for name in names if name in exact]
+    floor = 10.0 ** min(np.floor(np.log10(errors.min())) if len(errors) else 0, -3)
+    return floor, {name: floor ** (1 + STRIP * (level + 1)) for level, name in enumerate(names)}
+
+
+def _title(rows: pd.DataFrame, task: str, width: int) -> str:
+    """Return the point, and the gap and integer that the errors are measured against."""
+    first = rows.iloc[0]
+    integer = f"{AXES[task][1]} = {signed(int(first['exact']))}"
+    if np.isfinite(first["gap"]):
+        against = f"gap {first['gap']:.2g} (hopping), {integer}"
+    elif CRYSTAL_ALONE & set(rows["estimator"]):
+        against = f"no band is filled, or all are: {integer}"
+    else:
+        against = f"{integer} by the largest localizer"
+    return f"{wrapped(numbers_label(str(first['parameters'])), width)}\n{against}"
+
+
+def _draw_estimator(axes: Axes, rows: pd.DataFrame, name: str, place: float) -> None:
+    """Draw one estimator; errors that rounding explains lie at `place`."""
+    rows = rows[np.isfinite(rows["error"])].sort_values("length")
+    if rows.empty:
+        return
+    length, error, worst = (rows[key].to_numpy(dtype=float) for key in ("length", "error", "worst"))
+    _, colour, marker = estimator_style(name)
+    shown, farthest = (np.where(values < ROUNDING, place, values) for values in (error, worst))
+    axes.plot(length, shown, color=colour, linewidth=0.9, zorder=2, gid=name)
+    axes.vlines(length, shown, farthest, color=colour, linewidth=0.7, zorder=1, gid="worst")
+    filled = rows["decided"].to_numpy(dtype=float) >= 0.5
+    look = {"marker": marker, "s": 16, "edgecolors": colour, "linewidths": 0.8, "zorder": 3}
+    axes.scatter(length, shown, c=[colour if one else "white" for one in filled], gid=f"{name} markers", **look)
+    wrong = rows["right"].to_numpy(dtype=float) < 0.5
+    axes.scatter(length[wrong], shown[wrong], marker="x", c=BLACK, s=22, linewidths=0.8, zorder=4, gid="wrong")
+
+
+def _scale(axes: Axes, table: pd.DataFrame, floor: float, places: dict[str, float]) -> None:
+    """Put marks at the lengths and at some decades, and name the strip below them."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    lengths = sorted(set(table["length"]))
+    axes.set_xlim(lengths[0] * 0.9, lengths[-1] * 1.1)
+    axes.xaxis.set_major_locator(FixedLocator(lengths))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    lowest, highest = min(places.values(), default=floor), max(places.values(), default=floor)
+    axes.set_ylim(lowest * floor**STRIP, 3 * max(1.0, float(table["worst"].max())))
+    decades = range(0, round(np.log10(floor)) - 1, -1 if floor > 1e-5 else -3 if floor < 1e-8 else -2)
+    marks = [10.0**decade for decade in decades]
+    middle = [float(np.sqrt(lowest * highest))] if places else []
+    axes.yaxis.set_major_locator(FixedLocator([*marks, *middle]))
+    names = {mark: rf"$10^{{{decade}}}$".replace("-", "−") for mark, decade in zip(marks, decades, strict=True)}
+    axes.yaxis.set_major_formatter(lambda value, _: names.get(value, "exact"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _add_legend(figure: Figure, names: list[str]) -> None:
+    handles, labels = [], []
+    for name in names:
+        label, colour, marker = estimator_style(name)
+        handles.append(Line2D([], [], color=colour, marker=marker, linewidth=0.9))
+        labels.append(label)
+    grey = {"color": GREY, "marker": "o", "linestyle": "none"}
+    handles.append(Line2D([], [], markerfacecolor="white", **grey))
+    handles.append(Line2D([], [], color=BLACK, marker="x", linestyle="none"))
+    labels += ["undecided", "wrong integer"]
+    columns = len(labels) if len(labels) <= 6 else -(-len(labels) // 2)  # more do not fit in one row
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=1.6, columnspacing=1.0)
