@@ -185,7 +185,7 @@ def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataF
     missing = [column for column in columns or () if column not in frame.columns]
     if missing:
         raise DataError(f"{path}: the table lacks the columns {', '.join(missing)}")
-    for column in ("form", "condition", "start"):
+    for column in ("form", "condition", "start", "disorder"):
         if column in frame.columns:
             frame[column] = frame[column].astype(object).fillna("").astype(str)
     return frame

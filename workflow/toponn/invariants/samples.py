@@ -154,7 +154,9 @@ class Samples:
 
     @property
     def level(self) -> np.ndarray:
-        """Fermi level, (B,)."""
+        """Fermi level, (B,); where it is given, nothing is solved for it."""
+        if self.fermi_level is not None:
+            return np.broadcast_to(np.asarray(self.fermi_level, dtype=float), len(self))
         return self._solved[2]
 
     @cached_property
