@@ -32,7 +32,7 @@ REFERENCES = {
 }
 """Estimators of open samples, per task, that are independent of the label's."""
 
-BATCH_BYTES = 1 << 24
+BATCH_BYTES = 1 << 25
 """Size of a batch's localizers: for larger ones, page faults cost as much as LAPACK."""
 
 

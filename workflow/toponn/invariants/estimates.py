@@ -12,8 +12,8 @@ from toponn.shapes import window
 
 CLEAR = 0.25
 """Margin, in distance of a value from the middle between two integers, from which on its integer is given."""
-SPARSE_FROM = 180
-"""Orbitals from which on sparse factors of a localizer are several times faster than its eigenvalues."""
+SPARSE_FROM = 140
+"""Orbitals from which on sparse factors of one localizer are faster than its eigenvalues."""
 GAPLESS = 1e-9
 """Gap, in energy, at which the filled states of a sample without chiral symmetry are no longer defined."""
 

@@ -22,13 +22,13 @@ BATCH = 32
 """Samples eliminated at once."""
 NARROWEST = 10
 """Orbitals up to which strips are joined: smaller matrices cost their calls alone."""
-FEWEST, SMALLEST, LARGEST, WIDEST = 8, 64, 300, 1 / 3
+FEWEST, SMALLEST, LARGEST, WIDEST = 8, 80, 260, 1 / 3
 """Samples, orbitals, and part of the orbitals in one strip, within which this is the fastest way."""
-STEPS = 48
+STEPS = 80
 """Powers of the inverse after which the search for the eigenvalue nearest zero ends; the rest is diagonalised."""
 CHECKED = 4
 """Steps from one look at the error to the next."""
-PRECISION = 1e-9
+PRECISION = 3e-9
 """Error of the gap, in units of the gap, with which it ends."""
 ACCURATE = 1e-8
 """Error of the gap, with that of the factors, in units of the gap, up to which it counts."""
@@ -118,7 +118,7 @@ def strips_of(pattern: np.ndarray) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class Elimination:
-    """The localizers of a batch as ``U S U†``: S of Hermitian blocks, U with ones above its diagonal's lower neighbour.
+    """The localizers of a batch as ``U S U†``: a congruence, with S block diagonal, and U one but for blocks below.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Elimination:
     inverse : list of (B, 2s, 2s) complex128
         Of the blocks of S.
     lower : list of (B, 2s, 2s') complex128
-        Blocks of U.
+        Blocks of U, each just below its diagonal.
     signature : (B,) int64
     rounding : (B,) float64
         Bound, in energy, on what rounding changed in the matrix whose signature this is; infinite where S is singular.
@@ -144,7 +144,7 @@ class Elimination:
 
     @classmethod
     def of(cls, H: np.ndarray, z: np.ndarray, strips: list[np.ndarray]) -> "Elimination":
-        """Eliminate strip after strip of the localizers of H (B, n, n) and κ(x + iy), z (B, n)."""
+        """Eliminate strip after strip of the localizers of H (B, n, n) and of κ(x + iy), which is z (B, n)."""
         diagonal = [_localizer(H[:, s[:, None], s], z[:, s]) for s in strips]
         coupling = [_coupling(H[:, s[:, None], t]) for t, s in zip(strips[:-1], strips[1:], strict=True)]
         inverse, lower = [], []
@@ -154,7 +154,7 @@ class Elimination:
             values = eigenvalues(S)
             smallest, largest = np.abs(values).min(axis=1), np.abs(values).max(axis=1)
             signature += np.sign(values).astype(np.int64).sum(axis=1)
-            singular = ~(smallest > np.finfo(float).eps * largest)
+            singular = ~(smallest > np.finfo(float).eps * largest)  # one takes its place, and the sample never counts
             smallest = np.where(singular, 1.0, smallest)
             doubt = np.where(singular, np.inf, S.shape[-1] * np.finfo(float).eps * largest)
             S = np.where(singular[:, None, None], np.eye(S.shape[-1]), S) if singular.any() else S
