@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from libraries import PYBOTT_CHERN, TBKIT_CHERN, library_or_skip
-from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse import csr_matrix
 
 from toponn.disorder import onsite_box
-from toponn.invariants import sparse
 from toponn.invariants.bott import bott_index
-from toponn.invariants.localizer import even_localizer
+from toponn.invariants.estimates import spectral_localizer
+from toponn.invariants.samples import Samples
 from toponn.lattices import Sites, cut, torus
 from toponn.shapes import bulk_window, rectangle
 from toponn.states import occupied_states
@@ -60,15 +60,15 @@ class Batch:
 # --- Ways to states and labels ----------------------------------------------------------------------------
 
 
-def by_dense_localizer(batch):
-    occupied_states(batch.H)
-    return even_localizer(batch.H, batch.positions[batch.site_of_orbital], SYSTEM.localizer_kappa)[0]
+def by_localizer(batch):
+    samples = Samples(batch.H, batch.sites.positions)
+    assert len(samples.occupied)
+    return spectral_localizer(samples, SYSTEM.localizer_kappa).value
 
 
-def by_sparse_localizer(batch):
-    occupied_states(batch.H)
-    where = batch.positions[batch.site_of_orbital]
-    return [sparse.even_localizer(csr_array(H), where, SYSTEM.localizer_kappa)[0] for H in batch.H]
+def labels_by_localizer(batch):
+    """Label without states, about a Fermi level that is known."""
+    return spectral_localizer(Samples(batch.H, batch.sites.positions, fermi_level=0.0), SYSTEM.localizer_kappa).value
 
 
 def by_bott_index(batch):
@@ -81,7 +81,7 @@ def lapack_states(batch):
 
 
 def lapack_states_and_localizers(batch):
-    """Diagonalise what the dense localizer diagonalises, assembled without a check."""
+    """Diagonalise dense localizers too, assembled without a check."""
     lapack_states(batch)
     n, where = batch.H.shape[-1], batch.positions[batch.site_of_orbital]
     L = np.zeros((len(batch.H), 2 * n, 2 * n), dtype=complex)
@@ -132,7 +132,11 @@ def by_tbkit_marker(batch):
     return labels
 
 
-OURS = {"dense localizer": by_dense_localizer, "sparse localizer": by_sparse_localizer, "Bott index": by_bott_index}
+OURS = {
+    "spectral localizer": by_localizer,
+    "spectral localizer, labels alone": labels_by_localizer,
+    "Bott index": by_bott_index,
+}
 BARE = {"LAPACK, states alone": lapack_states, "LAPACK, states and localizers": lapack_states_and_localizers}
 THEIRS = {"PyBott": by_pybott, "tbkit, Bott index": by_tbkit_bott, "tbkit, marker": by_tbkit_marker}
 ON_A_TORUS = {"Bott index", "PyBott", "tbkit, Bott index"}
