@@ -17,7 +17,7 @@ ARROWS = {
     # level 0: each other only (there are no circles: a test of its own)
     **dict.fromkeys(BASE, BASE),
     # 1
-    "config": BASE | {"systems", "disorder"},
+    "config": BASE | {"lattices", "systems", "disorder"},
     # 2
     "lattices": BASE,
     "point_sets": BASE | {"lattices", "shapes"},

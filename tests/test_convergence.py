@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from toponn.checks import ConfigError
 from toponn.convergence import (
     COLUMNS,
     bulk,
@@ -179,3 +180,19 @@ def test_the_bott_index_of_a_recipe_is_that_of_its_draws_on_a_torus_of_the_same_
     assert found.value == pytest.approx(np.ones(4), abs=1e-9)
     assert set(crystal_estimates(recipe("ssh", 8, {"intracell": 0.4, "intercell": 1.0}), 1)) == {"winding_number"}
     assert not crystal_estimates(recipe("amorphous_chern", 6, {"mass": -1.0, "decay": 0.4}), 1)
+
+
+@pytest.mark.parametrize(
+    ("system", "point"),
+    [
+        ("qwz", {"mass": 2.0}),
+        ("kitaev_chain", {"chemical_potential": 2.0, "hopping": 1.0, "pairing": 0.0}),
+        ("hofstadter", {"flux": 1 / 3, "fermi_energy": -2.1}),  # inside the lowest band
+    ],
+)
+def test_a_crystal_without_a_gap_at_the_fermi_level_is_refused_in_one_sentence(system, point):
+    settings = {"name": "x", "seed": 1, "system": system, "points": [point], "lengths": [9], "disorder": []}
+    with pytest.raises(
+        ConfigError, match=r"convergence\.x\.points: found no gap at .*; allowed: crystals with one of 0.05"
+    ):
+        convergence_rows(**settings, samples=1, minimum_margin=0.1)

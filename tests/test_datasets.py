@@ -96,7 +96,9 @@ def sample_arrays(arrays):
 
 def same_samples(a, b, count=None):
     a, b = sample_arrays(a), sample_arrays(b)
-    return set(a) == set(b) and all(agree(a[key][:count], b[key][:count]) for key in a if key != "split")
+    same = all(agree(a[key][:count], b[key][:count]) for key in a if key not in ("split", "margin"))
+    # The localizer's gap is iterated to 1e-8 of itself, by another method in small batches than in large ones.
+    return set(a) == set(b) and same and np.allclose(a["margin"][:count], b["margin"][:count], rtol=2e-8, atol=0)
 
 
 # --- Each sample against its Hamiltonian ------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.sparse import eye_array
 from tolerances import agree
 
 from toponn.checks import ConfigError, DataError, NotApplicable, resolve
@@ -20,6 +21,7 @@ from toponn.invariants.samples import Samples
 from toponn.lattices import HONEYCOMB, SQUARE, cut, torus
 from toponn.recipes import Recipe
 from toponn.shapes import disk, l_shape, rectangle, segment
+from toponn.states import States, polar_factor
 from toponn.systems import SYSTEMS
 from toponn.systems.base import LatticeSystem
 from toponn.systems.extended_ssh import ExtendedSSH
@@ -302,7 +304,12 @@ REFUSED = {
     "not Hermitian": (lambda: (np.triu(np.ones((16, 16))), GRID, {}), r"hamiltonian: found \|H - H†\| up to 1.0e\+00"),
     "nan": (lambda: (np.full((16, 16), np.nan), GRID, {}), "hamiltonian: found entries that are not finite"),
     "not square": (lambda: (np.ones((16, 15)), GRID, {}), r"hamiltonian: found shape \(1, 16, 15\); allowed: square"),
-    "a vector": (lambda: (np.ones(16), GRID, {}), r"hamiltonian: found shape \(16,\); allowed: square"),
+    "a vector": (lambda: (np.ones(16), GRID, {}), r"hamiltonian: found shape \(16,\); allowed: \(n, n\), or"),
+    "no sample": (lambda: (np.ones((0, 16, 16)), GRID, {}), r"hamiltonian: found shape \(0, 16, 16\); allowed"),
+    "words": (lambda: (np.full((16, 16), "a"), GRID, {}), "hamiltonian: found <U1; allowed: numbers"),
+    "sparse": (lambda: (eye_array(16), GRID, {}), "hamiltonian: found a sparse matrix; allowed: arrays, or toponn"),
+    "no area": (lambda: (hermitian_matrix(16), GRID, {"area_per_site": 0.0}), "area_per_site: found 0.0; allowed: a"),
+    "one period": (lambda: (hermitian_matrix(16), GRID, {"periods": 3.0}), "periods: found 3.0; allowed: two vectors"),
     "in space": (lambda: (hermitian_matrix(16), np.zeros((16, 3)), {}), r"positions: found shape \(16, 3\); allowed"),
     "flat positions": (lambda: (hermitian_matrix(8), LINE[:, 0], {}), r"positions: found shape \(8,\); allowed"),
     "positions nan": (lambda: (hermitian_matrix(16), np.full((16, 2), np.nan), {}), "positions: found shape"),
@@ -348,7 +355,7 @@ def test_estimators_say_which_samples_they_are_for():
         (lambda: real_space_winding(plane), "winding number: found no chiral chain; allowed: one dimension"),
         (
             lambda: product_rule(Samples(farther, sites.positions, sublattice=sites.sublattice)),
-            "product rule: found farther hoppings; allowed: chains with hoppings to neighbours alone",
+            "product rule: found other hoppings; allowed: open chains in which each A is coupled to the B beside it",
         ),
     ]
     for apply, sentence in refusals:
@@ -391,10 +398,54 @@ def test_a_localizer_without_positive_kappa_is_refused(kappa):
 def test_samples_without_a_bulk_are_refused():
     with pytest.raises(DataError, match="positions: found 3 sites without cells; allowed: four, not on a line"):
         real_space_chern(Samples(hermitian_matrix(3), GRID[:3]))
-    with pytest.raises(DataError, match="positions: found no site in the middle 0.1 of 16 sites; allowed: more sites"):
-        real_space_chern(Samples(hermitian_matrix(16), GRID), fraction=0.1)
-    with pytest.raises(DataError, match="positions: found a bulk window that reaches the rim; allowed: more sites"):
-        real_space_chern(Samples(hermitian_matrix(16), GRID), fraction=1.0)
+    for fraction in (0.1, 1.0):  # no site in the window; cells that reach the rim
+        estimate = real_space_chern(Samples(hermitian_matrix(16), GRID), fraction=fraction)
+        assert np.isnan(estimate.value).all()
+        assert estimate.integer.mask.all()
+
+
+@pytest.mark.parametrize("unit", [1.0, 100.0, 0.01])
+@pytest.mark.parametrize("length", [1.0, 2.46])
+def test_by_default_the_localizer_depends_on_no_unit_of_energy_or_length(unit, length):
+    for mass, C in ((-1.0, 1), (1.0, -1), (3.0, 0)):
+        H, sites = sample(QWZ, rectangle((8.0, 8.0)), disorder=0.5, mass=mass)
+        estimate = spectral_localizer(Samples(unit * H, length * sites.positions))
+        assert estimate.integer.tolist() == [C]
+    H, sites = sample(QWZ, rectangle((8.0, 8.0)), disorder=0.5, mass=-1.0)
+    weak = Samples(100 * H, sites.positions)
+    assert spectral_localizer(weak, kappa=0.2).integer.tolist() == [None]
+    forced = spectral_localizer(weak, kappa=0.2, minimum_margin=0.1)
+    assert forced.integer.tolist() == [0], "control: positions that are far too weak make every sample trivial"
+    for v, nu in ((0.4, 1), (1.8, 0)):
+        H, sites = sample(SSH, segment((24,)), intracell=v, intercell=1.0)
+        chain = Samples(unit * H, length * sites.positions, sublattice=sites.sublattice)
+        assert spectral_localizer(chain).integer.tolist() == real_space_winding(chain).integer.tolist() == [nu]
+
+
+def test_a_sample_has_the_same_default_alone_and_in_a_batch():
+    parts = [sample(QWZ, rectangle((7.0, 7.0)), disorder=0.5, mass=mass) for mass in (-1.0, 3.0, 1.2)]
+    where = parts[0][1].positions
+    batch = spectral_localizer(Samples(np.stack([H for H, _ in parts]), where))
+    alone = [spectral_localizer(Samples(H, where)) for H, _ in parts]
+    assert batch.value.tolist() == [one.value[0] for one in alone]
+    assert np.allclose(batch.margin, [one.margin[0] for one in alone], rtol=1e-7, atol=0)
+
+
+def test_integer_and_reversed_arrays_are_samples_too():
+    H, sites = sample(QWZ, rectangle((5.0, 5.0)), mass=-1.0)
+    expected = three_sector_chern(Samples(H, sites.positions)).value
+    backwards = np.ascontiguousarray(H[::-1, ::-1])[::-1, ::-1]
+    assert agree(three_sector_chern(Samples(backwards, sites.positions)).value, expected)
+    whole = np.diag(np.r_[np.full(8, -1), np.full(8, 1)])
+    assert three_sector_chern(Samples(whole, GRID)).value == 0
+
+
+def test_states_of_a_chain_are_the_same_with_its_fermi_level_at_zero():
+    H, sites = sample(SSH, segment((24,)), intracell=0.1, intercell=1.0)
+    for level in (None, 0.0):
+        states = States.of_hamiltonian(H, sites.positions, sites.sublattice, fermi_level=level)
+        q = polar_factor(states.occupied, sites.sublattice)[0]
+        assert agree(q @ q.conj().T, np.eye(24))
 
 
 def test_rounding_does_not_decide_which_sector_a_site_at_the_centre_or_on_the_cutoff_belongs_to():

@@ -17,7 +17,12 @@ from toponn.trainability.success import start_rows, success_rows
 
 def toy_dataset(label, **references):
     states = States(np.zeros((len(label), 1, 2)), np.zeros((2, 2)), np.arange(2))
-    attributes = {"system": "qwz[disk r=2, onsite_box W=1]", "system_name": "qwz", "shape": "disk r=2"}
+    attributes = {
+        "system": "qwz[disk r=2, onsite_box W=1]",
+        "system_name": "qwz",
+        "shape": "disk r=2",
+        "disorder": "onsite_box W=1",
+    }
     return Dataset("toy", "chern", states, np.array(label), references, attributes)
 
 

@@ -81,9 +81,18 @@ def resolve(registry: Mapping[str, str], name: str, where: str) -> Any:
     if row == name:
         folder = module.rpartition(".")[0].replace(".", "/")
         try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ModuleNotFoundError, AttributeError) as error:
-            raise ConfigError(refusal(where, name, f"a class in a file of workflow/{folder}")) from error
+            found = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name == module:
+                raise ConfigError(refusal(where, name, f"a class in a file of workflow/{folder}")) from error
+            raise ConfigError(
+                f"{where}: found {name!r}, whose file imports {error.name}, which is not there"
+            ) from error
+        except Exception as error:  # a user's own file may fail in any way
+            raise ConfigError(f"{where}: found {name!r}, whose file fails: {type(error).__name__}: {error}") from error
+        if not hasattr(found, attribute):
+            raise ConfigError(refusal(where, name, f"a class in a file of workflow/{folder}"))
+        return getattr(found, attribute)
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -15,8 +15,10 @@ from typing import Any
 
 from toponn.checks import ConfigError, choose, refusal, resolve
 from toponn.disorder import DISORDER
+from toponn.lattices import LATTICES
 from toponn.schema import Words, check_structure, unknown_key
 from toponn.systems import SYSTEMS
+from toponn.systems.base import System
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.json"
 DIMENSION = {"winding": 1, "chern": 2}
@@ -115,10 +117,24 @@ def _check_dataset(recipe: Mapping[str, Any], where: str) -> None:
 def _check_system(entry: Mapping[str, Any], where: str) -> Any:
     """Return the system of an entry, or refuse its name or a lattice that it does not live on."""
     system = resolve(SYSTEMS, entry["system"], f"{where}.system")
+    _check_class(system, entry["system"], f"{where}.system")
     if entry.get("lattice", system.lattices[0]) not in system.lattices:
         allowed = f"{', '.join(system.lattices)}, which {entry['system']} lives on"
         raise ConfigError(refusal(f"{where}.lattice", entry["lattice"], allowed))
     return system
+
+
+def _check_class(system: Any, name: str, where: str) -> None:
+    """Refuse a class of a user's own file that is no complete system."""
+    if not (isinstance(system, type) and issubclass(system, System)):
+        raise ConfigError(refusal(where, name, "a class that derives from System"))
+    missing = sorted(system.__abstractmethods__)
+    missing += [key for key in System.__annotations__ if not hasattr(system, key)]
+    if missing:
+        raise ConfigError(refusal(where, name, f"a system that defines {', '.join(missing)}"))
+    if system.task not in DIMENSION or not system.lattices or not set(system.lattices) <= set(LATTICES):
+        allowed = f"a system whose task is {' or '.join(DIMENSION)} and whose lattices are among {', '.join(LATTICES)}"
+        raise ConfigError(refusal(where, name, allowed))
 
 
 def _check_shape(system: Any, entry: Mapping[str, Any], where: str) -> None:
@@ -143,8 +159,9 @@ def _check_terms(system: Any, disorder: list[Mapping[str, Any]], where: str) -> 
 
 
 def _check_kind(system: Any, name: str, where: str) -> None:
-    if name not in DISORDER_OF_TASK[system.task]:
-        allowed = f"{', '.join(DISORDER_OF_TASK[system.task])}, which the {system.task} number survives"
+    kinds = [kind for kind in DISORDER_OF_TASK[system.task] if kind not in system.refused_disorder]
+    if name not in kinds:
+        allowed = f"{', '.join(kinds)}, which the {system.task} number survives"
         raise ConfigError(refusal(where, name, allowed))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toponn.checks import NotApplicable, resolve
+from toponn.checks import ConfigError, NotApplicable, resolve
 from toponn.invariants import estimates
 from toponn.invariants.bloch import chern_number, winding_of_loop
 from toponn.invariants.estimates import Estimate
@@ -23,6 +23,11 @@ COLUMNS = (
     "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error worst right "
     "decided margin"
 ).split()
+
+
+MESH = {1: 4096, 2: 48}
+"""Points of k along each axis; gaps that close between them look as wide as the bands' slope times their distance."""
+NO_GAP = 0.05
 
 
 def square_of(system: str, length: float) -> dict[str, Any]:
@@ -50,7 +55,8 @@ def convergence_rows(
     -------
     DataFrame with `COLUMNS`, among them
         ``gap``: of the clean crystal at the Fermi level, energy; NaN where there is no crystal.
-        ``exact``: invariant of the clean crystal; without one, that of the spectral localizer at the largest length.
+        ``exact``: invariant of the clean crystal; without one, that of most samples of the largest length that the
+        spectral localizer calls decided.
         ``length``, ``n_sites``: cells of a chain or side of a square in nearest-neighbour distances; number of sites.
         ``value``, ``error``, ``worst``: mean value, mean and largest distance of a sample's value from ``exact``.
         ``right``: share of samples whose rounded value is ``exact``.
@@ -61,15 +67,15 @@ def convergence_rows(
     for parameters in points:
         found = {}
         crystal = None
-        for length in sorted(lengths):
+        for length in sorted(lengths, reverse=True):  # the longest first, which needs the most memory
             shape = square_of(system, length)
             recipe = Recipe.of(**settings, shape=shape, parameters=parameters, where=f"convergence.{name}")
-            crystal = bulk(recipe)
+            crystal = crystal or bulk(recipe, f"convergence.{name}.points")
             estimates_of = open_estimates(recipe, samples, minimum_margin, crystal and crystal[0])
             found[length] = (recipe, estimates_of | crystal_estimates(recipe, samples))
             progress.advance()
         recipe, largest = found[max(lengths)]
-        gap, exact = crystal or (np.nan, int(np.rint(np.median(largest["spectral_localizer"].value))))
+        gap, exact = crystal or (np.nan, _most_frequent(largest["spectral_localizer"]))
         about = {
             "name": name,
             "system": system,
@@ -81,10 +87,10 @@ def convergence_rows(
         }
         rows += [
             about | {"length": length, "n_sites": len(recipe.sites), "estimator": key} | _measured(estimate, exact)
-            for length, (recipe, estimates_of) in found.items()
+            for length, (recipe, estimates_of) in sorted(found.items())
             for key, estimate in estimates_of.items()
         ]
-        LOGGER.info("%s: gap %.3f, invariant %d", about["parameters"], gap, exact)
+        LOGGER.info("%s: gap %.3f, invariant %g", about["parameters"], gap, exact)
     return pd.DataFrame(rows)[COLUMNS]
 
 
@@ -157,20 +163,39 @@ def filled_bands(system: LatticeSystem, parameters: Mapping[str, float], bloch: 
     return int((np.linalg.eigvalsh(bloch).reshape(-1, n).mean(axis=0) < level).sum())
 
 
-def bulk(recipe: Recipe, mesh: int = 48) -> tuple[float, int] | None:
-    """Return the gap at the Fermi level and the invariant of the clean crystal, or None where there is none."""
+def bulk(recipe: Recipe, where: str = "parameters") -> tuple[float, int] | None:
+    """Return the gap at the Fermi level and the invariant of the clean crystal, or None where there is no crystal.
+
+    Raises
+    ------
+    ConfigError
+        If the crystal has no gap there.
+    """
     system, parameters = recipe.system, recipe.parameters
     if not isinstance(system, LatticeSystem) or recipe.lattice is not system.unit_cell:
         return None
+    mesh = MESH[system.unit_cell.dimension]
     bloch = _bloch(system, parameters, mesh)
     filled = filled_bands(system, parameters, bloch)
     if filled in (0, bloch.shape[-1]):
         return np.nan, 0
     low, high = system.band_edges(filled, mesh, **parameters)
+    level = system.fermi_level(**parameters)
+    if high - low < NO_GAP or (level is not None and not low < level < high):
+        found = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
+        raise ConfigError(
+            f"{where}: found no gap at {found}; allowed: crystals with one of {NO_GAP} at the Fermi level"
+        )
     return high - low, bulk_invariant(system, parameters, mesh)
 
 
-def _measured(estimate: Estimate, exact: int) -> dict[str, float]:
+def _most_frequent(estimate: Estimate) -> float:
+    """Return the integer that most of the decided samples have, NaN where there is none."""
+    values, counts = np.unique(estimate.value[estimate.decided], return_counts=True)
+    return float(values[counts.argmax()]) if len(values) else np.nan
+
+
+def _measured(estimate: Estimate, exact: float) -> dict[str, float]:
     away = np.abs(estimate.value - exact)
     return {
         "n_samples": len(away),

@@ -42,7 +42,8 @@ def bond_box(terms: Terms, strength: float, *, rng: np.random.Generator) -> Term
 def vacancies(terms: Terms, strength: float, *, rng: np.random.Generator) -> Terms:
     """Remove every site with probability `strength`, from 0 to 1; keeps chiral symmetry and time reversal.
 
-    A vacancy keeps its place in every array: it is cut off from the rest and never filled.
+    A vacancy keeps its place in every array: it is cut off from the rest and never filled. The symmetries are those of
+    the sites that are left.
     """
     terms.vacant = terms.vacant | (rng.uniform(size=len(terms.vacant)) < strength)
     return terms

@@ -42,12 +42,13 @@ def generate(
     """
     settings = {"system": system, "shape": shape, "parameters": parameters, "disorder": disorder, "lattice": lattice}
     recipe = Recipe.of(name=name, seed=seed, **settings)
+    samples = {split: samples[split] for split in SPLITS if split in samples}  # whatever order they are written in
     total = sum(samples.values())
     progress, kept, draws = Progress(total, "samples"), [], 0
     before: list[tuple[np.ndarray, ...]] = []
     while sum(len(chunk["label"]) for chunk in kept) < total:
-        if draws >= MAX_DRAWS_PER_SAMPLE * max(total, 20):
-            found = sum(len(chunk["label"]) for chunk in kept)
+        found = sum(len(chunk["label"]) for chunk in kept)
+        if draws >= MAX_DRAWS_PER_SAMPLE * max(total if found else 0, 20):
             where = f"datasets.{name}.minimum_margin"
             raise ConfigError(refusal(where, minimum_margin, f"a value that more than {found} of {draws} draws reach"))
         chunk = solve(recipe, range(draws, draws + recipe.batch))
@@ -128,6 +129,7 @@ def _attributes(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, A
         "system_name": system.name,
         "lattice": recipe.lattice.name,
         "shape": str(recipe.shape),
+        "disorder": recipe.disorder_text,
         "task": system.task,
         "symmetry_class": system.symmetry_class,
         "area_per_site": recipe.lattice.area_per_site,

@@ -31,8 +31,8 @@ def phase_map(
     -------
     arrays
         ``x`` (nx,) and ``y`` (ny,): centres of the cells; ``mean`` (ny, nx) float64: mean label over the decided
-        samples, NaN where there is none; ``label`` (ny, nx) int64: the most frequent one among them; ``decided``
-        (ny, nx) float64: their share; ``boundary/<i>`` (points, 2): the literature's lines.
+        samples, NaN where there is none; ``label`` (ny, nx) int64: the most frequent one among them, 0 there;
+        ``decided`` (ny, nx) float64: their share; ``boundary/<i>`` (points, 2): the literature's lines.
     attributes
         Labels of the axes, the source of the lines, and the map's settings.
     """
@@ -96,4 +96,4 @@ def _summary(labels: np.ndarray, decided: np.ndarray) -> tuple[np.ndarray, np.nd
     mean = np.where(count > 0, (labels * decided).sum(axis=1) / np.maximum(count, 1), np.nan)
     values = np.unique(labels)
     votes = ((labels[..., None] == values) & decided[..., None]).sum(axis=1)  # (cells, values)
-    return mean, values[votes.argmax(axis=1)]
+    return mean, np.where(count > 0, values[votes.argmax(axis=1)], 0)

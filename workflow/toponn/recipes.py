@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from toponn.checks import ConfigError, NotApplicable, choose, refusal, resolve
+from toponn.checks import ConfigError, DataError, NotApplicable, choose, refusal, resolve
 from toponn.disorder import DISORDER
 from toponn.invariants import estimates
 from toponn.invariants.estimates import Estimate
 from toponn.invariants.samples import Samples
 from toponn.lattices import LATTICES, Sites
 from toponn.seeds import stream
-from toponn.shapes import Shape, shape_of
+from toponn.shapes import Shape, local_coordinates, shape_of, window
 from toponn.systems import SYSTEMS
-from toponn.systems.base import System
+from toponn.systems.base import LatticeSystem, System
 
 REFERENCES = {
     "winding": {
@@ -97,15 +97,26 @@ class Recipe:
         key = lattice or member.lattices[0]
         points = resolve(choose({key: LATTICES for key in member.lattices}, key, f"{where}.lattice"), key, where)
         region = shape_of(shape, f"{where}.shape")
-        sites = _cut(points, region, seed, name, 0)
+        try:
+            sites = _cut(points, region, seed, name, 0)
+            window(local_coordinates(sites.positions, region))
+        except DataError as error:
+            raise ConfigError(
+                refusal(f"{where}.shape", str(region), f"shapes with sites and a bulk ({error})")
+            ) from error
         recipe = cls(name, member, points, region, sites, member.connections(sites), parameters, tuple(disorder), seed)
         recipe._check_half_filling(f"{where}.shape")
+        recipe._check_tables(f"{where}.system")
         return recipe
 
     def __str__(self) -> str:
-        terms = [f"{term['name']} W={_range(term['strength'])}" for term in self.disorder]
         lattice = [] if self.lattice.name == self.system.lattices[0] else [self.lattice.name]
-        return f"{self.system.name}[{', '.join([str(self.shape), *lattice, *terms])}]"
+        return f"{self.system.name}[{', '.join([str(self.shape), *lattice, *filter(None, [self.disorder_text])])}]"
+
+    @property
+    def disorder_text(self) -> str:
+        """The kinds of disorder and their strengths."""
+        return ", ".join(f"{term['name']} W={_range(term['strength'])}" for term in self.disorder)
 
     @property
     def site_of_orbital(self) -> np.ndarray:
@@ -168,6 +179,18 @@ class Recipe:
             except NotApplicable:
                 continue
         return found
+
+    def _check_tables(self, where: str) -> None:
+        """Refuse a system whose tables contradict each other."""
+        system, n = self.system, self.system.n_orbitals
+        if not isinstance(system, LatticeSystem):
+            return
+        middle = {name: (p.low + p.high) / 2 for name, p in system.parameters.items()}
+        cell, shapes = system.unit_cell, {np.shape(bond.amplitude) for bond in system.bonds(**middle)}
+        right = np.shape(system.onsite(**middle)) == (len(cell.basis), n, n) and shapes <= {(n, n)}
+        if not right or self.lattice is not cell:
+            allowed = f"tables of {n} orbitals a site on the lattice {self.lattice.name}, which `lattices` names"
+            raise ConfigError(refusal(where, system.name, allowed))
 
     def _check_half_filling(self, where: str) -> None:
         """Refuse shapes at which the lower half of the states is not the lower band."""

@@ -23,17 +23,20 @@ CEILING_COLUMNS = (
 def reference_rows(dataset: Dataset) -> pd.DataFrame:
     """Return the agreement, with its Wilson 95 % interval, of every pair of references, rounded to integers.
 
-    The label's estimator is the spectral localizer. ``size`` counts sites, and ``disorder`` is the part of the
-    dataset's string that names the disorder and its strength.
+    The label's estimator is the spectral localizer. ``size`` counts sites.
     """
     attributes = dataset.attributes
-    disorder = attributes["system"].partition("[")[2].rstrip("]").removeprefix(attributes["shape"]).lstrip(", ")
     estimates = {"spectral_localizer": dataset.label}
     estimates |= {name: np.rint(values) for name, values in dataset.references.items()}
     rows = []
     for a, b in combinations(estimates, 2):
         same = int((estimates[a] == estimates[b]).sum())
-        about = (attributes["system_name"], attributes["shape"], len(dataset.states.positions), disorder)
+        about = (
+            attributes["system_name"],
+            attributes["shape"],
+            dataset.states.positions.shape[-2],
+            attributes["disorder"],
+        )
         rows.append((*about, a, b, len(dataset), same / len(dataset), *wilson_interval(same, len(dataset))))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -57,12 +60,13 @@ def ceiling_rows(
     only those that both estimators call decided. Wilson 95 % intervals.
     """
     rows, progress = [], Progress(len(lengths) * len(strengths), "sizes and strengths")
-    about = {"name": name, "seed": seed, "system": system, "parameters": parameters, "lattice": lattice}
+    about = {"seed": seed, "system": system, "parameters": parameters, "lattice": lattice}
     for length in lengths:
         for strength in strengths:
             shape = square_of(system, length)
             term = {"name": disorder, "strength": strength}
-            recipe = Recipe.of(**about, shape=shape, disorder=[term], where=f"ceiling.{name}")
+            stream = f"ceiling {name} {length:g} {strength:g}"  # no two of them share their draws
+            recipe = Recipe.of(**about, name=stream, shape=shape, disorder=[term], where=f"ceiling.{name}")
             found = open_estimates(recipe, samples, minimum_margin)
             fixed = (name, system, recipe.lattice.name, disorder, strength, length, len(recipe.sites))
             for a, b in combinations(found, 2):

@@ -258,6 +258,11 @@ def local_coordinates(positions: np.ndarray, shape: Shape | None = None) -> np.n
     return (positions - np.array(shape.centre)) / (REACH * shape.clearance)
 
 
+def in_window(u: np.ndarray, fraction: float = 0.5) -> np.ndarray:
+    """Return what `window` does, empty windows too."""
+    return (np.abs(u) < fraction + 1e-9).all(axis=-1)
+
+
 def window(u: np.ndarray, fraction: float = 0.5) -> np.ndarray:
     """Return which sites have all local coordinates (…, N, d) up to `fraction` in magnitude, (…, N) bool.
 
@@ -266,7 +271,7 @@ def window(u: np.ndarray, fraction: float = 0.5) -> np.ndarray:
     DataError
         If none has, in any one of the samples.
     """
-    found = (np.abs(u) < fraction + 1e-9).all(axis=-1)
+    found = in_window(u, fraction)
     if not found.any(axis=-1).all():
         raise DataError(
             f"positions: found no site in the middle {fraction:g} of {u.shape[-2]} sites; allowed: more sites"

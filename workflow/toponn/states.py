@@ -89,14 +89,15 @@ class States:
         n, sites = hamiltonians.shape[-1], positions.shape[-2]
         if n % sites:
             raise DataError(f"hamiltonian: found {n} orbitals on {sites} sites; allowed: the same number on every site")
-        if fermi_level is None and sublattice is not None and _is_chiral_chain(hamiltonians, positions, sublattice):
+        if not np.any(fermi_level) and sublattice is not None and is_chiral_chain(hamiltonians, positions, sublattice):
             occupied, _ = chiral_occupied_states(chiral_block(hermitian(hamiltonians), sublattice), sublattice)
         else:
             occupied, _, _ = occupied_states(hamiltonians, fermi_level)
         return cls(occupied, positions, np.arange(n) // (n // sites), sublattice, cell)
 
 
-def _is_chiral_chain(hamiltonians: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> bool:
+def is_chiral_chain(hamiltonians: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> bool:
+    """Return whether these are chains of one orbital a site whose sublattices, as large, couple to each other alone."""
     balanced = (sublattice == 0).sum() == (sublattice == 1).sum()
     one_orbital = hamiltonians.shape[-1] == positions.shape[-2]
     return positions.shape[-1] == 1 and one_orbital and balanced and is_chiral(hamiltonians, sublattice)

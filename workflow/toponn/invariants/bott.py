@@ -24,13 +24,14 @@ def bott_index(
         Orthonormal states, one a row; rows of zeros are padding and contribute nothing.
     positions : (N, 2) or (B, N, 2) float64
     periods : (2, 2) float64
-        The two vectors that lead around the torus, one a row. Positions may differ by multiples of them.
+        The two vectors that lead around the torus, one a row, in either order. Positions may differ by
+        multiples of them.
     site_of_orbital : (n,) int64
 
     Returns
     -------
     index : (B,) float64
-        An integer up to rounding.
+        An integer up to rounding, but where the margin is zero.
     margin : (B,) float64
         Between 0, undecided, and 1: the smaller of the least singular value of the U_a before they are made unitary,
         and of the distance of the eigenphases of the loop from ±π, over π. While the projector and the positions move
@@ -48,6 +49,7 @@ def bott_index(
     """
     occupied, s = np.asarray(occupied), _reduced(occupied, positions, periods, site_of_orbital)
     index, margin = np.zeros(len(occupied)), np.ones(len(occupied))
+    handed = np.sign(np.linalg.det(np.asarray(periods, dtype=float)))
     if not occupied.shape[1]:
         return index, margin
     step = max(1, CHUNK_BYTES // (16 * occupied[0].size)) if len(occupied) else 1
@@ -57,7 +59,7 @@ def bott_index(
         padding = _padding(psi)
         (Ux, smallest_x), (Uy, smallest_y) = (_translation(psi, padding, s[chunk, :, axis]) for axis in range(2))
         phases = _eigenphases(Uy @ Ux @ (Ux @ Uy).conj().swapaxes(1, 2))
-        index[chunk] = phases.sum(axis=1) / (2 * np.pi)
+        index[chunk] = handed * phases.sum(axis=1) / (2 * np.pi)
         from_branch = 1 - np.abs(phases).max(axis=1) / np.pi
         margin[chunk] = np.clip(np.min([from_branch, smallest_x, smallest_y], axis=0), 0.0, 1.0)
     return index, margin

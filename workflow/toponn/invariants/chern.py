@@ -74,7 +74,7 @@ def real_space_chern(
 ) -> np.ndarray:
     """Return the mean of the local Chern marker over the sites of a bulk window (…, N) bool, (…,) float64."""
     marker = local_chern_marker(P, positions, site_of_orbital, area_per_site)
-    return np.where(window, marker, 0.0).sum(axis=-1) / window.sum(axis=-1)
+    return np.where(window, marker, 0.0).sum(axis=-1) / np.asarray(window.sum(axis=-1), dtype=float)
 
 
 def switch_chern(

@@ -1,4 +1,8 @@
-"""Invariants of samples, each with an integer that is given only where it can be trusted."""
+"""Invariants of samples, each with an integer that is left out where value, margin or gap leave it in doubt.
+
+What is left in is not proven: near a transition, or where |C| is large, a sample may be too small for its phase, and
+its local marker can lie near a wrong integer. The table of convergence says from which size on each estimator is right.
+"""
 
 from dataclasses import dataclass
 
@@ -8,12 +12,16 @@ from scipy.sparse import csr_array
 from toponn.checks import ConfigError, DataError, NotApplicable, refusal
 from toponn.invariants import bott, chern, localizer, sparse, strips, winding
 from toponn.invariants.samples import Samples
-from toponn.shapes import window
+from toponn.shapes import in_window, window
 
 CLEAR = 0.25
 """Margin, in distance of a value from the middle between two integers, from which on its integer is given."""
 SPARSE_FROM = 140
 """Orbitals from which on sparse factors of one localizer are faster than its eigenvalues."""
+TRUSTED_BOTT = 0.25
+"""Margin of the Bott index, between 0 and 1, from which on its integer is given."""
+REACH, TRUSTED = 0.7, 0.1
+"""κ by default, in units of velocity over radius, and the localizer's gap, in units of velocity, that decides."""
 GAPLESS = 1e-9
 """Gap, in energy, at which the filled states of a sample without chiral symmetry are no longer defined."""
 
@@ -43,21 +51,26 @@ class Estimate:
         return np.ma.MaskedArray(np.rint(np.nan_to_num(self.value)).astype(np.int64), mask=~self.decided)
 
 
-def _rounded(samples: Samples, value: np.ndarray, margin: np.ndarray | None = None) -> Estimate:
-    margin = 0.5 - np.abs(value - np.rint(value)) if margin is None else margin
+def _rounded(samples: Samples, value: np.ndarray) -> Estimate:
+    margin = 0.5 - np.abs(value - np.rint(value))
     decided = np.isfinite(value) & (margin >= CLEAR)
     return Estimate(value, margin, decided if samples.chiral else decided & (samples.gap > GAPLESS))
 
 
-def spectral_localizer(samples: Samples, kappa: float, minimum_margin: float = 0.1) -> Estimate:
+def spectral_localizer(samples: Samples, kappa: float | None = None, minimum_margin: float | None = None) -> Estimate:
     """Return the index of the odd (chains) or even (planes) spectral localizer; its gap is the margin.
+
+    The index is that of the point deep inside the sample.
 
     Parameters
     ----------
     kappa
-        Strength of the positions, energy over length; see `toponn.invariants.localizer`.
+        Strength of the positions, energy over length, for all samples. Too weak a one makes every sample trivial, with
+        a wide margin. By default each sample's is ``0.7 v/R``, with v the largest ``Σ_j |H_ij| (x_j − x_i)`` to one
+        side along an axis and R the distance of the rim; it suits gaps about as wide as the hopping, `kappa_from_gap`
+        others.
     minimum_margin
-        Gap, in energy, from which on the index counts as decided.
+        Gap, in energy, from which on the index counts as decided; by default 0.1 v over the distance of neighbours.
 
     Raises
     ------
@@ -66,20 +79,47 @@ def spectral_localizer(samples: Samples, kappa: float, minimum_margin: float = 0
     ConfigError
         If κ is not positive: without positions every index is zero.
     """
-    if not (np.isfinite(kappa) and kappa > 0):
+    if kappa is not None and not (np.isfinite(kappa) and kappa > 0):
         raise ConfigError(refusal("kappa", kappa, "positive numbers"))
     if samples.periods is not None:
         raise NotApplicable("spectral localizer: found a torus; allowed: open samples")
+    where, strength, least = samples.centred[..., samples.site_of_orbital, :], kappa, minimum_margin
+    if kappa is None or minimum_margin is None:
+        velocity = _velocity(samples)
+        least = TRUSTED * velocity / _spacing(samples) if minimum_margin is None else minimum_margin
+        if kappa is None:
+            radius = np.abs(where).max(axis=-2).min(axis=-1)
+            scale = np.broadcast_to(REACH * velocity / np.maximum(radius, 1e-300), len(samples))
+            where, strength = scale[:, None, None] * where, 1.0
     if samples.dimension == 1:
-        index, margin = localizer.odd_localizer(samples.block, samples.cells, kappa)
+        index, margin = localizer.odd_localizer(samples.block, where[..., samples.sublattice == 0, 0], strength)
     else:
-        index, margin = _even_localizer(samples, kappa)
-    return Estimate(index.astype(float), margin, margin >= minimum_margin)
+        index, margin = _even_localizer(samples, where, strength)
+    return Estimate(index.astype(float), margin, margin >= least)
 
 
-def _even_localizer(samples: Samples, kappa: float) -> tuple[np.ndarray, np.ndarray]:
+def _velocity(samples: Samples) -> np.ndarray:
+    """Return the largest ``Σ_j |H_ij| (x_j − x_i)`` to one side along an axis, (B,), or ``Σ_j |H_ij|`` if all is 0."""
+    r, size = samples.positions[..., samples.site_of_orbital, :], np.abs(samples.hamiltonians)
+    found = np.zeros(len(samples))
+    for x in np.moveaxis(r, -1, 0):
+        step = x[..., None, :] - x[..., :, None]
+        for side in (step, -step):
+            found = np.maximum(found, (size * np.maximum(side, 0.0)).sum(axis=-1).max(axis=-1))
+    return np.where(found > 0, found, size.sum(axis=-1).max(axis=-1))
+
+
+def _spacing(samples: Samples) -> np.ndarray:
+    """Return the mean distance of neighbours: of a chain's cells, or the side of a square that holds one site, (B,)."""
+    extent = np.ptp(samples.positions, axis=-2)
+    sites = samples.positions.shape[-2] / (2 if samples.dimension == 1 else 1)
+    spacing = (extent.prod(axis=-1) / max(sites - 1, 1)) ** (1 / samples.dimension)
+    return np.where(spacing > 0, spacing, 1.0)
+
+
+def _even_localizer(samples: Samples, where: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
     """Return index and gap of each sample of a plane, by whichever way is fastest at its size and number."""
-    n, where = samples.hamiltonians.shape[-1], samples.centred[..., samples.site_of_orbital, :]
+    n = samples.hamiltonians.shape[-1]
     return strips.even_localizer(
         samples.hamiltonians - samples.level[:, None, None] * np.eye(n), where, kappa, _one_by_one
     )
@@ -104,29 +144,30 @@ def _one_by_one(hamiltonians: np.ndarray, where: np.ndarray, kappa: float) -> tu
 def real_space_chern(samples: Samples, fraction: float = 0.5) -> Estimate:
     """Return the mean of the local Chern marker over the middle `fraction` of planes with open ends.
 
+    NaN, undecided, where no site lies there, or one whose Voronoi cell reaches the rim.
+
     Raises
     ------
     NotApplicable
         If the samples are chains, or lie on a torus.
     """
     _check_open_plane(samples, "local Chern marker")
-    inside, site = window(samples.local, fraction), samples.site_of_orbital
+    inside, site = in_window(samples.local, fraction), samples.site_of_orbital
     if samples.area_per_site is not None:
         area: float | np.ndarray = samples.area_per_site
     else:
         area = _mean_area(samples.positions, inside)
-    value = chern.real_space_chern(samples.projector, samples.positions, site, 1.0, inside) / area
+    with np.errstate(invalid="ignore"):  # 0/0 where the window is empty
+        value = chern.real_space_chern(samples.projector, samples.positions, site, 1.0, inside) / area
     return _rounded(samples, value)
 
 
 def _mean_area(positions: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the mean area of the Voronoi cells of the sites in a window, () or (B,)."""
+    """Return the mean area of the Voronoi cells of the sites in a window, () or (B,), NaN where it is not known."""
     if positions.ndim == 3:
         return np.array([_mean_area(*sample) for sample in zip(positions, inside, strict=True)])
     areas = chern.voronoi_areas(positions)[inside]
-    if not np.isfinite(areas).all():
-        raise DataError("positions: found a bulk window that reaches the rim; allowed: more sites")
-    return areas.mean()
+    return areas.mean() if len(areas) and np.isfinite(areas).all() else np.array(np.nan)
 
 
 def three_sector_chern(samples: Samples) -> Estimate:
@@ -152,11 +193,13 @@ def bott_index(samples: Samples) -> Estimate:
     if samples.periods is None or samples.dimension != 2:
         raise NotApplicable("Bott index: found open ends; allowed: planes on a torus")
     value, margin = bott.bott_index(samples.occupied, samples.positions, samples.periods, samples.site_of_orbital)
-    return _rounded(samples, value, margin)
+    return Estimate(value, margin, (margin >= TRUSTED_BOTT) & (samples.gap > GAPLESS))
 
 
 def real_space_winding(samples: Samples, fraction: float = 0.5) -> Estimate:
     """Return the mean winding density over the middle `fraction` of chiral chains with open ends.
+
+    Positions may be in any unit: the mean distance of neighbouring cells is taken as one.
 
     Raises
     ------
@@ -165,7 +208,8 @@ def real_space_winding(samples: Samples, fraction: float = 0.5) -> Estimate:
     """
     q, x = samples.polar_factor, samples.cells
     inside = window(samples.local[..., samples.sublattice == 0, :], fraction)
-    return _rounded(samples, winding.real_space_winding(q, x, inside))
+    spacing = np.ptp(x, axis=-1, keepdims=True) / max(x.shape[-1] - 1, 1)
+    return _rounded(samples, winding.real_space_winding(q, x / np.where(spacing > 0, spacing, 1.0), inside))
 
 
 def product_rule(samples: Samples) -> Estimate:
@@ -181,7 +225,8 @@ def product_rule(samples: Samples) -> Estimate:
     h = samples.block
     off = np.abs(h).sum(axis=0)
     if np.triu(off, 1).any() or np.tril(off, -2).any():
-        raise NotApplicable("product rule: found farther hoppings; allowed: chains with hoppings to neighbours alone")
+        allowed = "open chains in which each A is coupled to the B beside it and to the B before alone"
+        raise NotApplicable(f"product rule: found other hoppings; allowed: {allowed}")
     v, w = np.diagonal(h, axis1=1, axis2=2), np.diagonal(h, -1, axis1=1, axis2=2)
     value = winding.product_rule(v, w).astype(float)
     with np.errstate(

@@ -10,7 +10,7 @@ from toponn.shapes import Shape, local_coordinates
 from toponn.states import (
     chiral_block,
     chiral_occupied_states,
-    is_chiral,
+    is_chiral_chain,
     occupied_states,
     polar_factor,
     projector,
@@ -55,8 +55,7 @@ class Samples:
     shape: Shape | None = None
 
     def __post_init__(self) -> None:
-        H, where = np.asarray(self.hamiltonians), np.asarray(self.positions, dtype=float)
-        H = hermitian(H[None] if H.ndim == 2 else H)
+        H, where = _as_matrices(self.hamiltonians), np.asarray(self.positions, dtype=float)
         if where.ndim not in (2, 3) or where.shape[-1] not in (1, 2) or not np.isfinite(where).all():
             raise DataError(f"positions: found shape {where.shape}; allowed: finite numbers (N, d) or (B, N, d), d ≤ 2")
         if H.shape[-1] % where.shape[-2] or where.shape[:-2] not in ((), H.shape[:1]):
@@ -68,6 +67,11 @@ class Samples:
         for name, high in (("fermi_level", np.inf), ("filled", H.shape[-1])):
             values = getattr(self, name)
             self._check_filling(name, values, H.shape[:1], -np.inf if name == "fermi_level" else 0, high)
+        for name, shape in (("area_per_site", ()), ("periods", (2, 2))):
+            value = getattr(self, name)
+            if value is not None and (np.shape(value) != shape or not np.isfinite(value).all() or not np.any(value)):
+                what = "a positive number" if shape == () else "two vectors of two finite numbers, one a row"
+                raise DataError(f"{name}: found {value!r}; allowed: {what}")
         object.__setattr__(self, "hamiltonians", H)
         object.__setattr__(self, "positions", where)
         if self.sublattice is not None:
@@ -111,12 +115,11 @@ class Samples:
     @cached_property
     def chiral(self) -> bool:
         """Whether this is a half filled chain whose sublattices, of as many sites each, couple to each other alone."""
-        if self.dimension != 1 or self.sublattice is None or self.hamiltonians.shape[-1] != self.positions.shape[-2]:
+        if self.sublattice is None:
             return False
-        balanced = (self.sublattice == 0).sum() == (self.sublattice == 1).sum()
         half = self.fermi_level is None or not np.any(self.fermi_level)
         half &= self.filled is None or bool(np.all(np.asarray(self.filled) == self.hamiltonians.shape[-1] // 2))
-        return bool(balanced) and half and is_chiral(self.hamiltonians, self.sublattice)
+        return half and is_chiral_chain(self.hamiltonians, self.positions, self.sublattice)
 
     @cached_property
     def block(self) -> np.ndarray:
@@ -169,3 +172,18 @@ class Samples:
         """Polar factor q of the block of a chiral chain, (B, cells, cells)."""
         self.block  # noqa: B018  (refuses what is not chiral)
         return polar_factor(self.occupied, self.sublattice)
+
+
+def _as_matrices(hamiltonians: object) -> np.ndarray:
+    """Return Hamiltonians as a batch (B, n, n), contiguous, float64 or complex128, or refuse what is none."""
+    if hasattr(hamiltonians, "tocsr"):
+        raise DataError(
+            "hamiltonian: found a sparse matrix; allowed: arrays, or toponn.invariants.sparse for large ones"
+        )
+    H = np.asarray(hamiltonians)
+    if H.dtype.kind not in "biufc":
+        raise DataError(f"hamiltonian: found {H.dtype}; allowed: numbers")
+    H = np.ascontiguousarray(H[None] if H.ndim == 2 else H, dtype=complex if H.dtype.kind == "c" else float)
+    if H.ndim != 3 or not H.size:
+        raise DataError(f"hamiltonian: found shape {H.shape}; allowed: (n, n), or (B, n, n) with at least one sample")
+    return hermitian(H)

@@ -49,6 +49,8 @@ def even_localizer(
     T. A. Loring, H. Schulz-Baldes, J. Noncommut. Geom. 14, 1 (2020), arXiv 1802.04517.
     """
     H = _hermitian(hamiltonian)
+    if not np.isfinite(fermi_level):
+        raise ConfigError(refusal("fermi_level", fermi_level, "finite numbers"))
     n = H.shape[0]
     r = _positions(positions, (n, 2))
     H = (H - fermi_level * sparse.eye_array(n)).tocoo()

@@ -150,6 +150,8 @@ class System(ABC):
     """Names of the lattices that it lives on; the first is meant where none is named."""
     n_orbitals: ClassVar[int]
     parameters: ClassVar[dict[str, Parameter]]
+    refused_disorder: ClassVar[tuple[str, ...]] = ()
+    """Kinds of disorder that make no sense in this system, though they do in others of its task."""
     localizer_kappa: ClassVar[float]
     """Strength of the positions in the spectral localizer, energy over length."""
 

@@ -11,7 +11,7 @@ from toponn.systems.base import Bond, LatticeSystem, Parameter, PhasePlane
 class Haldane(LatticeSystem):
     """Nearest-neighbour hopping 1, complex second-neighbour hopping t2 e^{±iφ}, sublattice mass ±M.
 
-    |C| = 1 inside ``|M/t2| < 3√3 |sin φ|``, where C has the sign of −sin φ in the project's convention.
+    |C| = 1 inside ``|M/t2| < 3√3 |sin φ|``, where C has the sign of −t2 sin φ in the project's convention.
 
     References
     ----------

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from toponn.checks import NotApplicable
+from toponn.checks import DataError, NotApplicable
 from toponn.lattices import SQUARE, Sites
 from toponn.systems.base import Bond, LatticeSystem, Parameter, PhasePlane, Terms
 
@@ -46,6 +46,7 @@ class Hofstadter(LatticeSystem):
         "fermi_energy": Parameter(-5.0, 5.0, "hopping", "energy up to which states are filled"),
     }
     localizer_kappa = 0.14
+    refused_disorder = ("bond_box",)  # a real number beside a phase would depend on the gauge
 
     def onsite(self, **parameters: float) -> np.ndarray:
         """Return zero."""
@@ -81,8 +82,15 @@ class Hofstadter(LatticeSystem):
         """Return the Harper matrices (…, q, q) of the magnetic unit cell, q cells along x, at the rational flux p/q.
 
         k is in units of the reciprocal vectors over 2π of the magnetic cell.
+
+        Raises
+        ------
+        DataError
+            If the flux is not such a fraction.
         """
         q = Fraction(flux).limit_denominator(64).denominator
+        if abs(flux * q - round(flux * q)) > 1e-9:
+            raise DataError(f"flux: found {flux:g}; allowed for a crystal: p/q with q up to 64")
         kx, ky = k[..., 0], k[..., 1]
         H = np.zeros((*k.shape[:-1], q, q), dtype=complex)
         for j in range(q):

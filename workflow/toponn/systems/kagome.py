@@ -12,7 +12,8 @@ class Kagome(LatticeSystem):
     """Hopping −e^{iφ} anticlockwise around every triangle, r times as strong around those that point up; 1/3 filled.
 
     The lowest band has C = −sign φ where r lies between ``sin(π/3 − φ)/sin(π/3 + φ)`` and its inverse, |φ| < π/3, and
-    C = 0 elsewhere: there the triangles of one kind are molecules. The flux 3φ a triangle is undone by −6φ a hexagon.
+    C = 0 on either side of it: there the triangles of one kind are molecules. The flux 3φ a triangle is undone by −6φ a
+    hexagon.
 
     References
     ----------
