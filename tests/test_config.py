@@ -57,6 +57,12 @@ NAME = "lower-case letters, digits and _, starting with a letter, at most 64"
 CNN, RING, MLP = ("models", "cnn"), ("models", "ring_free"), ("models", "mlp")
 SSH, DISK = ("datasets", "ssh_24"), ("datasets", "haldane_disk")
 WINDING, CHERN = ("tasks", "winding"), ("tasks", "chern")
+FIELD = {
+    **DEFAULT["ceiling"]["qwz"],
+    "system": "hofstadter",
+    "parameters": {"flux": 0.2, "fermi_energy": 0},
+    "disorder": "bond_box",
+}
 MAP, SERIES, CEILING = ("maps", "qwz"), ("convergence", "qwz"), ("ceiling", "qwz")
 
 STRUCTURE = [
@@ -265,6 +271,9 @@ MEANING = [
     ),
     ((*MAP, "plane", "ising"), "maps.qwz.plane: found 'ising'; allowed: disorder, anderson"),
     ((*MAP, "system", "qzw"), "maps.qwz.system: found 'qzw'; allowed: ssh, extended_ssh, qwz, "),
+    ((*MAP, "system", "toponn.systems.base:Bond"), "found 'toponn.systems.base:Bond'; allowed: a class that derives"),
+    ((*MAP, "system", "toponn.systems.base:System"), "allowed: a system that defines connections, terms, "),
+    ((*MAP, "system", "toponn.systems.no:No"), "allowed: a class in a file of workflow/toponn/systems"),
     ((*MAP, "system", "toponn.systems.qwz:QZW"), "allowed: a class in a file of workflow/toponn/systems"),
     ((*MAP, "system", "toponn.files:write_csv"), "maps.qwz.system: found 'toponn.files:write_csv'; allowed: ssh, "),
     ((*MAP, "lattice", "kagome"), "maps.qwz.lattice: found 'kagome'; allowed: square, which qwz lives on"),

@@ -391,3 +391,17 @@ def test_an_unknown_split_and_a_damaged_file_are_refused_in_one_sentence(made, t
         read_dataset(path)
     with pytest.raises(DataError, match=r"b\.h5: there is no such file"):
         read_dataset(tmp_path / "b.h5")
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        ({"name": "disk", "radius": 0.3}, "found no site"),
+        ({"name": "triangle", "side": 5.0}, "found no site in the middle 0.5"),
+        ({"name": "disk", "radius": 3.0, "holes": [[0, 0, 4]]}, "found no room inside"),
+    ],
+)
+def test_a_shape_without_a_bulk_is_refused_by_its_key_before_any_work(shape, reason):
+    recipe = {"name": "small", "seed": 1, "system": "kagome", "parameters": {"phase": 0.3, "breathing": 1.0}}
+    with pytest.raises(ConfigError, match=rf"^datasets\.small\.shape: found .*; allowed: shapes with sites.*{reason}"):
+        Recipe.of(**recipe, shape=shape, disorder=[])

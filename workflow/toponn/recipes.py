@@ -96,14 +96,13 @@ class Recipe:
         member = resolve(SYSTEMS, system, f"{where}.system")()
         key = lattice or member.lattices[0]
         points = resolve(choose({key: LATTICES for key in member.lattices}, key, f"{where}.lattice"), key, where)
-        region = shape_of(shape, f"{where}.shape")
         try:
+            region = shape_of(shape, f"{where}.shape")
             sites = _cut(points, region, seed, name, 0)
             window(local_coordinates(sites.positions, region))
         except DataError as error:
-            raise ConfigError(
-                refusal(f"{where}.shape", str(region), f"shapes with sites and a bulk ({error})")
-            ) from error
+            found = " ".join(str(value) for value in shape.values())
+            raise ConfigError(refusal(f"{where}.shape", found, f"shapes with sites and a bulk ({error})")) from error
         recipe = cls(name, member, points, region, sites, member.connections(sites), parameters, tuple(disorder), seed)
         recipe._check_half_filling(f"{where}.shape")
         recipe._check_tables(f"{where}.system")
