@@ -270,6 +270,10 @@ MEANING = [
         "models.mlp.window: found 9; allowed: a whole number from 1 up to 8, the shortest side of qwz",
     ),
     ((*MAP, "plane", "ising"), "maps.qwz.plane: found 'ising'; allowed: disorder, anderson"),
+    (
+        (*MAP, "estimator", "product_rule"),
+        "maps.qwz.estimator: found 'product_rule'; allowed: spectral_localizer, real",
+    ),
     ((*MAP, "system", "qzw"), "maps.qwz.system: found 'qzw'; allowed: ssh, extended_ssh, qwz, "),
     ((*MAP, "system", "toponn.systems.base:Bond"), "found 'toponn.systems.base:Bond'; allowed: a class that derives"),
     ((*MAP, "system", "toponn.systems.base:System"), "allowed: a system that defines connections, terms, "),
@@ -450,6 +454,13 @@ def test_the_schema_names_the_members_of_the_families():
     assert rules["shape"]["properties"]["name"]["enum"] == list(SHAPES)
     assert rules["disorder_name"]["enum"] == list(DISORDER)
     assert rules["model"]["properties"]["model"]["enum"] == list(import_module("toponn.models").MODELS)
+
+
+def test_the_estimators_that_a_map_may_name_are_those_of_the_recipes():
+    references = import_module("toponn.recipes").REFERENCES
+    assert {task: ("spectral_localizer", *names) for task, names in references.items()} == config.ESTIMATORS_OF_TASK
+    allowed = SCHEMA["$defs"]["map"]["properties"]["estimator"]["enum"]
+    assert set(allowed) == set().union(*config.ESTIMATORS_OF_TASK.values())
 
 
 def test_each_member_that_the_schema_names_has_its_own_rule():

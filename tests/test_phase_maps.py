@@ -132,3 +132,28 @@ def test_a_plane_that_a_system_does_not_draw_is_refused_in_one_sentence():
         phase_map(**QWZ | {"plane": "disordr"})
     with pytest.raises(ConfigError, match=r"maps\.qwz_map\.system: found 'qzw'; allowed: ssh, .*did you mean 'qwz'"):
         phase_map(**QWZ | {"system": "qzw"})
+
+
+def test_the_map_of_strongly_disordered_chains_by_the_product_rule_has_the_boundary_of_mondragon_shem():
+    # Without a spectral gap the localizer of long chains decides little; the product rule is exact draw by draw.
+    entry = {
+        "name": "ssh",
+        "seed": 3,
+        "system": "ssh",
+        "plane": "disorder",
+        "shape": {"name": "segment", "size": [200]},
+    }
+    settings = {"cells": (10, 8), "samples": 6, "minimum_margin": 0.1}
+    arrays, attributes = phase_map(**entry, **settings, estimator="product_rule")
+    assert attributes["estimator"] == "product_rule"
+    v, W = arrays["boundary/0"].T
+    edge = np.interp(arrays["y"], W, v)[:, None]
+    far = np.abs(arrays["x"] - edge) > 0.25
+    inside = arrays["x"] < edge
+    assert far.sum() > 50
+    assert (np.abs(arrays["mean"] - inside)[far] < 0.5).mean() > 0.95
+    assert (inside & (arrays["x"] > 1.0) & (arrays["mean"] > 0.5)).any(), "topological by disorder alone"
+    clean = arrays["x"] < 1.0
+    assert ((arrays["mean"] > 0.5) != clean).sum() > ((arrays["mean"] > 0.5) != inside).sum(), (
+        "control: not the clean one"
+    )

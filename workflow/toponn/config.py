@@ -26,6 +26,10 @@ SHAPE_DIMENSION = {"segment": 1, "rectangle": 2, "disk": 2, "triangle": 2, "l_sh
 # On-site energies break the chiral symmetry that the winding number needs, a vacancy severs a chain, and cells of a
 # chain have no distance that a displacement could change.
 DISORDER_OF_TASK = {"winding": ("bond_box",), "chern": tuple(DISORDER)}
+ESTIMATORS_OF_TASK = {
+    "winding": ("spectral_localizer", "real_space_winding", "product_rule"),
+    "chern": ("spectral_localizer", "real_space_chern", "three_sector_chern"),
+}
 SPLITS = ("train", "validation", "test")
 
 
@@ -178,6 +182,8 @@ def _check_map(entry: Mapping[str, Any], where: str) -> None:
     if not planes:
         raise ConfigError(refusal(f"{where}.system", entry["system"], "systems with phase planes"))
     choose(planes, entry["plane"], f"{where}.plane")
+    estimators = ESTIMATORS_OF_TASK[system.task]
+    choose(dict.fromkeys(estimators), entry.get("estimator", estimators[0]), f"{where}.estimator")
 
 
 def _check_convergence(entry: Mapping[str, Any], where: str) -> None:

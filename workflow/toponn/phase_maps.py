@@ -1,4 +1,4 @@
-"""Labelled maps of a system over two parameters: what the spectral localizer says, cell by cell, undecided ones too."""
+"""Labelled maps of a system over two parameters: what an estimator says, cell by cell, undecided ones too."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from toponn.checks import choose
-from toponn.invariants.estimates import spectral_localizer
 from toponn.joblog import Progress
-from toponn.recipes import Draw, Recipe, batches
+from toponn.recipes import Recipe, batches
 from toponn.systems.base import PhasePlane
 
 
@@ -24,8 +23,12 @@ def phase_map(
     samples: int,
     minimum_margin: float,
     lattice: str | None = None,
+    estimator: str = "spectral_localizer",
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and attributes of a map over one of a system's phase planes; arguments are the config's keys.
+
+    `minimum_margin` is that of the spectral localizer; the other estimators of open samples say themselves what is
+    decided.
 
     Returns
     -------
@@ -44,13 +47,14 @@ def phase_map(
     x, y = (_centres(*limits, n) for limits, n in zip((drawn.x_range, drawn.y_range), cells, strict=True))
     spots = [_at(recipe, drawn, {drawn.x: float(a), drawn.y: float(b)}) for b in y for a in x]
     total = len(spots) * samples
-    labels, margins = np.empty(total, dtype=np.int64), np.empty(total)
+    labels, decided = np.empty(total, dtype=np.int64), np.empty(total, dtype=bool)
     progress = Progress(total, "samples")
     for indices in batches(total, recipe.batch):
-        found = _label(recipe, [spots[i // samples].draw(i) for i in indices])
-        labels[indices], margins[indices] = found.value.astype(np.int64), found.margin
+        batch = recipe.samples([spots[i // samples].draw(i) for i in indices])
+        found = recipe.estimate(estimator, batch, minimum_margin)
+        labels[indices], decided[indices] = found.integer.filled(0), found.decided
         progress.advance(len(indices))
-    decided = (margins >= minimum_margin).reshape(len(spots), samples)
+    decided = decided.reshape(len(spots), samples)
     mean, label = _summary(labels.reshape(decided.shape), decided)
     grid = (len(y), len(x))
     arrays = {"x": x, "y": y, "mean": mean.reshape(grid), "label": label.reshape(grid)}
@@ -60,6 +64,7 @@ def phase_map(
         "name": name,
         "system": system,
         "plane": plane,
+        "estimator": estimator,
         "lattice": recipe.lattice.name,
         "shape": str(recipe.shape),
         "n_sites": len(recipe.sites),
@@ -84,10 +89,6 @@ def _at(recipe: Recipe, plane: PhasePlane, numbers: Mapping[str, float]) -> Reci
     values = {**plane.fixed, **{k.split("/")[1]: v for k, v in numbers.items() if k.startswith("parameters/")}}
     terms = [{"name": k.split("/")[1], "strength": v} for k, v in numbers.items() if k.startswith("disorder/")]
     return replace(recipe, parameters=values, disorder=tuple(terms))
-
-
-def _label(recipe: Recipe, draws: list[Draw]):
-    return spectral_localizer(recipe.samples(draws), recipe.system.localizer_kappa)
 
 
 def _summary(labels: np.ndarray, decided: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

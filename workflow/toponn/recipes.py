@@ -167,14 +167,18 @@ class Recipe:
             shape=self.shape,
         )
 
+    def estimate(self, name: str, samples: Samples, minimum_margin: float = 0.1) -> Estimate:
+        """Return what one estimator says about open samples, the label's or a reference."""
+        if name == "spectral_localizer":
+            return estimates.spectral_localizer(samples, self.system.localizer_kappa, minimum_margin)
+        return choose(REFERENCES[self.system.task], name, "estimator")(samples)
+
     def estimates(self, samples: Samples, minimum_margin: float = 0.1) -> dict[str, Estimate]:
         """Return what the label's estimator, first, and all references that apply say about open samples."""
-        found = {
-            "spectral_localizer": estimates.spectral_localizer(samples, self.system.localizer_kappa, minimum_margin)
-        }
-        for name, estimator in REFERENCES[self.system.task].items():
+        found = {}
+        for name in ("spectral_localizer", *REFERENCES[self.system.task]):
             try:
-                found[name] = estimator(samples)
+                found[name] = self.estimate(name, samples, minimum_margin)
             except NotApplicable:
                 continue
         return found

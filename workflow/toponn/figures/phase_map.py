@@ -146,6 +146,8 @@ def _add_legend(figure: Figure, attributes: Mapping[str, Any], line_width: float
     if with_undecided:
         handles.append(Patch(**HATCH))
         which = "undecided" if attributes["samples"] == 1 else "fewer than half decided"
-        names.append(f"{which} (gap of the localizer < {attributes['minimum_margin']:g})")
+        by = attributes.get("estimator", "spectral_localizer")
+        least = f"gap of the localizer < {attributes['minimum_margin']:g}"
+        names.append(f"{which} ({least if by == 'spectral_localizer' else by.replace('_', ' ')})")
     if handles:
         figure.legend(handles, names, loc="outside lower left", borderpad=0, handlelength=1.5, labelspacing=0.3)
