@@ -175,8 +175,8 @@ class Recipe:
 
     def estimates(self, samples: Samples, minimum_margin: float = 0.1) -> dict[str, Estimate]:
         """Return what the label's estimator, first, and all references that apply say about open samples."""
-        found = {}
-        for name in ("spectral_localizer", *REFERENCES[self.system.task]):
+        found = {"spectral_localizer": self.estimate("spectral_localizer", samples, minimum_margin)}
+        for name in REFERENCES[self.system.task]:
             try:
                 found[name] = self.estimate(name, samples, minimum_margin)
             except NotApplicable:

@@ -208,7 +208,11 @@ def real_space_winding(samples: Samples, fraction: float = 0.5) -> Estimate:
     """
     q, x = samples.polar_factor, samples.cells
     inside = window(samples.local[..., samples.sublattice == 0, :], fraction)
-    spacing = np.ptp(x, axis=-1, keepdims=True) / max(x.shape[-1] - 1, 1)
+    length = np.ptp(x, axis=-1, keepdims=True)
+    steps = (np.diff(np.sort(x, axis=-1), axis=-1) > 1e-9 * length).sum(
+        axis=-1, keepdims=True
+    )  # cells may share a place
+    spacing = length / np.maximum(steps, 1)
     return _rounded(samples, winding.real_space_winding(q, x / np.where(spacing > 0, spacing, 1.0), inside))
 
 
