@@ -119,7 +119,7 @@ def open_estimates(recipe: Recipe, count: int, minimum_margin: float, gap: float
 def crystal_estimates(recipe: Recipe, count: int) -> dict[str, Estimate]:
     """Return the estimators that need a crystal: draws 0 … count − 1 on a torus, and a clean one on a mesh of k."""
     found: dict[str, Estimate] = {}
-    if not isinstance(recipe.system, LatticeSystem) or recipe.lattice is not recipe.system.unit_cell:
+    if not recipe.is_crystal:
         return found
     size = np.maximum(2, np.rint(recipe.side / np.linalg.norm(recipe.system.unit_cell.vectors, axis=1)).astype(int))
     if recipe.system.task == "chern":
@@ -141,15 +141,9 @@ def _on_torus(recipe: Recipe, size: tuple[int, ...], count: int) -> Samples:
     return replace(there.samples([there.draw(index) for index in range(count)]), periods=sites.periods, shape=None)
 
 
-def _bloch(system: LatticeSystem, parameters: Mapping[str, float], mesh: int) -> np.ndarray:
-    axis = 2 * np.pi * np.arange(mesh) / mesh
-    k = np.stack(np.meshgrid(*[axis] * system.unit_cell.dimension, indexing="ij"), axis=-1)
-    return system.bloch(k, **parameters)
-
-
 def bulk_invariant(system: LatticeSystem, parameters: Mapping[str, float], mesh: int) -> int:
     """Return the winding or Chern number of the clean crystal on a mesh of this many k along each axis."""
-    bloch = _bloch(system, parameters, mesh)
+    bloch = system.bloch(system.momenta(mesh), **parameters)
     if system.task == "winding":
         return winding_of_loop(bloch[::-1, 0, 1])  # the A–B block is h at −k
     return int(chern_number(bloch, filled_bands(system, parameters, bloch)))
@@ -172,10 +166,10 @@ def bulk(recipe: Recipe, where: str = "parameters") -> tuple[float, int] | None:
         If the crystal has no gap there.
     """
     system, parameters = recipe.system, recipe.parameters
-    if not isinstance(system, LatticeSystem) or recipe.lattice is not system.unit_cell:
+    if not recipe.is_crystal:
         return None
     mesh = MESH[system.unit_cell.dimension]
-    bloch = _bloch(system, parameters, mesh)
+    bloch = system.bloch(system.momenta(mesh), **parameters)
     filled = filled_bands(system, parameters, bloch)
     if filled in (0, bloch.shape[-1]):
         return np.nan, 0

@@ -128,6 +128,11 @@ class Recipe:
         return float(self.shape.area ** (1 / self.shape.dimension))
 
     @property
+    def is_crystal(self) -> bool:
+        """Whether the sites are cut from the unit cell that the system's table of bonds is for."""
+        return isinstance(self.system, LatticeSystem) and self.lattice is self.system.unit_cell
+
+    @property
     def moving(self) -> bool:
         """Whether every sample has positions of its own."""
         return self.lattice.drawn or any(term["name"] == "structural_displacement" for term in self.disorder)
@@ -188,7 +193,7 @@ class Recipe:
         system, n = self.system, self.system.n_orbitals
         if not isinstance(system, LatticeSystem):
             return
-        middle = {name: (p.low + p.high) / 2 for name, p in system.parameters.items()}
+        middle = system.middle()
         cell, shapes = system.unit_cell, {np.shape(bond.amplitude) for bond in system.bonds(**middle)}
         right = np.shape(system.onsite(**middle)) == (len(cell.basis), n, n) and shapes <= {(n, n)}
         if not right or self.lattice is not cell:
@@ -197,8 +202,7 @@ class Recipe:
 
     def _check_half_filling(self, where: str) -> None:
         """Refuse shapes at which the lower half of the states is not the lower band."""
-        middle = {name: (p.low + p.high) / 2 for name, p in self.system.parameters.items()}
-        if self.system.fermi_level(**middle) is not None:
+        if self.system.fermi_level(**self.system.middle()) is not None:
             return
         counts = [len(self.sites)] if self.sites.sublattice is None else np.bincount(self.sites.sublattice).tolist()
         if len(set(counts)) > 1 or len(self.sites) * self.system.n_orbitals % 2:

@@ -209,9 +209,8 @@ def real_space_winding(samples: Samples, fraction: float = 0.5) -> Estimate:
     q, x = samples.polar_factor, samples.cells
     inside = window(samples.local[..., samples.sublattice == 0, :], fraction)
     length = np.ptp(x, axis=-1, keepdims=True)
-    steps = (np.diff(np.sort(x, axis=-1), axis=-1) > 1e-9 * length).sum(
-        axis=-1, keepdims=True
-    )  # cells may share a place
+    apart = np.diff(np.sort(x, axis=-1), axis=-1) > 1e-9 * length  # cells may share a place
+    steps = apart.sum(axis=-1, keepdims=True)
     spacing = length / np.maximum(steps, 1)
     return _rounded(samples, winding.real_space_winding(q, x / np.where(spacing > 0, spacing, 1.0), inside))
 
@@ -233,9 +232,8 @@ def product_rule(samples: Samples) -> Estimate:
         raise NotApplicable(f"product rule: found other hoppings; allowed: {allowed}")
     v, w = np.diagonal(h, axis1=1, axis2=2), np.diagonal(h, -1, axis1=1, axis2=2)
     value = winding.product_rule(v, w).astype(float)
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # a hopping may vanish, and where both kinds do, nothing is known
+    # A hopping may vanish, and where both kinds do, nothing is known.
+    with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.abs(np.log(np.abs(w)).mean(axis=1) - np.log(np.abs(v)).mean(axis=1))
     margin = steps * v.shape[1]
     return Estimate(value, margin, margin >= 1.0)

@@ -6,6 +6,7 @@ The real-space Hamiltonian of any sample and the Bloch Hamiltonian both follow f
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -167,6 +168,10 @@ class System(ABC):
         """Return the energy up to which states are filled, or None where the lower half of them is."""
         return None
 
+    def middle(self) -> dict[str, float]:
+        """Return the parameters in the middle of their ranges."""
+        return {name: (p.low + p.high) / 2 for name, p in self.parameters.items()}
+
     def phase_planes(self) -> dict[str, PhasePlane]:
         """Return the phase diagrams that the literature draws, by name."""
         return {}
@@ -185,12 +190,9 @@ class LatticeSystem(System):
     def bonds(self, **parameters: float) -> tuple[Bond, ...]:
         """Return the table of bonds."""
 
-    def _middle(self) -> dict[str, float]:
-        return {name: (p.low + p.high) / 2 for name, p in self.parameters.items()}
-
     def connections(self, sites: Sites) -> list[np.ndarray]:
         """Return, per bond type, the pairs of sites that it connects; they depend on the geometry alone."""
-        return [sites.neighbours(bond.source, bond.target, bond.offset) for bond in self.bonds(**self._middle())]
+        return [sites.neighbours(bond.source, bond.target, bond.offset) for bond in self.bonds(**self.middle())]
 
     def terms(self, sites: Sites, connections: list[np.ndarray], **parameters: float) -> Terms:
         """Return the clean terms of one sample, with open ends or on the torus that its sites lie on."""
@@ -238,12 +240,26 @@ class LatticeSystem(System):
             H[..., bond.source, :, bond.target, :] += hop.conj().swapaxes(-1, -2)
         return H.reshape(*k.shape[:-1], n * m, n * m)
 
+    def momenta(self, mesh: int) -> np.ndarray:
+        """Return this many k along each axis, (mesh, …, d) float64, in the units of `bloch`."""
+        axis = 2 * np.pi * np.arange(mesh) / mesh
+        return np.stack(np.meshgrid(*[axis] * self.unit_cell.dimension, indexing="ij"), axis=-1)
+
+    def hexagonal_gap_middle(self, **parameters: float) -> float:
+        """Return the middle between the lowest clean band and the others on a lattice of hexagonal symmetry.
+
+        The edges are taken from the points of high symmetry.
+        """
+        third, half = 2 * np.pi / 3, (0.0, np.pi)
+        k = np.array([*product(half, half), (-third, third), (third, -third)])
+        E = np.linalg.eigvalsh(self.bloch(k, **parameters))
+        return float(E[:, 0].max() + E[:, 1].min()) / 2
+
     def band_edges(self, filled: int, mesh: int = 48, **parameters: float) -> tuple[float, float]:
         """Return the highest energy of the `filled` lowest clean bands and the lowest of the others.
 
         The mesh holds the corners and edge centres of the Brillouin zones of square and hexagonal lattices.
         """
-        axis = 2 * np.pi * np.arange(mesh) / mesh
-        k = np.stack(np.meshgrid(*[axis] * self.unit_cell.dimension, indexing="ij"), axis=-1)
-        E = np.linalg.eigvalsh(self.bloch(k.reshape(-1, self.unit_cell.dimension), **parameters))
+        k = self.momenta(mesh).reshape(-1, self.unit_cell.dimension)
+        E = np.linalg.eigvalsh(self.bloch(k, **parameters))
         return float(E[:, filled - 1].max()), float(E[:, filled].min())

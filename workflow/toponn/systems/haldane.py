@@ -1,7 +1,5 @@
 """The Haldane model on the honeycomb lattice."""
 
-from itertools import product
-
 import numpy as np
 
 from toponn.lattices import HONEYCOMB
@@ -51,14 +49,8 @@ class Haldane(LatticeSystem):
         return (*near, *second)
 
     def fermi_level(self, *, sublattice_mass: float, t2: float, phase: float) -> float:
-        """Return the middle between the bands of the clean crystal, wherever a sample's rim has more A than B sites.
-
-        The edges are taken from the points of high symmetry.
-        """
-        third, half = 2 * np.pi / 3, (0.0, np.pi)
-        k = np.array([*product(half, half), (-third, third), (third, -third)])
-        E = np.linalg.eigvalsh(self.bloch(k, sublattice_mass=sublattice_mass, t2=t2, phase=phase))
-        return float(E[:, 0].max() + E[:, 1].min()) / 2
+        """Return the middle between the bands of the clean crystal, wherever a sample's rim has more A than B sites."""
+        return self.hexagonal_gap_middle(sublattice_mass=sublattice_mass, t2=t2, phase=phase)
 
     def phase_planes(self) -> dict[str, PhasePlane]:
         """Return the plane of φ and M at t2 = 0.2 with the boundary M = ±3√3 t2 sin φ."""

@@ -1,7 +1,5 @@
 """The Chern insulator of the kagome lattice with complex nearest-neighbour hopping."""
 
-from itertools import product
-
 import numpy as np
 
 from toponn.lattices import KAGOME
@@ -48,11 +46,8 @@ class Kagome(LatticeSystem):
         )
 
     def fermi_level(self, *, phase: float, breathing: float) -> float:
-        """Return the middle between the lowest clean band and the others, from the points of high symmetry."""
-        third, half = 2 * np.pi / 3, (0.0, np.pi)
-        k = np.array([*product(half, half), (-third, third), (third, -third)])
-        E = np.linalg.eigvalsh(self.bloch(k, phase=phase, breathing=breathing))
-        return float(E[:, 0].max() + E[:, 1].min()) / 2
+        """Return the middle between the lowest clean band and the others."""
+        return self.hexagonal_gap_middle(phase=phase, breathing=breathing)
 
     def phase_planes(self) -> dict[str, PhasePlane]:
         """Return the plane of φ and r with both boundaries."""
