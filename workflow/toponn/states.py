@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from toponn.checks import DataError, hermitian
+from toponn.checks import DataError, NotApplicable, hermitian
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,19 @@ def _edges(energies: np.ndarray, filled: np.ndarray, level: np.ndarray | None) -
         below = np.where(filled == 0, 2 * level - above, below)
         above = np.where(filled == n, 2 * level - below, above)
     return below, above
+
+
+def chain_sublattices(states: States) -> tuple[np.ndarray, np.ndarray]:
+    """Return which sites of a chain belong to A and to B, (N,) bool each.
+
+    Raises
+    ------
+    NotApplicable
+        If they are not two sublattices of equal size.
+    """
+    if states.sublattice is None or (states.sublattice == 0).sum() != (states.sublattice == 1).sum():
+        raise NotApplicable("a winding number needs a chiral chain with as many A sites as B sites")
+    return states.sublattice == 0, states.sublattice == 1
 
 
 def chiral_block(hamiltonians: np.ndarray, sublattice: np.ndarray) -> np.ndarray:

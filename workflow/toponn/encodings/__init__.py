@@ -2,6 +2,8 @@
 
 ENCODINGS = {
     "loops": "toponn.encodings.loops:loops",
+    "occupied": "toponn.encodings.occupied:occupied",
+    "projector": "toponn.encodings.projectors:projectors",
     "cell_image": "toponn.encodings.cell_image:cell_image",
 }
 """Signature ``(states, **options) -> dict[str, ndarray]``; arrays named in `SHARED` do not run over samples."""

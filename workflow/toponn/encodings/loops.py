@@ -5,9 +5,8 @@ Every ring with diagonal site tensors is linear in them, so that they are comput
 
 import numpy as np
 
-from toponn.checks import NotApplicable
 from toponn.lattices import normalised_coordinates
-from toponn.states import States, polar_factor, projector
+from toponn.states import States, chain_sublattices, polar_factor, projector
 
 BATCH_ENTRIES = 1 << 18
 """Entries of the projectors of one batch; more would leave the processor's cache."""
@@ -28,12 +27,11 @@ def loops(states: States) -> dict[str, np.ndarray]:
         If a chain has no two sublattices of equal size.
     """
     if states.dimension == 1:
-        if states.sublattice is None or (states.sublattice == 0).sum() != (states.sublattice == 1).sum():
-            raise NotApplicable("pair loops need a chiral chain with as many A sites as B sites")
+        A, _ = chain_sublattices(states)
         q = polar_factor(states.occupied, states.sublattice)
         return {
             "loops": pair_loops(q).astype(np.float32),
-            "coordinates": normalised_coordinates(states.geometry[states.sublattice == 0]),
+            "coordinates": normalised_coordinates(states.geometry[A]),
         }
     orbitals = len(states.site_of_orbital) // len(states.geometry)
     step = max(1, BATCH_ENTRIES // len(states.site_of_orbital) ** 2)

@@ -62,6 +62,10 @@ def count_parameters(parameters: Parameters) -> int:
 
 
 def as_tensors(arrays: Mapping[str, np.ndarray], dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-    """Return arrays as tensors, real numbers in `dtype` and integers as they are."""
+    """Return arrays as tensors, real and complex numbers in the precision of `dtype` and integers as they are."""
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-    return {name: t.to(dtype) if t.is_floating_point() else t for name, t in tensors.items()}
+    types = {True: dtype.to_complex(), False: dtype}
+    return {
+        name: t.to(types[t.is_complex()]) if t.is_floating_point() or t.is_complex() else t
+        for name, t in tensors.items()
+    }
