@@ -5,10 +5,11 @@ from tolerances import agree
 
 from toponn import generation, recipes
 from toponn.checks import ConfigError, DataError
+from toponn.conventions import SPLITS
 from toponn.datasets import read_dataset, write_dataset
 from toponn.generation import generate
 from toponn.recipes import Recipe
-from toponn.states import projector
+from toponn.states import polar_factor, projector
 
 SSH = {
     "name": "ssh_8",
@@ -41,7 +42,7 @@ HALDANE = QWZ | {
     "shape": {"name": "disk", "radius": 6.5},
     "parameters": {"sublattice_mass": [-1.0, 1.0], "t2": 0.2, "phase": [-3.0, 3.0]},
     "disorder": [{"name": "onsite_box", "strength": [0.0, 1.0]}],
-    "samples": {"test": 10},
+    "samples": {"validation": 10},
 }
 KITAEV = SSH | {
     "name": "kitaev_12",
@@ -205,11 +206,50 @@ def test_samples_are_the_same_in_batches_of_another_size(made, name, batch_bytes
     assert attributes == made[name][1]
 
 
+def of_split(arrays, split, count):
+    """Return the first `count` samples of a split as stored, without rows of zeros that some other sample needs."""
+    rows = np.flatnonzero(arrays["split"] == SPLITS.index(split))[:count]
+    own = {key: values[rows] for key, values in arrays.items() if key.split("/")[0] in OF_SAMPLES}
+    own |= {"positions": arrays["positions"][rows]} if arrays["positions"].ndim == 3 else {}
+    return own | {"occupied": own["occupied"][:, own["occupied"].any(axis=(0, 2))]}
+
+
+def identical(a, b):
+    return set(a) == set(b) and all(np.array_equal(a[key], b[key]) for key in a)
+
+
 @every
-def test_samples_are_the_same_in_a_larger_dataset_and_others_under_another_name_or_seed(made, name):
-    total = len(made[name][0]["label"])
-    larger, _ = generate(**RECIPES[name] | {"samples": {"test": total + 7}})
-    assert same_samples(larger, made[name][0], total)
+def test_a_larger_train_split_leaves_every_sample_of_it_and_of_the_others_as_it_was_to_the_last_bit(made, name):
+    samples = RECIPES[name]["samples"]
+    larger, _ = generate(**RECIPES[name] | {"samples": samples | {"train": samples.get("train", 0) + 4}})
+    assert len(larger["label"]) == sum(samples.values()) + 4
+    for split, count in samples.items():
+        assert identical(of_split(larger, split, count), of_split(made[name][0], split, count))
+
+
+@pytest.mark.parametrize("grown", SPLITS)
+def test_a_larger_split_of_chains_or_one_alone_has_the_samples_that_it_had(grown):
+    small = dict.fromkeys(SPLITS, 5)
+    before, _ = generate(**SSH | {"samples": small})
+    after, _ = generate(**SSH | {"samples": small | {grown: 9}})
+    alone, _ = generate(**SSH | {"samples": {grown: 5}})
+    assert identical(of_split(alone, grown, 5), of_split(before, grown, 5))
+    for split in SPLITS:
+        assert identical(of_split(after, split, 5), of_split(before, split, 5))
+        if split != grown:
+            assert not agree(of_split(before, grown, 5)["gap"], of_split(before, split, 5)["gap"]), "control"
+
+
+@every
+def test_no_draw_serves_two_splits(made, name):
+    arrays = made[name][0]
+    assert arrays["draw"].dtype == np.int64
+    assert (np.diff(arrays["draw"]) > 0).all()
+    assert np.array_equal(arrays["draw"] >> 40, arrays["split"])
+
+
+@every
+def test_samples_are_others_under_another_name_or_seed(made, name):
     for other in ({"name": "another"}, {"seed": 8}):
         changed, _ = generate(**RECIPES[name] | other)
         assert not same_samples(changed, made[name][0])
@@ -252,12 +292,16 @@ def test_chunks_with_fewer_filled_states_are_padded_at_the_end():
 @every
 def test_the_redrawn_share_and_the_agreement_before_selection_count_all_draws(made, name):
     arrays, attributes = made[name]
-    last = int(arrays["draw"][-1]) + 1
-    everything, _ = generate(**RECIPES[name] | {"samples": {"test": last}, "minimum_margin": 0.0})
-    assert everything["draw"].tolist() == list(range(last))
+    drawn = {
+        split: int(arrays["draw"][arrays["split"] == SPLITS.index(split)][-1]) + 1 for split in RECIPES[name]["samples"]
+    }
+    drawn = {split: last % (1 << 40) for split, last in drawn.items()}
+    everything, _ = generate(**RECIPES[name] | {"samples": drawn, "minimum_margin": 0.0})
+    first = np.repeat([SPLITS.index(split) << 40 for split in drawn], list(drawn.values()))
+    assert np.array_equal(everything["draw"] - first, np.concatenate([np.arange(count) for count in drawn.values()]))
     decided = everything["margin"] >= RECIPES[name]["minimum_margin"]
     assert attributes["redrawn_fraction"] == pytest.approx(1 - decided.mean())
-    assert arrays["draw"].tolist() == np.flatnonzero(decided).tolist()
+    assert arrays["draw"].tolist() == everything["draw"][decided].tolist()
     most = arrays["occupied"].shape[1]
     assert not everything["occupied"][decided][:, most:].any()
     kept = everything["occupied"][decided][:, :most]
@@ -268,7 +312,8 @@ def test_the_redrawn_share_and_the_agreement_before_selection_count_all_draws(ma
 
 
 def test_a_margin_that_no_draw_reaches_is_refused_in_one_sentence():
-    sentence = r"datasets\.ssh_8\.minimum_margin: found 50\.0; allowed: a value that more than 0 of \d+ draws reach"
+    allowed = r"a value that more than 0 of 1\d{3} draws of the test split reach"
+    sentence = rf"datasets\.ssh_8\.minimum_margin: found 50\.0; allowed: {allowed}"
     with pytest.raises(ConfigError, match=sentence):
         generate(**SSH | {"minimum_margin": 50.0, "shape": {"name": "segment", "size": [4]}, "samples": {"test": 2}})
 
@@ -284,6 +329,94 @@ def test_a_margin_that_no_draw_reaches_is_refused_in_one_sentence():
 def test_an_unknown_name_in_a_recipe_is_refused_in_one_sentence(change, sentence):
     with pytest.raises(ConfigError, match=sentence):
         generate(**SSH | change)
+
+
+# --- Without the mid-gap pair -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dropped():
+    """Return the arrays and attributes of each recipe of chains without the mid-gap pair."""
+    return {name: generate(**RECIPES[name] | {"midgap_pair": "dropped"}) for name in CHAINS}
+
+
+def blocks_by_hand(name, arrays):
+    """Return H's A–B block of each sample, the first sublattice of the recipe in rows."""
+    recipe = recipe_of(RECIPES[name])
+    A, B = (np.flatnonzero(recipe.sites.sublattice == s) for s in (0, 1))
+    return [recipe.draw(int(index)).hamiltonian[np.ix_(A, B)] for index in arrays["draw"]]
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_without_the_mid_gap_pair_only_the_states_of_chains_and_what_is_said_of_them_differ(made, dropped, name):
+    (arrays, attributes), (rest, said) = made[name], dropped[name]
+    assert set(arrays) == set(rest)
+    for key in set(arrays) - {"occupied"}:
+        assert np.array_equal(arrays[key], rest[key]), key
+    batch, filled, n = arrays["occupied"].shape
+    assert rest["occupied"].shape == (batch, filled - 1, n)
+    assert rest["occupied"].dtype == arrays["occupied"].dtype
+    differ = {key for key in attributes | said if attributes.get(key) != said.get(key)}
+    assert differ == {"midgap_pair", "system", "config_digest"}
+    assert (attributes["midgap_pair"], said["midgap_pair"]) == ("kept", "dropped")
+    assert said["system"] == attributes["system"] + " without the mid-gap pair"
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_polar_factor_without_the_mid_gap_pair_is_the_partial_isometry_that_an_svd_gives(made, dropped, name):
+    rest, apart = dropped[name][0], []
+    for row, h in enumerate(blocks_by_hand(name, rest)):
+        u, sigma, vh = np.linalg.svd(h)
+        apart.append(sigma[-2] - sigma[-1])
+        if apart[-1] > 1e-3:  # else either of two states may be the nearest
+            q = polar_factor(rest["occupied"][row], rest["sublattice"])
+            assert agree(q, (u[:, :-1] @ vh[:-1]).real.astype(np.float32))
+            whole = polar_factor(made[name][0]["occupied"][row], rest["sublattice"])
+            assert not agree(q, whole), "control: with the pair"
+    assert np.mean(np.array(apart) > 1e-3) > 0.9
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_trace_over_a_whole_open_chain_is_zero_with_the_mid_gap_pair_and_the_distance_between_its_ends_without(
+    made, dropped, name
+):
+    # Tr(q†[X, q]) of a unitary q vanishes; without the pair it is ⟨v|X|v⟩ − ⟨u|X|u⟩.
+    (whole, _), (rest, _) = made[name], dropped[name]
+    x = np.arange(whole["occupied"].shape[1])
+
+    def traces(arrays):
+        weight = np.abs(polar_factor(arrays["occupied"].astype(float), arrays["sublattice"])) ** 2
+        return np.einsum("bij,i->b", weight, x) - np.einsum("bij,j->b", weight, x)
+
+    u, sigma, vh = np.linalg.svd(np.stack(blocks_by_hand(name, rest)))
+    distance = np.abs(vh[:, -1]) ** 2 @ x - np.abs(u[:, :, -1]) ** 2 @ x
+    alone = sigma[:, -2] - sigma[:, -1] > 1e-3
+    assert np.allclose(traces(whole), 0, atol=1e-3)
+    assert np.allclose(traces(rest)[alone], distance[alone], atol=1e-3)
+    assert np.abs(distance[alone]).max() > 0.5 * len(x), "control: a pair at the ends"
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_states_without_the_mid_gap_pair_are_orthonormal_and_scrambled(dropped, name):
+    rest, _ = dropped[name]
+    for states, h in zip(rest["occupied"], blocks_by_hand(name, rest), strict=True):
+        assert agree(states @ states.T, np.eye(len(states), dtype=np.float32))
+        u = np.linalg.svd(h)[0].real[:, :-1]
+        overlap = np.sqrt(2) * states[:, rest["sublattice"] == 0] @ u
+        assert np.abs(np.abs(overlap) - np.eye(len(u.T))).max() > 0.3, "no longer eigenstates"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "value", "sentence"),
+    [
+        (QWZ, "dropped", "found 'dropped'; allowed: kept, since only chains have a mid-gap pair"),
+        (SSH, "drop", r"found 'drop'; allowed: kept, dropped \(did you mean 'dropped'\?\)"),
+    ],
+    ids=["plane", "unknown"],
+)
+def test_a_mid_gap_pair_that_there_is_not_is_refused_in_one_sentence(recipe, value, sentence):
+    with pytest.raises(ConfigError, match=rf"^datasets\.{recipe['name']}\.midgap_pair: {sentence}$"):
+        generate(**recipe | {"midgap_pair": value})
 
 
 # --- Labels -----------------------------------------------------------------------------------------------
@@ -375,9 +508,15 @@ def test_a_file_says_what_it_holds(made, name):
 
 def test_the_digest_of_the_settings_changes_with_any_of_them(made):
     found = {made["ssh_8"][1]["config_digest"]}
-    for change in ({"seed": 8}, {"minimum_margin": 0.3}, {"samples": {"test": 52}}, {"disorder": []}):
+    for change in (
+        {"seed": 8},
+        {"minimum_margin": 0.3},
+        {"samples": {"test": 52}},
+        {"disorder": []},
+        {"midgap_pair": "dropped"},
+    ):
         found.add(generate(**SSH | change)[1]["config_digest"])
-    assert len(found) == 5
+    assert len(found) == 6
 
 
 def test_an_unknown_split_and_a_damaged_file_are_refused_in_one_sentence(made, tmp_path):

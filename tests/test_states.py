@@ -3,7 +3,7 @@ import pytest
 import scipy.linalg
 from tolerances import agree
 
-from toponn.checks import DataError
+from toponn.checks import ConfigError, DataError
 from toponn.states import (
     States,
     chiral_block,
@@ -14,6 +14,7 @@ from toponn.states import (
     polar_factor,
     projector,
     scramble_gauge,
+    without_midgap_pair,
 )
 
 
@@ -115,6 +116,96 @@ def test_q_is_the_unitary_polar_factor_of_h_and_the_block_of_the_flattened_hamil
         assert agree(Q[b][np.ix_(sublattice == 0, sublattice == 1)], q[b])
         assert agree(Q[b][np.ix_(sublattice == 0, sublattice == 0)], np.zeros((6, 6)))
         assert agree(q[b] @ q[b].conj().T, np.eye(6))
+
+
+# --- Without the mid-gap pair -----------------------------------------------------------------------------
+
+
+def ssh_chain(cells, v, w):
+    """Return H (1, 2 cells, 2 cells) of a clean chain and the sublattice of each site."""
+    bonds = np.where(np.arange(2 * cells - 1) % 2, w, v)
+    return (np.diag(bonds, 1) + np.diag(bonds, -1))[None], np.tile([0, 1], cells)
+
+
+def energies_of(occupied, H):
+    return np.einsum("bon,bnm,bom->bo", occupied.conj(), H, occupied).real
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_the_last_filled_state_of_a_chiral_chain_is_nearest_to_the_middle_of_the_gap_by_either_route(rng, real):
+    H, h, sublattice = chiral_hamiltonians(6, 7, rng, real)
+    for occupied, gap, *_ in (chiral_occupied_states(h, sublattice), occupied_states(H)):
+        E = energies_of(occupied, H)
+        assert (np.diff(E, axis=1) > 0).all()
+        assert agree(E[:, -1], -gap / 2)
+        assert not (np.diff(energies_of(scramble_gauge_of(occupied, rng), H), axis=1) > 0).all(), "control"
+
+
+def scramble_gauge_of(occupied, rng):
+    return np.stack([scramble_gauge(states, rng=rng) for states in occupied])
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_the_polar_factor_without_the_mid_gap_pair_is_q_less_the_singular_vectors_of_the_smallest_value(rng, real):
+    H, h, sublattice = chiral_hamiltonians(4, 6, rng, real)
+    for occupied in (chiral_occupied_states(h, sublattice)[0], occupied_states(H)[0]):
+        rest = without_midgap_pair(occupied)
+        assert rest.shape == (4, 5, 12)
+        q = polar_factor(rest, sublattice)
+        for b in range(4):
+            U, _, Vh = np.linalg.svd(h[b])
+            assert agree(q[b], scipy.linalg.polar(h[b])[0] - np.outer(U[:, -1], Vh[-1]) + 0 * q[b])
+            assert agree(q[b] @ q[b].conj().T @ q[b], q[b]), "a partial isometry"
+            assert np.linalg.matrix_rank(q[b]) == 5
+            assert not agree(q[b] @ q[b].conj().T, np.eye(6) + 0 * q[b]), "control: no longer unitary"
+
+
+def test_states_without_the_mid_gap_pair_do_not_depend_on_which_of_it_is_filled(rng):
+    H, sublattice = ssh_chain(60, 0.2, 1.0)  # its splitting is 0.2^60
+    occupied, gap = chiral_occupied_states(chiral_block(H, sublattice), sublattice)
+    assert gap < 1e-14
+    other = occupied.copy()
+    other[:, -1] *= np.where(sublattice, -1, 1)  # the chiral partner
+    by_eigh, _, _ = occupied_states(H)
+    expected = projector(without_midgap_pair(occupied))
+    assert agree(projector(without_midgap_pair(other)), expected)
+    assert agree(projector(without_midgap_pair(by_eigh)), expected)
+    assert not agree(projector(other), projector(occupied)), "control: with the pair"
+
+
+def test_each_sample_loses_its_own_last_state_where_they_are_not_as_many(rng):
+    H = hermitian_matrices(3, 8, rng)
+    filled = np.array([2, 5, 1])
+    rest = without_midgap_pair(occupied_states(H, filled=filled)[0])
+    assert rest.shape == (3, 4, 8)
+    assert agree(projector(rest), projector(occupied_states(H, filled=filled - 1)[0]))
+    assert not agree(projector(rest), projector(occupied_states(H, filled=filled)[0][:, :-1])), "control: a row for all"
+
+
+def test_states_of_a_users_chain_can_be_without_the_mid_gap_pair(rng):
+    H, h, sublattice = chiral_hamiltonians(3, 5, rng)
+    where = np.repeat(np.arange(5.0), 2)[:, None]
+    for known in ((where, sublattice), (where,)):
+        whole, rest = (States.of_hamiltonian(H, *known, midgap_pair=pair) for pair in ("kept", "dropped"))
+        assert agree(whole.occupied, States.of_hamiltonian(H, *known).occupied), "kept by default"
+        assert rest.occupied.shape == (3, 4, 10)
+        U, _, Vh = np.linalg.svd(h)
+        pair = np.zeros((3, 10), dtype=complex)
+        pair[:, sublattice == 0], pair[:, sublattice == 1] = U[:, :, -1], -Vh[:, -1]
+        lost = pair[:, :, None] * pair[:, None].conj() / 2
+        assert agree(projector(rest.occupied) + lost, projector(whole.occupied) + 0j)
+
+
+def test_a_mid_gap_pair_of_anything_but_chains_is_refused_in_one_sentence(rng):
+    H = hermitian_matrices(1, 6, rng)
+    with pytest.raises(
+        DataError, match="midgap_pair: found 'dropped'; allowed: kept, since only chains have a mid-gap"
+    ):
+        States.of_hamiltonian(H, np.zeros((3, 2)), midgap_pair="dropped")
+    with pytest.raises(
+        ConfigError, match=r"midgap_pair: found 'droped'; allowed: kept, dropped \(did you mean 'dropped'"
+    ):
+        States.of_hamiltonian(H, np.zeros((3, 1)), midgap_pair="droped")
 
 
 # --- Gauge scrambles --------------------------------------------------------------------------------------

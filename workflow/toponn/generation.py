@@ -1,7 +1,8 @@
 """Draws samples from a recipe, labels them and keeps those whose label can be trusted.
 
 A draw whose spectral localizer has a gap below the dataset's minimum margin is undecided and is left out; the file
-keeps how many were, and how the references agree with and without them.
+keeps how many were, and how the references agree with and without them. Every split has draws of its own, so that its
+samples are the same however many the other splits hold.
 """
 
 from collections.abc import Mapping
@@ -9,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from toponn.checks import ConfigError, refusal
+from toponn.checks import ConfigError, choose, refusal
 from toponn.conventions import SPLITS, STATEMENT
 from toponn.datasets import reference_names
 from toponn.files import digest
 from toponn.joblog import LOGGER, Progress
 from toponn.recipes import Recipe
 from toponn.seeds import stream
-from toponn.states import scramble_gauge
+from toponn.states import MIDGAP_PAIR, scramble_gauge
 
 MAX_DRAWS_PER_SAMPLE = 50
+
+FIRST_DRAW = {split: position << 40 for position, split in enumerate(SPLITS)}
+"""Draw that each split begins with; none ever reaches the next one's."""
 
 
 def generate(
@@ -32,45 +36,78 @@ def generate(
     samples: Mapping[str, int],
     minimum_margin: float,
     lattice: str | None = None,
+    midgap_pair: str = "kept",
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and attributes of a dataset, ready for `write_dataset`; arguments are the config's keys.
+
+    With the mid-gap pair "dropped" the occupied states of chains are without the one nearest to the middle of the gap,
+    (B, O − 1, n); label, margin, gap and references are still those of the full state.
 
     Raises
     ------
     ConfigError
-        If so few draws reach the minimum margin that the dataset would take too long.
+        If so few draws reach the minimum margin that a split would take too long, or a mid-gap pair is to be dropped
+        where there is none.
     """
     settings = {"system": system, "shape": shape, "parameters": parameters, "disorder": disorder, "lattice": lattice}
     recipe = Recipe.of(name=name, seed=seed, **settings)
+    without = choose(MIDGAP_PAIR, midgap_pair, f"datasets.{name}.midgap_pair")
+    if midgap_pair == "dropped" and recipe.system.task != "winding":
+        allowed = "kept, since only chains have a mid-gap pair"
+        raise ConfigError(refusal(f"datasets.{name}.midgap_pair", midgap_pair, allowed))
     samples = {split: samples[split] for split in SPLITS if split in samples}  # whatever order they are written in
-    total = sum(samples.values())
-    progress, kept, draws = Progress(total, "samples"), [], 0
-    before: list[tuple[np.ndarray, ...]] = []
-    while sum(len(chunk["label"]) for chunk in kept) < total:
-        found = sum(len(chunk["label"]) for chunk in kept)
-        if draws >= MAX_DRAWS_PER_SAMPLE * max(total if found else 0, 20):
-            where = f"datasets.{name}.minimum_margin"
-            raise ConfigError(refusal(where, minimum_margin, f"a value that more than {found} of {draws} draws reach"))
-        chunk = solve(recipe, range(draws, draws + recipe.batch))
-        draws += recipe.batch
-        before.append((chunk["label"], chunk[reference_names(chunk)[0]], chunk["margin"]))
-        decided = chunk["margin"] >= minimum_margin
-        kept.append({key: value[decided] for key, value in chunk.items()})
-        progress.advance(min(int(decided.sum()), total - progress.done))
-    arrays = {key: _joined([chunk[key] for chunk in kept])[:total] for key in kept[0]}
-    last = int(arrays["draw"][-1]) + 1
-    label, reference, margin = (np.concatenate(parts)[:last] for parts in zip(*before, strict=True))
+    progress = Progress(sum(samples.values()), "samples")
+    filled = [decided(recipe, split, count, minimum_margin, progress) for split, count in samples.items()]
+    chunks, seen = [chunk for kept, _ in filled for chunk in kept], np.concatenate([seen for _, seen in filled], axis=1)
+    arrays = {key: _joined([chunk[key] for chunk in chunks]) for key in chunks[0]}
     arrays |= _geometry(recipe, arrays)
     arrays["split"] = np.repeat([SPLITS.index(split) for split in samples], list(samples.values())).astype(np.int8)
-    arrays["occupied"] = _scrambled(recipe, arrays["occupied"], arrays["draw"])
+    arrays["occupied"] = _scrambled(recipe, without(arrays["occupied"]), arrays["draw"])
+    settings |= {"samples": samples, "minimum_margin": minimum_margin, "seed": seed, "midgap_pair": midgap_pair}
     attributes = _attributes(recipe, arrays) | {
         "minimum_margin": minimum_margin,
-        "redrawn_fraction": float((margin < minimum_margin).mean()),
-        "agreement_before_selection": float((np.rint(reference) == label).mean()),
-        "config_digest": digest({**settings, "samples": samples, "minimum_margin": minimum_margin, "seed": seed}),
+        "midgap_pair": midgap_pair,
+        "config_digest": digest(settings),
+        **_selection(seen, minimum_margin),
     }
-    LOGGER.info("%s: %d of %d draws undecided and left out", recipe, int((margin < minimum_margin).sum()), last)
+    attributes["system"] += " without the mid-gap pair" if midgap_pair == "dropped" else ""
+    undecided = int((seen[2] < minimum_margin).sum())
+    LOGGER.info("%s: %d of %d draws undecided and left out", attributes["system"], undecided, seen.shape[1])
     return arrays, attributes
+
+
+def decided(
+    recipe: Recipe, split: str, count: int, minimum_margin: float, progress: Progress
+) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
+    """Return the first `count` samples of a split that reach the margin, and what all draws up to the last of them say.
+
+    Returns
+    -------
+    chunks
+        As from `solve`, one for each batch.
+    seen : (3, draws) float64
+        Label, main reference and margin.
+
+    Raises
+    ------
+    ConfigError
+        If so few draws reach the minimum margin that it would take too long.
+    """
+    chunks, seen, found, first = [], [], 0, FIRST_DRAW[split]
+    while found < count:
+        draws = recipe.batch * len(seen)
+        if draws >= MAX_DRAWS_PER_SAMPLE * max(count if found else 0, 20):
+            where = f"datasets.{recipe.name}.minimum_margin"
+            allowed = f"a value that more than {found} of {draws} draws of the {split} split reach"
+            raise ConfigError(refusal(where, minimum_margin, allowed))
+        chunk = solve(recipe, range(first + draws, first + draws + recipe.batch))
+        seen.append(np.stack([chunk["label"], chunk[reference_names(chunk)[0]], chunk["margin"]]))
+        wanted = np.flatnonzero(chunk["margin"] >= minimum_margin)[: count - found]
+        chunks.append({key: value[wanted] for key, value in chunk.items()})
+        found += len(wanted)
+        progress.advance(len(wanted))
+    drawn = int(chunks[-1]["draw"][-1]) - first + 1
+    return chunks, np.concatenate(seen, axis=1)[:, :drawn]
 
 
 def solve(recipe: Recipe, indices: range) -> dict[str, np.ndarray]:
@@ -85,7 +122,7 @@ def solve(recipe: Recipe, indices: range) -> dict[str, np.ndarray]:
         "margin": label.margin,
         **{f"reference/{name}": estimate.value for name, estimate in references},
         **{key: np.array([draw.numbers[key] for draw in draws]) for key in draws[0].numbers},
-        "draw": np.array(indices),
+        "draw": np.array(indices, dtype=np.int64),
     }
     return chunk | ({"positions": samples.positions} if recipe.moving else {})
 
@@ -104,6 +141,15 @@ def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray) -> np.nd
     for row, (states, index) in enumerate(zip(occupied, draws, strict=True)):
         out[row] = scramble_gauge(states, rng=stream(recipe.seed, "gauge", recipe.name, int(index)))
     return out
+
+
+def _selection(seen: np.ndarray, minimum_margin: float) -> dict[str, float]:
+    """Return the share of draws (3, draws) that is left out, and how label and reference agree on all of them."""
+    label, reference, margin = seen
+    return {
+        "redrawn_fraction": float((margin < minimum_margin).mean()),
+        "agreement_before_selection": float((np.rint(reference) == label).mean()),
+    }
 
 
 def _geometry(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

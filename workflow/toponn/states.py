@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from toponn.checks import DataError, NotApplicable, hermitian
+from toponn.checks import DataError, NotApplicable, choose, hermitian, refusal
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,12 @@ class States:
         sublattice: np.ndarray | None = None,
         cell: np.ndarray | None = None,
         fermi_level: float | np.ndarray | None = None,
+        midgap_pair: str = "kept",
     ) -> "States":
         """Return the filled states of Hamiltonians (B, n, n) or (n, n) on sites at `positions` (N, d) or (B, N, d).
 
-        Those below the Fermi level are filled, without it the lower half.
+        Those below the Fermi level are filled, without it the lower half; of chains, with the mid-gap pair "dropped",
+        all but the highest of them.
 
         A chiral chain (one orbital a site, `sublattice` given, nothing within a sublattice) is solved through its block
         h, because eigh may return end states below its rounding on one sublattice each, and q is then not unitary.
@@ -81,19 +83,25 @@ class States:
         Raises
         ------
         DataError
-            If a matrix is not finite or not Hermitian, or n is not a multiple of N.
+            If a matrix is not finite or not Hermitian, n is not a multiple of N, or a mid-gap pair is to be dropped of
+            anything but chains.
+        ConfigError
+            If `midgap_pair` is neither "kept" nor "dropped".
         """
+        without = choose(MIDGAP_PAIR, midgap_pair, "midgap_pair")
         hamiltonians = np.asarray(hamiltonians)
         hamiltonians = hamiltonians[None] if hamiltonians.ndim == 2 else hamiltonians
         positions = np.asarray(positions, float)
         n, sites = hamiltonians.shape[-1], positions.shape[-2]
         if n % sites:
             raise DataError(f"hamiltonian: found {n} orbitals on {sites} sites; allowed: the same number on every site")
+        if midgap_pair == "dropped" and positions.shape[-1] != 1:
+            raise DataError(refusal("midgap_pair", midgap_pair, "kept, since only chains have a mid-gap pair"))
         if not np.any(fermi_level) and sublattice is not None and is_chiral_chain(hamiltonians, positions, sublattice):
             occupied, _ = chiral_occupied_states(chiral_block(hermitian(hamiltonians), sublattice), sublattice)
         else:
             occupied, _, _ = occupied_states(hamiltonians, fermi_level)
-        return cls(occupied, positions, np.arange(n) // (n // sites), sublattice, cell)
+        return cls(without(occupied), positions, np.arange(n) // (n // sites), sublattice, cell)
 
 
 def is_chiral_chain(hamiltonians: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> bool:
@@ -206,7 +214,8 @@ def chiral_block(hamiltonians: np.ndarray, sublattice: np.ndarray) -> np.ndarray
 def chiral_occupied_states(h: np.ndarray, sublattice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the occupied states and the gap from the block h of chiral Hamiltonians, an eighth of the work of eigh.
 
-    With ``h = UΣV†`` the states of energy −Σ are ``(u, −v)/√2`` on (A, B); the gap is twice the smallest Σ.
+    With ``h = UΣV†`` the states of energy −Σ, in ascending order, are ``(u, −v)/√2`` on (A, B); the gap is twice the
+    smallest Σ.
     """
     U, sigma, Vh = (x.numpy() for x in torch.linalg.svd(torch.from_numpy(h)))
     occupied = np.empty((*h.shape[:-1], len(sublattice)), dtype=h.dtype)
@@ -215,13 +224,31 @@ def chiral_occupied_states(h: np.ndarray, sublattice: np.ndarray) -> tuple[np.nd
     return occupied, 2 * sigma[:, -1]
 
 
+def without_midgap_pair(occupied: np.ndarray) -> np.ndarray:
+    """Return the states (B, O − 1, n) without the last filled one of each sample, in ascending order of energy.
+
+    Of a chiral chain that state is nearest to the middle of the gap, and its chiral partner is empty: what is left is
+    determined even where the pair's splitting is below rounding and which of it is filled is not.
+    """
+    filled = occupied.any(axis=2).sum(axis=1)
+    rest = occupied[:, :-1]
+    return rest * (np.arange(rest.shape[1]) < filled[:, None] - 1)[..., None]
+
+
+MIDGAP_PAIR = {"kept": lambda occupied: occupied, "dropped": without_midgap_pair}
+"""What becomes of the filled state nearest to the middle of a chain's gap."""
+
+
 def projector(occupied: np.ndarray) -> np.ndarray:
     """Return ``P = Σ |ψ⟩⟨ψ|`` (…, n, n) of occupied states (…, O, n)."""
     return occupied.swapaxes(-1, -2) @ occupied.conj()
 
 
 def polar_factor(occupied: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
-    """Return ``q = −2 P_AB`` (…, cells, cells), the polar factor of h, from the occupied states of a chiral chain."""
+    """Return ``q = −2 P_AB`` (…, cells, cells), the polar factor of h, from the occupied states of a chiral chain.
+
+    Without the mid-gap pair it is the partial isometry ``q − uv†``, u and v the singular vectors of the smallest Σ.
+    """
     A, B = occupied[..., sublattice == 0], occupied[..., sublattice == 1]
     return -2 * A.swapaxes(-1, -2) @ B.conj()
 
