@@ -43,8 +43,9 @@ rule labels:
 
 rule training:
     input:
-        run_files("settings.json"),
+        run_files("settings.json", sizes=True),
         f"{TABLES}/runs.csv",
+        search_table_file(),
         figure_files("learning_curves"),
     message:
         "The trained models are there"
@@ -53,7 +54,8 @@ rule training:
 rule trainability:
     input:
         f"{TABLES}/trainability.csv",
-        figure_files("success", "site_tensors"),
+        f"{TABLES}/route_exponents.csv",
+        figure_files("success", "sizes", "route_costs", "site_tensors"),
     message:
         "The diagnostics of training are there"
 

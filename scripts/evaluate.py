@@ -10,6 +10,7 @@ with job_log(snakemake):
 
     paths = [snakemake.input.dataset, *snakemake.input.tests]
     folders = [Path(weights).parent for weights in snakemake.input.weights]
-    table, values = evaluate_runs(folders, {Path(path).stem: path for path in paths})
+    tests = {Path(path).stem: path for path in paths}
+    table, values = evaluate_runs(folders, tests, device=snakemake.params.device)
     write_arrays(snakemake.output.predictions, values, {"task": snakemake.wildcards.task})
     write_csv(snakemake.output.table, table, COLUMNS)

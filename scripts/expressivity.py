@@ -1,4 +1,4 @@
-"""Compare the ring at its closed-form weights with the reference formula."""
+"""Compare every form of the ring at its closed-form weights with the reference formula."""
 
 from toponn.files import write_csv
 from toponn.joblog import job_log
@@ -11,4 +11,4 @@ with job_log(snakemake):
 
     dataset = read_dataset(snakemake.input.dataset, "validation")
     rng = stream(int(dataset.attributes["seed"]), "expressivity", dataset.name)
-    write_csv(snakemake.output.table, expressivity_rows(dataset, rng=rng), COLUMNS)
+    write_csv(snakemake.output.table, expressivity_rows(dataset, snakemake.params.recipe, rng=rng), COLUMNS)

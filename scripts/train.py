@@ -2,21 +2,24 @@
 
 from pathlib import Path
 
-from toponn.files import digest
+from toponn.files import digest, read_csv
 from toponn.joblog import job_log
 
 with job_log(snakemake) as log:
     from toponn.training.runs import train_block, write_run
+    from toponn.training.search import settled
 
+    settings, searched = snakemake.params.settings, snakemake.input.get("search")
     checkpoint = Path(snakemake.params.checkpoint)
     run = train_block(
         snakemake.input.dataset,
         task=snakemake.params.task,
         name=snakemake.params.model,
-        settings=snakemake.params.settings,
+        settings=settled(settings, read_csv(searched)) if searched else settings,
         seeds=snakemake.params.seeds,
         success=snakemake.params.success,
         root=snakemake.params.seed,
+        device=snakemake.params.device,
         checkpoint=checkpoint,
         work=digest([str(parameter) for parameter in snakemake.params]),  # among them the digests of the code
     )

@@ -9,8 +9,8 @@ from toponn.trainability.success import start_rows, success_rows
 
 with job_log(snakemake):
     diagnostics = read_tables([*snakemake.input.expressivity, *snakemake.input.site_tensors], COLUMNS)
-    sizes = dict(diagnostics[["task", "size"]].itertuples(index=False, name=None))
     runs, histories = read_tables(snakemake.input.runs), read_tables(snakemake.input.histories)
+    sizes = dict(runs[["dataset", "size"]].itertuples(index=False, name=None))
     threshold = snakemake.params.success["balanced_accuracy"]
-    parts = [success_rows(runs, sizes), start_rows(histories, sizes, threshold), diagnostics]
+    parts = [success_rows(runs), start_rows(histories, sizes, threshold), diagnostics]
     write_csv(snakemake.output.table, pd.concat(parts, ignore_index=True), COLUMNS)

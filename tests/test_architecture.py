@@ -17,7 +17,8 @@ ARROWS = {
     # level 0: each other only (there are no circles: a test of its own)
     **dict.fromkeys(BASE, BASE),
     # 1
-    "config": BASE | {"lattices", "systems", "disorder"},
+    "study": BASE,
+    "config": BASE | {"study", "lattices", "systems", "disorder", "models"},  # of the models the family's dict alone
     # 2
     "lattices": BASE,
     "point_sets": BASE | {"lattices", "shapes"},
@@ -39,7 +40,7 @@ ARROWS = {
     "training": BASE | {"models"},
     # 4
     "generalization": BASE | LEARNING | {"datasets", "encodings", "states"},
-    "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization"},
+    "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization", "generation"},
     # 5
     "claims": BASE,
     "figures": BASE,
@@ -47,19 +48,21 @@ ARROWS = {
 """What each module or family may import from the library, besides its own family."""
 
 DOORS = {
-    # where data enters the learning arm: one module, that the loop and the models do not import
+    # where data enters the learning arm: modules that the loop and the models do not import
+    "toponn.training.views": {"toponn.datasets", "toponn.encodings", "toponn.encodings.routes", "toponn.states"},
     "toponn.training.runs": {"toponn.datasets", "toponn.encodings", "toponn.states"},
+    "toponn.training.search": {"toponn.datasets"},
+    "toponn.training.saved": {"toponn.states"},
     # the names of the arrays that all samples share: the family's dict alone, none of its members
     "toponn.training.loop": {"toponn.encodings"},
 }
 """Further arrows of single modules, each to exactly these modules."""
 
 THIRD_PARTIES = {
-    **dict.fromkeys(
-        BASE | PHYSICS | {"config", "recipes", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}
-    ),
+    **dict.fromkeys(BASE | PHYSICS | {"recipes", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}),
     "codetrace": set(),
     "config": set(),
+    "study": set(),
     "joblog": set(),
     "schema": {"jsonschema"},
     "files": {"numpy", "h5py", "pandas"},
@@ -278,8 +281,8 @@ def test_a_script_imports_the_library_and_never_another_script():
 def test_what_the_snakefile_imports_loads_nothing_heavy():
     # It is parsed again by every job. A system is imported for its parameters when the config is checked.
     modules = library()
-    reached = {"toponn.config", "toponn.codetrace", "toponn.checks", "toponn.encodings", "toponn.models"}
-    reached |= {"toponn.lattices", "toponn.shapes"}
+    reached = {"toponn.config", "toponn.study", "toponn.codetrace", "toponn.checks", "toponn.encodings"}
+    reached |= {"toponn.models", "toponn.lattices", "toponn.shapes"}
     reached |= {module for family, _, module, _ in registries(modules) if family == "toponn.systems"}
     packages, todo = set(), list(reached)
     while todo:

@@ -1,25 +1,38 @@
-"""At its closed-form weights the ring is the invariant: against NumPy references, Bloch integers and labels."""
+"""At its closed-form weights the ring is the invariant: against NumPy references, Bloch integers and labels.
+
+On every system of the library, in a random gauge, with disorder, on squares and on other shapes.
+"""
 
 import numpy as np
 import pytest
 import torch
 
+from toponn import config
+from toponn.checks import ConfigError, DataError
 from toponn.datasets import read_dataset, write_dataset
 from toponn.encodings.loops import loops, pair_loops, triple_loops
 from toponn.generation import generate
 from toponn.invariants.bloch import chern_number, winding_number
-from toponn.invariants.chern import real_space_chern, switch_chern
-from toponn.invariants.winding import real_space_winding, switch_winding
+from toponn.invariants.chern import real_space_chern, switch_chern, three_sector_chern
+from toponn.invariants.winding import midgap_winding, real_space_winding, switch_winding
 from toponn.lattices import normalised_coordinates
 from toponn.models.base import as_tensors, generators
-from toponn.models.closed_forms import coordinate_weights
+from toponn.models.closed_forms import (
+    CLOSED_FORMS,
+    closed_form_of,
+    coordinate_weights,
+    free_site_tensors,
+    free_weights,
+)
 from toponn.models.head import predictions
 from toponn.models.ring import Ring
 from toponn.recipes import Recipe
 from toponn.shapes import bulk_window
-from toponn.states import chiral_block, chiral_occupied_states, occupied_states, polar_factor, projector
+from toponn.states import polar_factor, projector, scramble_gauge, without_midgap_pair
+from toponn.systems import SYSTEMS
 
 EXACT = 1e-10
+TELLING = 0.2  # formulas are compared, not phases: the middle of a triangle is not deep in its bulk
 WIDTH = 9
 ROOT = 5
 
@@ -40,26 +53,40 @@ def switches(u: np.ndarray) -> np.ndarray:
 
 
 class Geometry:
-    """Samples of one recipe in float64: the state, what the ring sees of it, and where its sites are."""
+    """Samples of one recipe in float64: the state, what the ring sees of it, and where its sites are.
 
-    def __init__(self, system: str, shape: dict, parameters: dict, disorder: list, samples: int = 4):
+    Where every sample has positions of its own there is one sample, the draw `first`.
+    """
+
+    def __init__(self, system, shape, parameters, disorder, samples=4, lattice=None, first=0):
         self.recipe = Recipe.of(
-            name="closed", seed=ROOT, system=system, shape=shape, parameters=parameters, disorder=disorder
+            name="closed",
+            seed=ROOT,
+            system=system,
+            shape=shape,
+            parameters=parameters,
+            disorder=disorder,
+            lattice=lattice,
         )
-        sites = self.recipe.sites
-        self.H = np.stack([self.recipe.draw(i).hamiltonian for i in range(samples)])
-        self.positions, self.orbitals = sites.positions, self.recipe.site_of_orbital
+        draws = [self.recipe.draw(first + i) for i in range(1 if self.recipe.moving else samples)]
+        solved, rng = self.recipe.samples(draws), np.random.default_rng(ROOT)
+        self.occupied = np.stack([scramble_gauge(rows, rng=rng) for rows in solved.occupied])
+        self.midgap_dropped = without_midgap_pair(solved.occupied)
+        self.positions, self.orbitals = draws[0].positions, self.recipe.site_of_orbital
+        self.sublattice, self.area = self.recipe.sites.sublattice, self.recipe.lattice.area_per_site
         if self.recipe.system.task == "winding":
-            occupied, _ = chiral_occupied_states(chiral_block(self.H, sites.sublattice), sites.sublattice)
-            self.positions = self.positions[sites.sublattice == 0]
-            self.state = polar_factor(occupied, sites.sublattice)
-            features, self.area = pair_loops(self.state), 1.0
-        else:
-            self.state = projector(occupied_states(self.H)[0])
-            features = triple_loops(self.state, self.recipe.system.n_orbitals)
-            self.area = self.recipe.system.unit_cell.area_per_site
+            self.positions, self.area = self.positions[self.sublattice == 0], 1.0
+        self.state, features = self.seen(self.occupied)
         self.u = normalised_coordinates(self.positions)
         self.inputs = {"loops": torch.from_numpy(features), "coordinates": torch.from_numpy(self.u)}
+
+    def seen(self, occupied: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return q or P, and the loop features, of occupied states."""
+        if self.recipe.system.task == "winding":
+            q = polar_factor(occupied, self.sublattice)
+            return q, pair_loops(q)
+        P = projector(occupied)
+        return P, triple_loops(P, self.recipe.system.n_orbitals)
 
     @property
     def dimension(self) -> int:
@@ -77,6 +104,12 @@ class Geometry:
             return real_space_winding(self.state, self.positions[:, 0], window)
         return real_space_chern(self.state, self.positions, self.orbitals, self.area, window)
 
+    def sector_reference(self) -> np.ndarray:
+        return three_sector_chern(self.state, self.u, self.orbitals)
+
+    def midgap_reference(self) -> np.ndarray:
+        return midgap_winding(self.midgap_dropped, self.positions[:, 0], self.sublattice)
+
     def ring(self, form: str, rank: int = 1) -> Ring:
         width = {"width": WIDTH} if form == "coordinate" else {}
         shapes = {"coordinates": self.u.shape}
@@ -89,40 +122,74 @@ class Geometry:
         return model.closed_form(like, self.positions, self.area)
 
 
+def onsite(strength: float) -> list:
+    return [{"name": "onsite_box", "strength": [0.0, strength]}]
+
+
+def bonds(strength: float) -> list:
+    return [{"name": "bond_box", "strength": [0.0, strength]}]
+
+
+def disk(radius: float) -> dict:
+    return {"name": "disk", "radius": radius}
+
+
+def box(*size: float) -> dict:
+    return {"name": "segment" if len(size) == 1 else "rectangle", "size": list(size)}
+
+
 def square(size: int, disorder: float = 2.0) -> Geometry:
-    box = [{"name": "onsite_box", "strength": [0.0, disorder]}]
-    return Geometry("qwz", {"name": "rectangle", "size": [size, size]}, {"mass": [-3.0, 3.0]}, box)
-
-
-def flake(shape: dict) -> Geometry:
-    parameters = {"sublattice_mass": [-1.0, 1.0], "t2": 0.2, "phase": [-3.0, 3.0]}
-    return Geometry("haldane", shape, parameters, [{"name": "onsite_box", "strength": [0.0, 1.0]}])
+    return Geometry("qwz", box(size, size), {"mass": [-3.0, 3.0]}, onsite(disorder))
 
 
 def chain(cells: int) -> Geometry:
-    box = [{"name": "bond_box", "strength": [0.0, 1.0]}]
-    return Geometry("ssh", {"name": "segment", "size": [cells]}, {"intracell": [0.2, 1.8], "intercell": 1.0}, box)
+    return Geometry("ssh", box(cells), {"intracell": [0.2, 1.8], "intercell": 1.0}, bonds(1.0))
 
 
-def extended(cells: int) -> Geometry:
-    hoppings = {name: [-1.0, 1.0] for name in ("t_minus_1", "t_0", "t_1", "t_2")}
-    box = [{"name": "bond_box", "strength": [0.0, 0.5]}]
-    return Geometry("extended_ssh", {"name": "segment", "size": [cells]}, hoppings, box, samples=8)
-
+QWZ = {"mass": [-3.0, 3.0]}
+HALDANE = {"sublattice_mass": [-1.0, 1.0], "t2": 0.2, "phase": [-3.0, 3.0]}
+KAGOME = {"phase": [-0.8, 0.8], "breathing": [0.5, 1.5]}
+HOFSTADTER = {"flux": [0.2, 0.34], "fermi_energy": [-2.2, -1.4]}
+HIGHER = {"mass": [-1.5, 1.5], "diagonal": [-1.0, 1.0]}
+AMORPHOUS = {"mass": [-2.0, -1.0], "decay": 0.8}
+EXTENDED = {name: [-1.0, 1.0] for name in ("t_minus_1", "t_0", "t_1", "t_2")}
+KITAEV = {"chemical_potential": [-1.5, 1.5], "hopping": 1.0, "pairing": [-1.0, 1.0]}
+VACANT = [{"name": "vacancies", "strength": 0.05}]
+MOVED = [{"name": "structural_displacement", "strength": 0.2}]
 
 SAMPLES = {
     "QWZ 6x6": lambda: square(6),
     "QWZ 8x8": lambda: square(8),
     "QWZ 9x9": lambda: square(9),
-    "QWZ 10x10": lambda: square(10),
-    "Haldane disk": lambda: flake({"name": "disk", "radius": 5.2}),
-    "Haldane rectangle": lambda: flake({"name": "rectangle", "size": [10.0, 9.0]}),
+    "QWZ triangle": lambda: Geometry("qwz", {"name": "triangle", "side": 12.0}, QWZ, onsite(2.0)),
+    "QWZ L": lambda: Geometry("qwz", {"name": "l_shape", "size": 9.0}, QWZ, onsite(2.0)),
+    "QWZ vacancies": lambda: Geometry("qwz", box(8, 7), {"mass": [-1.5, -0.5]}, VACANT),
+    "QWZ moved sites": lambda: Geometry("qwz", disk(4.0), {"mass": [-1.5, -0.5]}, MOVED),
+    "Haldane disk": lambda: Geometry("haldane", disk(5.2), HALDANE, onsite(1.0)),
+    "Haldane rectangle": lambda: Geometry("haldane", box(10.0, 9.0), HALDANE, onsite(1.0)),
+    "kagome disk": lambda: Geometry("kagome", disk(4.5), KAGOME, onsite(0.5), samples=8),
+    "Hofstadter 9x8": lambda: Geometry("hofstadter", box(9, 8), HOFSTADTER, onsite(0.5)),
+    "higher Chern disk": lambda: Geometry("higher_chern", disk(4.5), HIGHER, onsite(1.0)),
+    "amorphous square": lambda: Geometry("amorphous_chern", box(7, 7), AMORPHOUS, onsite(1.0), lattice="square"),
+    "triangular disk": lambda: Geometry("amorphous_chern", disk(4.2), AMORPHOUS, onsite(1.0), lattice="triangular"),
+    "quasicrystal disk": lambda: Geometry(
+        "amorphous_chern", disk(4.2), AMORPHOUS, onsite(1.0), lattice="ammann_beenker"
+    ),
+    "random disk": lambda: Geometry("amorphous_chern", disk(4.2), AMORPHOUS, onsite(0.5), lattice="random"),
+    "random disk, another": lambda: Geometry(
+        "amorphous_chern", disk(4.2), AMORPHOUS, onsite(0.5), lattice="random", first=3
+    ),
     "SSH 12": lambda: chain(12),
     "SSH 13": lambda: chain(13),
     "SSH 24": lambda: chain(24),
-    "extended SSH 16": lambda: extended(16),
-    "extended SSH 24": lambda: extended(24),
+    "extended SSH 16": lambda: Geometry("extended_ssh", box(16), EXTENDED, bonds(0.5), samples=8),
+    "extended SSH 24": lambda: Geometry("extended_ssh", box(24), EXTENDED, bonds(0.5), samples=8),
+    "Kitaev 16": lambda: Geometry("kitaev_chain", box(16), KITAEV, bonds(0.5), samples=8),
 }
+
+
+def test_the_samples_show_every_system_of_the_library():
+    assert {make().recipe.system.name for make in SAMPLES.values()} == set(SYSTEMS)
 
 
 @pytest.fixture(scope="module")
@@ -154,27 +221,63 @@ def test_one_set_of_coordinate_weights_is_the_switch_formula_on_every_sample(nam
     sample = geometry(name)
     model, weights = sample.ring("coordinate"), one_set_of_weights[sample.dimension]
     expected = sample.switch_reference()
-    assert np.abs(expected).max() > 0.5, "a sample without a topological draw shows nothing"
-    for value in (
-        model.value(weights, sample.inputs),
-        model.value_from_projectors(
-            weights, sample.inputs["coordinates"], torch.from_numpy(sample.state), sample.recipe.system.n_orbitals
-        ),
-    ):
+    assert np.abs(expected).max() > TELLING, "a sample without a topological draw shows nothing"
+    dense = {"projector": torch.from_numpy(sample.state), "coordinates": sample.inputs["coordinates"]}
+    for value in (model.value(weights, sample.inputs), model.value(weights, dense)):
         assert value.dtype == torch.float64
         for seed in value.numpy():
             np.testing.assert_allclose(seed, expected, rtol=0, atol=EXACT)
 
 
-@pytest.mark.parametrize("rank", [1, 2, 3])
+REFERENCES = {
+    "local_marker": Geometry.window_reference,
+    "three_sectors": Geometry.sector_reference,
+    "windowed_winding": Geometry.window_reference,
+    "midgap_dropped": Geometry.midgap_reference,
+}
+
+
 @pytest.mark.parametrize("name", SAMPLES)
-def test_free_closed_form_weights_are_the_mean_over_the_bulk_window(name, rank, geometry):
+def test_free_closed_form_weights_are_the_reference_of_their_name(name, geometry):
     sample = geometry(name)
-    value = sample.ring("free", rank).value(sample.weights("free", rank), sample.inputs)
-    expected = sample.window_reference()
-    assert np.abs(expected).max() > 0.5
-    for seed in value.numpy():
-        np.testing.assert_allclose(seed, expected, rtol=0, atol=EXACT)
+    for formula in CLOSED_FORMS["free"][sample.dimension]:
+        expected = REFERENCES[formula](sample)
+        assert np.abs(expected).max() > TELLING, "a sample without a topological draw shows nothing"
+        loops = sample.seen(sample.midgap_dropped)[1] if formula == "midgap_dropped" else sample.inputs["loops"]
+        inputs = sample.inputs | {"loops": torch.as_tensor(loops)}
+        site_tensors = free_site_tensors(formula, sample.positions, sample.area)
+        sizes = (site_tensors**2).mean(axis=1)
+        np.testing.assert_allclose(sizes, sizes[0], rtol=1e-12)
+        for rank in (1, 2, 3):
+            weights = free_weights(site_tensors, sample.weights("free", rank))
+            for seed in sample.ring("free", rank).value(weights, inputs).numpy():
+                np.testing.assert_allclose(seed, expected, rtol=0, atol=EXACT, err_msg=formula)
+        # Control: the reference of the other name is another number.
+        (other,) = set(CLOSED_FORMS["free"][sample.dimension]) - {formula}
+        assert np.abs(REFERENCES[other](sample) - expected).max() > 1e-3
+
+
+def test_with_the_midgap_pair_the_whole_chain_has_no_winding(geometry):
+    sample = geometry("SSH 24")
+    site_tensors = free_site_tensors("midgap_dropped", sample.positions, sample.area)
+    weights = free_weights(site_tensors, sample.weights("free"))
+    assert sample.ring("free").value(weights, sample.inputs).abs().max() < EXACT
+
+
+def test_the_config_knows_the_closed_forms_by_the_same_names():
+    named = {form: {d: tuple(names) for d, names in rows.items()} for form, rows in CLOSED_FORMS.items()}
+    assert config.CLOSED_FORMS == named
+
+
+def test_closed_forms_that_do_not_exist_are_refused_and_the_first_is_the_default():
+    assert closed_form_of("free", 2, None)[0] == "local_marker"
+    assert closed_form_of("free", 1, None)[0] == "windowed_winding"
+    plane = np.stack(np.meshgrid(*[np.arange(6.0)] * 2), axis=-1).reshape(-1, 2)
+    np.testing.assert_array_equal(free_site_tensors(None, plane, 1.0), free_site_tensors("local_marker", plane, 1.0))
+    with pytest.raises(ConfigError, match="^closed_form: found 'midgap_dropped'; allowed: local_marker, three_sectors"):
+        free_site_tensors("midgap_dropped", plane, 1.0)
+    with pytest.raises(DataError, match="^positions: found 4 sites, too few for a bulk; allowed: more sites$"):
+        free_site_tensors("three_sectors", plane[plane.max(axis=1) < 2], 1.0)
 
 
 @pytest.mark.parametrize("name", ["QWZ 6x6", "SSH 12"])
@@ -328,11 +431,10 @@ def test_gradients_of_the_value_agree_with_finite_differences(task, form, start)
 def test_the_value_is_differentiable_in_the_state_too(task):
     sample = square(3) if task == "chern" else chain(7)
     model, weights = sample.ring("coordinate"), sample.weights("coordinate", seeds=1)
-    orbitals = sample.recipe.system.n_orbitals
     state = torch.from_numpy(sample.state[:1]).clone().requires_grad_()
 
     def value(P):
-        return model.value_from_projectors(weights, sample.inputs["coordinates"], P, orbitals)
+        return model.value(weights, {"projector": P, "coordinates": sample.inputs["coordinates"]})
 
     assert torch.autograd.gradcheck(value, state, eps=1e-6, atol=1e-6, rtol=1e-5)
 

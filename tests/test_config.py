@@ -191,7 +191,7 @@ STRUCTURE = [
     ((*RING, "form", GONE), "models.ring_free.form: found nothing; allowed: coordinate, free"),
     (
         (*RING, "form", "frre"),
-        "models.ring_free.form: found 'frre'; allowed: coordinate, free (did you mean 'free'?)",
+        "models.ring_free.form: found 'frre'; allowed: coordinate, free, wavefunction (did you mean 'free'?)",
     ),
     ((*RING, "form", "coordinate"), "models.ring_free.width: found nothing; allowed: a whole number from 1"),
     ((*RING, "start", "closed"), "models.ring_free.start: found 'closed'; allowed: random, closed_form"),
@@ -232,10 +232,58 @@ STRUCTURE = [
     ((*CEILING, "disorder", "box"), "ceiling.qwz.disorder: found 'box'; allowed: onsite_box, onsite_binary, "),
     ((*CEILING, "strengths", [-1]), "ceiling.qwz.strengths[0]: found -1; allowed: "),
     ((*DISK, "shape", "holes", [[0, 0]]), "haldane_disk.shape.holes[0]: found [0, 0]; allowed: [x, y, radius]"),
+    (("device", "gpu"), "device: found 'gpu'; allowed: auto, cpu, cuda"),
+    (("route_costs", "sides", [2]), "route_costs.sides[0]: found 2; allowed: a whole number from 3 up to 64"),
+    (("search", "seeds", 0), "search.seeds: found 0; allowed: a whole number from 1"),
+    (
+        ("models", "cnn", "training", "learning_rate", []),
+        "learning_rate: found []; allowed: a number above 0, or a list",
+    ),
+    (("models", "cnn", "training", "learning_rate", [0.0]), "learning_rate[0]: found 0.0; allowed: a number above 0"),
+    (("models", "cnn", "training", "learning_rate", 0), "learning_rate: found 0; allowed: a number above 0, or a"),
+    (("models", "cnn", "training", "weight_decay", [-1]), "weight_decay[0]: found -1; allowed: a number from 0"),
+    (("models", "cnn", "training", "patience", 0), "training.patience: found 0; allowed: a whole number from 1"),
+    ((*RING, "route", "dense"), "route: found 'dense'; allowed: auto, loops, occupied, projector"),
+    (
+        ("models", "ring_wavefunction", "trainable", ["windows"]),
+        "trainable[0]: found 'windows'; allowed: selection, contraction, position, window (did you mean 'window'?)",
+    ),
+    (("models", "ring_wavefunction", "rank", 2), "ring_wavefunction.rank: found an unknown key; allowed: model, form,"),
+    (("datasets", "ssh_24", "midgap_pair", "gone"), "midgap_pair: found 'gone'; allowed: kept, dropped"),
+    ((*WINDING, "sizes", {"datasets": ["ssh_6"]}), "tasks.winding.sizes.models: found nothing; allowed: a list"),
 ]
 
 MEANING = [
-    ((*WINDING, "dataset", "ssh24"), "tasks.winding.dataset: found 'ssh24'; allowed: ssh_24, ssh_12, "),
+    ((*WINDING, "sizes", "datasets", ["ssh_48"]), "datasets.ssh_48.samples.train: found nothing; allowed: a whole"),
+    (
+        (*WINDING, "sizes", "datasets", ["ssh_24"]),
+        "sizes.datasets[0]: found 'ssh_24'; allowed: datasets of other sizes",
+    ),
+    (
+        (*WINDING, "sizes", "models", ["resnets"]),
+        "tasks.winding.sizes.models[0]: found 'resnets'; allowed: ring_coordinate, ",
+    ),
+    (
+        (*CHERN, "models", 0, "ring_wavefunction"),
+        "models.ring_wavefunction.form: found 'wavefunction'; allowed: coordinate, free",
+    ),
+    (
+        ("models", "ring_free_closed_form", "closed_form", "local_marker"),
+        "models.ring_free_closed_form.closed_form: found 'local_marker'; allowed: windowed_winding, midgap_dropped",
+    ),
+    (
+        ("models", "ring_wavefunction", "closed_form", "midgap_dropped"),
+        "models.ring_wavefunction.closed_form: found 'midgap_dropped'; allowed: windowed_winding, since the dataset of",
+    ),
+    (
+        ("models", "ring_free", "closed_form", "windowed_winding"),
+        "models.ring_free.closed_form: found 'windowed_winding'; allowed: none with a random start",
+    ),
+    (
+        ("datasets", "qwz_6", "midgap_pair", "dropped"),
+        "datasets.qwz_6.midgap_pair: found 'dropped'; allowed: kept, since only chains have a mid-gap pair",
+    ),
+    ((*WINDING, "dataset", "ssh24"), "tasks.winding.dataset: found 'ssh24'; allowed: ssh_24, ssh_6, "),
     ((*WINDING, "tests", 1, "sssh_48"), "tasks.winding.tests[1]: found 'sssh_48'; allowed: ssh_24, "),
     (
         (*WINDING, "tests", 0, "qwz_8"),
@@ -385,6 +433,13 @@ def test_two_models_that_the_tables_could_not_tell_apart_are_refused(start):
     )
 
 
+def test_a_window_wider_than_samples_of_another_size_is_refused():
+    change = [(*WINDING, "sizes", "models", ["mlp"]), ("models", "mlp", "window", 8)]
+    assert "models.mlp.window: found 8; allowed: a whole number from 1 up to 6, the shortest" in refused(
+        changed(*change)
+    )
+
+
 def test_such_twins_in_different_tasks_are_accepted():
     study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
     assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
@@ -453,7 +508,12 @@ def test_the_schema_names_the_members_of_the_families():
     assert rules["lattice"]["enum"] == list(LATTICES)
     assert rules["shape"]["properties"]["name"]["enum"] == list(SHAPES)
     assert rules["disorder_name"]["enum"] == list(DISORDER)
-    assert rules["model"]["properties"]["model"]["enum"] == list(import_module("toponn.models").MODELS)
+    assert rules["model"]["properties"]["model"]["enum"] == [
+        name for name in import_module("toponn.models").MODELS if name != "wavefunction"
+    ], "the wavefunction form is a class of its own and a form of the ring"
+    assert rules["ring_wavefunction"]["properties"]["trainable"]["items"]["enum"] == list(
+        import_module("toponn.models").TENSORS
+    )
 
 
 def test_the_estimators_that_a_map_may_name_are_those_of_the_recipes():
@@ -480,33 +540,6 @@ def test_the_dimensions_and_tasks_agree_with_the_systems_and_shapes():
     assert set(config.SHAPE_DIMENSION) == set(SHAPES)
     assert {resolve(SYSTEMS, name, "system").task for name in SYSTEMS} == set(config.DIMENSION)
     assert set().union(*config.DISORDER_OF_TASK.values()) == set(DISORDER)
-
-
-def test_blocks_hold_every_seed_once_and_more_seeds_add_blocks():
-    assert config.blocks(40, 20) == [list(range(20)), list(range(20, 40))]
-    assert config.blocks(1, 20) == [[0]]
-    for n_seeds in range(1, 30):
-        seeds = config.blocks(n_seeds, 7)
-        assert sum(seeds, []) == list(range(n_seeds))
-        assert config.blocks(n_seeds + 7, 7)[: n_seeds // 7] == seeds[: n_seeds // 7]
-
-
-def test_models_that_start_at_the_closed_form_are_trained_but_not_tested():
-    study = config.check(DEFAULT)
-    trained, tested = config.trained_models(study, "chern"), config.tested_models(study, "chern")
-    assert set(trained) - set(tested) == {"ring_coordinate_closed_form", "ring_free_closed_form"}
-    assert "loop_ridge" in tested
-    assert config.ring_models(study, "chern") == trained[:4]
-
-
-def test_the_training_dataset_is_the_first_of_its_tests():
-    study = config.check(DEFAULT)
-    assert config.tests_of(study, "winding") == ["ssh_24", *DEFAULT["tasks"]["winding"]["tests"]]
-
-
-def test_datasets_in_use_are_those_that_a_task_names_once():
-    study = config.check(changed(("tasks", "winding", GONE), (*CHERN, "tests", ["qwz_6"])))
-    assert config.datasets_in_use(study) == ["qwz_8", "qwz_6"]
 
 
 def test_checking_a_study_imports_neither_torch_nor_pandas():

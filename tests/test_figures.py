@@ -22,6 +22,7 @@ from toponn.checks import ConfigError, DataError
 from toponn.figures.generalization_matrix import contrasting, generalization_matrix, shown_number
 from toponn.figures.learning_curves import learning_curves
 from toponn.figures.site_tensors import median_seed, site_tensors
+from toponn.figures.sizes import sizes
 from toponn.figures.style import (
     DOUBLE_COLUMN,
     MODEL_STYLES,
@@ -77,9 +78,10 @@ def synthetic_runs_and_trainability(seeds=40):
             continue
         count = 1 if model == "loop_ridge" else seeds
         values = np.minimum(1, 1.01 - rng.exponential(0.03, count))
-        row = {"task": "chern", "model": model, "form": form}
+        row = {"task": "chern", "model": model, "form": form, "size": 64}
         for seed, value in enumerate(values):
             run = {
+                "dataset": "qwz_8",
                 "start": start,
                 "seed": seed,
                 "validation_balanced_accuracy": value,
@@ -109,6 +111,8 @@ def synthetic_summary(tests=CHERN_TESTS):
         row = {"task": "chern", "model": model, "form": form, "test": test, "status": status}
         row |= {
             "n_seeds": 1 if model == "loop_ridge" else 40,
+            "n_parameters": 12_929,
+            "flops": 2.07e12,
             "n_samples": samples,
             "balanced_accuracy": value,
         }
@@ -140,7 +144,29 @@ def synthetic_site_tensors(dimension):
     return arrays, attributes
 
 
+LADDER = [
+    "free",
+    "wavefunction",
+    "wavefunction_selection_position_window",
+    "wavefunction_position_window",
+    "wavefunction_window",
+]
+
+
+def synthetic_sizes():
+    rng = np.random.default_rng(6)
+    rows = []
+    for place, (form, size) in enumerate(itertools.product(LADDER, (6, 8, 12, 16, 24))):
+        row = {"task": "winding", "model": "ring", "form": form, "size": size, "condition": "start=random"}
+        value = float(np.clip(1.2 - 0.002 * size * (place + 1) - 0.1 * rng.random(), 0, 1))
+        ends = {"n_seeds": 40, "value": value, "low": max(0, value - 0.1), "high": min(1, value + 0.05)}
+        for diagnostic in ("success_fraction", "validation_balanced_accuracy"):
+            rows.append({**row, **ends, "diagnostic": diagnostic})
+    return pd.DataFrame(rows), [("ring", form, "random") for form in LADDER], "winding"
+
+
 FIGURES = {
+    "sizes": lambda: sizes(*synthetic_sizes()),
     "learning_curves": lambda: learning_curves(synthetic_history(), 0.99),
     "success": lambda: success(*synthetic_runs_and_trainability(), 0.99),
     "generalization": lambda: generalization_matrix(synthetic_summary()),
@@ -332,6 +358,19 @@ def test_success_reads_the_same_from_a_table_on_disk(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_success_against_size_has_a_point_and_an_interval_for_each_model_and_size(figures):
+    table, forms, _ = synthetic_sizes()
+    axes = figures["sizes"].axes[0]
+    assert len(axes.containers) == len(forms)
+    for container, (_, form, _) in zip(axes.containers, forms, strict=True):
+        mine = table[(table["form"] == form) & (table["diagnostic"] == "success_fraction")]
+        np.testing.assert_allclose(container.lines[0].get_ydata().astype(float), mine["value"].to_numpy(float))
+        ends = np.array([np.asarray(bar)[:, 1] for bar in container.lines[2][0].get_segments()], dtype=float)
+        np.testing.assert_allclose(ends, mine[["low", "high"]].to_numpy(float))
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["6", "8", "12", "16", "24"]
+    assert "cells" in axes.get_xlabel()
+
+
 def test_success_names_its_axes_counts_and_what_does_not_apply(figures):
     figure = figures["success"]
     assert [axes.get_xlabel() for axes in figure.axes] == [
@@ -365,7 +404,13 @@ def test_the_matrix_shows_each_number_with_its_interval_seeds_and_samples():
     summary.loc[0, ["balanced_accuracy", "low", "high", "ceiling"]] = [0.9876, 0.9712, 1.0, 0.9952]
     summary["ceiling"] = 0.9952
     words = text_of(generalization_matrix(summary))
-    for expected in ("0.988", "0.971–1.000", "0.995", "ring, coordinate\n40 seeds", "loop ridge\n1 seed"):
+    for expected in (
+        "0.988",
+        "0.971–1.000",
+        "0.995",
+        "ring, coordinate, 40 seeds\n12.9 k parameters\n2.07 Tflop",
+        "loop ridge, 1 seed\n12.9 k parameters\n2.07 Tflop",
+    ):
         assert expected in words
     assert "QWZ 8\nn = 400" in words
 
@@ -455,6 +500,7 @@ FIGURE_PARAMS = {
     "learning_curves": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "success": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "generalization": {"n_samples": CHERN_TESTS},
+    "sizes": {"n_samples": {"train": 600}, "threshold": 0.99, "datasets": ["qwz_8", "qwz_6"]},
     "site_tensors": {"n_samples": {"train": 600, "validation": 300, "test": 400}},
 }
 
@@ -469,7 +515,7 @@ def test_every_caption_says_how_many_samples_and_seeds_and_where_the_numbers_are
 
 
 @pytest.mark.parametrize(
-    "table", ["runs", "trainability", "generalization", "references", "claims", "convergence", "ceiling"]
+    "table", ["runs", "search", "trainability", "generalization", "references", "claims", "convergence", "ceiling"]
 )
 def test_every_table_has_a_caption_of_its_own(table):
     assert rendered("tables", {}, rule=f"{table}_table").startswith(f"``{table}.csv``")
@@ -508,12 +554,12 @@ def job_files(folder):
     return Named(histories=[str(folder / "history.csv"), str(folder / "without_epochs.csv")], **files)
 
 
-@pytest.mark.parametrize("script", ["learning_curves", "success", "generalization", "site_tensors"])
+@pytest.mark.parametrize("script", ["learning_curves", "success", "sizes", "generalization", "site_tensors"])
 def test_every_script_reads_its_inputs_and_writes_both_files(tmp_path, script):
     job = SimpleNamespace(
         input=job_files(tmp_path),
         output=Named(pdf=str(tmp_path / "out" / "a.b.pdf"), png=str(tmp_path / "out" / "a.b.png")),
-        params=Named(task="chern", threshold=0.99),
+        params=Named(task="chern", threshold=0.99, dataset="qwz_8", forms=[["ring", "free", "random"]]),
         log=[str(tmp_path / "job.log")],
         threads=1,
         rule=f"figure_{script}",

@@ -12,12 +12,20 @@ from toponn.disorder import bond_box, onsite_box
 from toponn.invariants import chern
 from toponn.invariants.bloch import chern_number, winding_number
 from toponn.invariants.localizer import even_localizer, odd_localizer
-from toponn.invariants.winding import antisymmetric_flow, product_rule, real_space_winding, switch_winding
+from toponn.invariants.winding import (
+    antisymmetric_flow,
+    midgap_winding,
+    product_rule,
+    real_space_winding,
+    switch_winding,
+    winding_density,
+)
 from toponn.lattices import cut, normalised_coordinates
 from toponn.shapes import bulk_window, disk, rectangle, segment
-from toponn.states import chiral_block, occupied_states, projector
+from toponn.states import chiral_block, chiral_occupied_states, occupied_states, projector
 from toponn.systems.extended_ssh import ExtendedSSH
 from toponn.systems.haldane import Haldane
+from toponn.systems.kitaev_chain import KitaevChain
 from toponn.systems.qwz import QWZ
 from toponn.systems.ssh import SSH, mean_log_box
 
@@ -578,3 +586,56 @@ def test_the_conventions_are_the_pauli_algebra():
     for a, b, c in ((PAULI_X, PAULI_Y, PAULI_Z), (PAULI_Y, PAULI_Z, PAULI_X), (PAULI_Z, PAULI_X, PAULI_Y)):
         assert agree(a @ b, 1j * c)
         assert agree(a @ a, IDENTITY)
+
+
+# --- The winding density, and the full trace without the mid-gap pair -------------------------------------
+
+
+CHIRAL = {  # system, parameters, disorder
+    "ssh": (SSH, {"intracell": 0.6, "intercell": 1.0}, 0.8),
+    "ssh trivial": (SSH, {"intracell": 1.4, "intercell": 1.0}, 0.8),
+    "extended 2": (ExtendedSSH, {"t_minus_1": 0.1, "t_0": 0.2, "t_1": 0.3, "t_2": -1.0}, 0.3),
+    "kitaev": (KitaevChain, {"chemical_potential": 0.7, "hopping": 1.0, "pairing": -0.6}, 0.5),
+}
+chiral_samples = pytest.mark.parametrize(("system", "parameters", "disorder"), CHIRAL.values(), ids=CHIRAL)
+
+
+@chiral_samples
+def test_the_winding_density_is_the_diagonal_of_the_commutator(system, parameters, disorder):
+    flake = Flake(system, segment((14,)), disorder=disorder, seed=3, **parameters)
+    q, X = flake.q, np.diag(flake.x)
+    density = winding_density(q, flake.x)
+    assert agree(density, np.diag(q.conj().T @ (X @ q - q @ X)).real)
+    twin = np.diag((X @ q - q @ X) @ q.conj().T).real  # on the other sublattice
+    window = flake.window[flake.sublattice == 0]
+    mean = (density + twin)[window].mean() / 2
+    assert agree(mean, real_space_winding(q, flake.x, window))
+    assert agree(winding_density(np.stack([q, q.T]), flake.x)[0], density)
+    assert abs(density.sum()) < 1e-9  # with the ends it is zero in every phase
+    assert not agree(winding_density(q.T, flake.x), density)  # control
+
+
+@chiral_samples
+@pytest.mark.parametrize("cells", [8, 13, 24])
+def test_without_the_midgap_pair_the_full_trace_is_what_this_pair_carries(cells, system, parameters, disorder):
+    flake = Flake(system, segment((cells,)), disorder=disorder, seed=5, **parameters)
+    U, _, Vh = np.linalg.svd(flake.h)
+    u, v = np.abs(U[:, -1]) ** 2, np.abs(Vh[-1]) ** 2  # the pair, on A and on B
+    edge = (v - u) @ flake.x / cells
+    occupied = chiral_occupied_states(flake.h[None], flake.sublattice)[0]
+    rng = np.random.default_rng(0)
+    gauge = unitary_group.rvs(cells - 1, random_state=rng)
+    for states in (occupied[:, :-1], gauge @ occupied[:, :-1]):
+        assert agree(midgap_winding(states, flake.x, flake.sublattice), np.array([edge]))
+        assert agree(midgap_winding(states, flake.x + 7.0, flake.sublattice), np.array([edge]))  # no origin
+    assert agree(midgap_winding(occupied[0, :-1], flake.x, flake.sublattice), edge)
+    assert abs(midgap_winding(occupied, flake.x, flake.sublattice)[0]) < 1e-9  # control: SCIENCE, trap 1
+
+
+@pytest.mark.parametrize("cells", [16, 48])
+@winding_cases
+def test_without_the_midgap_pair_the_full_trace_tells_one_pair_of_ends_from_none(system, parameters, nu, cells):
+    flake = Flake(system, segment((cells,)), **parameters)
+    occupied = chiral_occupied_states(flake.h[None], flake.sublattice)[0][:, :-1]
+    found = midgap_winding(occupied, flake.x, flake.sublattice)[0]
+    assert abs(found - np.sign(nu)) < (0.3 if cells == 16 else 0.1)  # a second pair stays: ν = 2 reads 1

@@ -45,7 +45,7 @@ def test_references_are_compared_in_pairs_with_their_disorder():
 def summary(value, status="ok"):
     labels = np.array([0, 0, 1, 1])
     rows = pd.DataFrame([{"task": "chern", "model": "cnn", "form": "", "test": "t"}] * 2).assign(
-        n_samples=4, ceiling=1.0, status=status
+        n_samples=4, n_parameters=12, flops=1e9, ceiling=1.0, status=status
     )
     arrays = {} if value is None else {"t/value": np.array(value), "t/label": labels}
     return summary_row(rows, arrays, root=1)
@@ -70,11 +70,18 @@ def test_a_model_that_cannot_run_has_no_number():
 
 def test_success_fractions_carry_wilsons_interval():
     runs = pd.DataFrame({"success": [True] * 22 + [False] * 78, "validation_balanced_accuracy": 0.9})
-    runs = runs.assign(task="winding", model="ring", form="free", start="random")
-    row = success_rows(runs, {"winding": 24}).set_index("diagnostic").loc["success_fraction"]
+    runs = runs.assign(task="winding", dataset="ssh_24", size=24, model="ring", form="free", start="random")
+    row = success_rows(runs).set_index("diagnostic").loc["success_fraction"]
     # Wilson's interval for 22 of 100, by the textbook formula.
     assert (row["value"], row["n_seeds"]) == (0.22, 100)
     assert (row["low"], row["high"]) == pytest.approx((0.15, 0.3107), abs=1e-3)
+
+
+def test_runs_on_samples_of_different_sizes_are_counted_apart():
+    runs = pd.DataFrame({"success": [True, True, False], "dataset": ["ssh_8", "ssh_8", "ssh_24"], "size": [8, 8, 24]})
+    runs = runs.assign(validation_balanced_accuracy=0.9, task="winding", model="ring", form="free", start="random")
+    rows = success_rows(runs).query("diagnostic == 'success_fraction'")
+    assert rows[["size", "n_seeds", "value"]].to_numpy().tolist() == [[8, 2, 1.0], [24, 1, 0.0]]
 
 
 def test_epochs_to_the_threshold_count_only_seeds_that_reach_it():
@@ -85,8 +92,8 @@ def test_epochs_to_the_threshold_count_only_seeds_that_reach_it():
             "validation_balanced_accuracy": [0.5, 0.5, 0.995, 0.6, 0.97, 0.7],
             "gradient_norm": [1.0, 3.0, 9.0, 9.0, 9.0, 9.0],
         }
-    ).assign(task="winding", model="ring", form="free", start="random")
-    rows = start_rows(frame, {"winding": 24}, 0.99).set_index("diagnostic")
+    ).assign(task="winding", dataset="ssh_24", model="ring", form="free", start="random")
+    rows = start_rows(frame, {"ssh_24": 24}, 0.99).set_index("diagnostic")
     assert (rows.loc["epochs_to_threshold", "value"], rows.loc["epochs_to_threshold", "n_seeds"]) == (1, 1)
     assert rows.loc["initial_gradient_norm", "value"] == 2.0
 
@@ -141,11 +148,12 @@ def test_a_network_that_fails_away_from_home_is_found_out_and_one_that_does_not_
 
 
 def test_decoupling_needs_random_starts_that_fail():
-    columns = ["task", "model", "form", "diagnostic", "condition", "value", "low", "high"]
+    columns = ["task", "model", "form", "diagnostic", "size", "condition", "value", "low", "high"]
     rows = [
-        ("chern", "ring", "free", "success_fraction", "start=random", 0.2, 0.1, 0.35),
-        ("chern", "ring", "coordinate", "success_fraction", "start=random", 1.0, 0.92, 1.0),
-        ("chern", "ring", "free", "success_fraction", "start=closed_form", 1.0, 0.9, 1.0),
+        ("chern", "ring", "free", "success_fraction", 64, "start=random", 0.2, 0.1, 0.35),
+        ("chern", "ring", "coordinate", "success_fraction", 64, "start=random", 1.0, 0.92, 1.0),
+        ("chern", "ring", "free", "success_fraction", 64, "start=closed_form", 1.0, 0.9, 1.0),
     ]
     found = claims.decoupling(pd.DataFrame(rows, columns=columns))
     assert [row["verdict"] for row in found] == ["supported", "not supported"]
+    assert found[0]["test"] == "chern, free, 64 sites: share of random starts that succeed"

@@ -9,11 +9,11 @@ from torch.func import functional_call
 
 from toponn.checks import ConfigError, NotApplicable, resolve
 from toponn.encodings.loops import pair_loops, triple_loops
-from toponn.models import MODELS, ring
+from toponn.models import MODELS, wedges
 from toponn.models.base import as_tensors, count_parameters, generators
 from toponn.models.head import INTEGERS, log_probabilities, negative_log_likelihood, predictions
 from toponn.models.loop_ridge import LoopRidge
-from toponn.models.ring import Ring, wedge
+from toponn.models.ring import Ring
 
 EXACT = 1e-10
 ROOT = 11
@@ -112,14 +112,11 @@ RING_CASES = [
 
 
 @pytest.mark.parametrize(("form", "order", "sites", "rank", "orbitals"), RING_CASES)
-def test_loop_features_dense_projectors_and_the_written_formula_give_one_value(form, order, sites, rank, orbitals):
+def test_loop_features_and_the_written_formula_give_one_value(form, order, sites, rank, orbitals):
     model, parameters, inputs, state = ring_case(form, order, sites, rank, orbitals)
     expected = numpy_ring(numpy_site_tensors(model, parameters, inputs["coordinates"].numpy()), state, orbitals)
-    through_loops = model.value(parameters, inputs).numpy()
-    dense = model.value_from_projectors(parameters, inputs["coordinates"], torch.from_numpy(state), orbitals).numpy()
     assert np.abs(expected).max() > 1e-3, "a comparison of zeros shows nothing"
-    np.testing.assert_allclose(through_loops, expected, rtol=EXACT, atol=EXACT)
-    np.testing.assert_allclose(dense, expected, rtol=EXACT, atol=EXACT)
+    np.testing.assert_allclose(model.value(parameters, inputs).numpy(), expected, rtol=EXACT, atol=EXACT)
 
 
 @pytest.mark.parametrize(("form", "order", "sites", "rank", "orbitals"), RING_CASES[2::4])
@@ -155,36 +152,74 @@ def test_a_ring_of_linearly_dependent_site_tensors_is_zero(order):
     assert model.value(parameters, inputs).abs().max() < EXACT
 
 
-@pytest.mark.parametrize("chunk", [0, 40, 1 << 23])
+@pytest.mark.parametrize("piece", [0, 40, 1 << 18])
 @pytest.mark.parametrize(("order", "sites", "rank"), [(2, 9, 2), (3, 3, 1), (3, 8, 1), (3, 8, 3)])
-def test_the_wedge_in_pieces_is_the_list_of_determinants_in_lexicographic_order(monkeypatch, chunk, order, sites, rank):
-    monkeypatch.setattr(ring, "CHUNK", chunk)
+def test_the_wedge_in_pieces_is_the_list_of_determinants_in_lexicographic_order(monkeypatch, piece, order, sites, rank):
+    monkeypatch.setattr(wedges, "PIECE", piece)
     d = rng(3).normal(size=(4, rank, order, sites))
-    pieces = list(wedge(torch.from_numpy(d)))
+    pieces = list(wedges.wedge(torch.from_numpy(d)))
     chosen = np.array(list(combinations(range(sites), order)))
     minors = np.linalg.det(np.moveaxis(d[..., chosen], -2, -3))  # (S, R, l, order, order)
     np.testing.assert_allclose(torch.cat(pieces, dim=1).numpy(), minors.sum(axis=1), rtol=EXACT, atol=EXACT)
     if order == 3 and sites == 8:
-        assert len(pieces) == {0: 6, 40: 4, 1 << 23: 1}[chunk], "the pieces do not follow CHUNK"
+        assert len(pieces) == {0: 56, 40: 9, 1 << 18: 6}[piece], "the pieces do not follow PIECE"
 
 
-@pytest.mark.parametrize("form", RINGS)
-def test_the_value_and_its_gradient_do_not_depend_on_the_pieces(monkeypatch, form):
-    model, parameters, inputs, _ = ring_case(form, 3, 9, 2, 2)
+def explicit_loop_value(d: torch.Tensor, loops: torch.Tensor) -> torch.Tensor:
+    """Return Σ det · loops by torch's determinants of the list of triples."""
+    triples = torch.tensor(list(combinations(range(d.shape[-1]), 3)))
+    return torch.linalg.det(d[..., triples].movedim(-2, -3)).sum(dim=1) @ loops.T
+
+
+@pytest.mark.parametrize("piece", [40, 1 << 18])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_derivatives_through_loops_are_those_of_determinants_up_to_the_third(monkeypatch, piece, rank):
+    monkeypatch.setattr(wedges, "PIECE", piece)
+    draws = [torch.from_numpy(rng(4, k).normal(size=(2, rank, 3, 7))) for k in range(4)]
+    loops = torch.from_numpy(rng(5).normal(size=(5, 35)))
     results = []
-    for chunk in (1 << 23, 50):
-        monkeypatch.setattr(ring, "CHUNK", chunk)
-        leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
-        value = model.value(leaves, inputs)
-        value.square().sum().backward()
-        results.append([value.detach(), *(leaf.grad for leaf in leaves.values())])
-    for whole, pieced in zip(*results, strict=True):
-        torch.testing.assert_close(pieced, whole, rtol=1e-9, atol=1e-9)
+    for function in (wedges.wedge_value, explicit_loop_value):
+        d = draws[0].clone().requires_grad_()
+        scalar, found = function(d, loops).pow(2).sum(), []
+        for direction in draws[1:]:
+            (slope,) = torch.autograd.grad(scalar, d, create_graph=True)
+            found.append(slope)
+            scalar = (slope * direction).sum()
+        results.append(found)
+    for level, (ours, explicit) in enumerate(zip(*results, strict=True), 1):
+        torch.testing.assert_close(ours, explicit, rtol=1e-9, atol=1e-9, msg=lambda m, k=level: f"order {k}: {m}")
+    # Control: a third derivative along another direction is another one.
+    assert (results[0][2] - results[1][1]).abs().max() > 1e-3
+
+
+def test_a_product_of_the_second_derivatives_and_a_vector_by_transforms_is_that_of_autograd():
+    model, parameters, inputs, _ = ring_case("coordinate", 3, 9, 2, 2)
+    key = "w1"
+
+    def loss(w):
+        return model.value({**parameters, key: w}, inputs).square().sum()
+
+    along = torch.from_numpy(rng(6).normal(size=tuple(parameters[key].shape)))
+    _, product = torch.autograd.functional.hvp(loss, parameters[key], along)
+    through = torch.func.grad(lambda w: (torch.func.grad(loss)(w) * along).sum())(parameters[key])
+    torch.testing.assert_close(through, product, rtol=1e-9, atol=1e-9)
+    step = 1e-5
+    slopes = [torch.func.grad(loss)(parameters[key] + sign * step * along) for sign in (1, -1)]
+    difference = (slopes[0] - slopes[1]) / (2 * step)
+    torch.testing.assert_close(product, difference, rtol=1e-5, atol=1e-5 * float(difference.abs().max()))
 
 
 def test_a_form_that_does_not_exist_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match="form: found 'coordinates'; allowed: free, coordinate .*'coordinate'"):
         Ring({"coordinates": (4, 1)}, form="coordinates", start="random", rank=1, scale=1.0, width=4)
+
+
+def test_a_route_that_does_not_exist_is_refused_with_those_that_do():
+    options = dict(form="free", start="random", rank=1, scale=1.0)
+    for route in ("auto", *Ring.encodings):
+        assert Ring({"coordinates": (4, 1)}, route=route, **options).route == route
+    with pytest.raises(ConfigError, match="route: found 'loop'; allowed: auto, loops, occupied, projector .*'loops'"):
+        Ring({"coordinates": (4, 1)}, route="loop", **options)
 
 
 def test_a_coordinate_ring_without_a_width_is_refused():

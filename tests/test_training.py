@@ -21,7 +21,8 @@ from toponn.models.head import TEMPERATURE, negative_log_likelihood
 from toponn.training import checkpoints, loop
 from toponn.training.checkpoints import load_checkpoint, save_checkpoint
 from toponn.training.loop import Samples, batches, evaluate, gradients, train
-from toponn.training.runs import load_run, train_block, write_run
+from toponn.training.runs import train_block, write_run
+from toponn.training.saved import load_run
 
 ROOT = 3
 SITES, GRID, CHANNELS = 9, (4, 3), 4
@@ -65,7 +66,7 @@ def samples_of(name: str, count: int, seed: int) -> Samples:
 
 
 def trained(name: str, seeds=(0, 1, 2), *, poison: int | None = None, value: float = np.nan, **changes):
-    """Return parameters and history of a short training; `poison` is the position of a seed made non-finite."""
+    """Return what a short training comes to; `poison` is the position of a seed made non-finite."""
     model = model_of(name)
     parameters = model.initial(generators(ROOT, "data", name, seeds))
     if poison is not None:
@@ -77,7 +78,10 @@ def trained(name: str, seeds=(0, 1, 2), *, poison: int | None = None, value: flo
 
 def same(one, other) -> bool:
     """Return whether two results are equal to the last bit, NaN equal to NaN."""
-    flat = [{**{k: t.numpy() for k, t in parameters.items()}, **history} for parameters, history in (one, other)]
+    flat = [
+        {**{k: t.numpy() for k, t in end.parameters.items()}, **end.history, "epochs": end.epochs, "failed": end.failed}
+        for end in (one, other)
+    ]
     return flat[0].keys() == flat[1].keys() and all(
         a.dtype == flat[1][k].dtype and np.array_equal(a, flat[1][k], equal_nan=True) for k, a in flat[0].items()
     )
@@ -86,7 +90,7 @@ def same(one, other) -> bool:
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_loss_falls_and_the_task_is_learned(name):
     # The ring has 9 sites and 84 noisy loops only, so it is asked for less than the networks.
-    _, history = trained(name, epochs=25)
+    history = trained(name, epochs=25).history
     first, last = history["train_loss"][0], history["train_loss"][-1]
     assert (last < 0.8 * first).all(), (first, last)
     assert (history["validation_loss"][-1] < history["validation_loss"][0]).all()
@@ -95,7 +99,8 @@ def test_the_loss_falls_and_the_task_is_learned(name):
 
 @pytest.mark.parametrize("name", ["free", "mlp"])
 def test_the_history_has_a_row_before_the_first_step_and_one_after_every_epoch(name):
-    parameters, history = trained(name)
+    end = trained(name)
+    parameters, history = end.parameters, end.history
     assert set(history) == {"train_loss", "validation_loss", "validation_balanced_accuracy", "gradient_norm"}
     for record in history.values():
         assert record.shape == (FEW["epochs"] + 1, 3)
@@ -111,7 +116,7 @@ def test_epoch_zero_records_the_start(name):
     start = model.initial(generators(ROOT, "data", name, [0, 1, 2]))
     start[TEMPERATURE] = torch.zeros(3)
     training, validation = samples_of(name, 40, 1), samples_of(name, 30, 2)
-    _, history = trained(name, epochs=1)
+    history = trained(name, epochs=1).history
     loss = negative_log_likelihood(model.value(start, validation.inputs), start[TEMPERATURE], validation.labels)
     np.testing.assert_allclose(history["validation_loss"][0], loss.numpy(), rtol=1e-5)
     parts = [training.batch(slice(i, i + 16)) for i in (0, 16, 32)]
@@ -163,26 +168,91 @@ def test_the_same_training_twice_is_the_same_to_the_last_bit_and_another_order_i
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_seed_trained_alone_ends_where_it_does_in_a_block_of_twenty(name):
-    block, history = trained(name, seeds=range(20))
-    alone, lone_history = trained(name, seeds=[17])
-    for key in block:
-        torch.testing.assert_close(block[key][17], alone[key][0], rtol=1e-4, atol=1e-4)
-        assert key == TEMPERATURE or "norm" in key or (block[key][17] - block[key][16]).abs().max() > 1e-2
+    block, alone = trained(name, seeds=range(20)), trained(name, seeds=[17])
+    for key in block.parameters:
+        of_block = block.parameters[key]
+        torch.testing.assert_close(of_block[17], alone.parameters[key][0], rtol=1e-4, atol=1e-4)
+        assert key == TEMPERATURE or "norm" in key or (of_block[17] - of_block[16]).abs().max() > 1e-2
     for key in ("train_loss", "validation_loss", "gradient_norm"):
-        np.testing.assert_allclose(history[key][:, 17], lone_history[key][:, 0], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(block.history[key][:, 17], alone.history[key][:, 0], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30], ids=["NaN", "infinity", "overflow"])
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_seed_that_is_not_finite_leaves_its_neighbours_untouched_to_the_last_bit(name, value):
-    healthy, history = trained(name, seeds=range(5))
-    sick, sick_history = trained(name, seeds=range(5), poison=2, value=value)
+def test_a_seed_that_is_not_finite_fails_with_its_epoch_and_does_not_move_its_neighbours(name, value):
+    healthy, sick = trained(name, seeds=range(5)), trained(name, seeds=range(5), poison=2, value=value)
     rest = [0, 1, 3, 4]
-    for key in healthy:
-        assert torch.equal(sick[key][rest], healthy[key][rest]), key
-    for key in history:
-        assert np.array_equal(sick_history[key][:, rest], history[key][:, rest]), key
-    assert not np.isfinite(sick_history["train_loss"][-1, 2])
+    for key in healthy.parameters:  # one seed less in the block may change the order of sums, and nothing else
+        torch.testing.assert_close(sick.parameters[key][rest], healthy.parameters[key][rest], rtol=1e-4, atol=1e-4)
+        assert torch.isnan(sick.parameters[key][2]).all(), "no weights of a seed that failed can be used"
+    for key in healthy.history:
+        expected = healthy.history[key][:, rest]
+        np.testing.assert_allclose(sick.history[key][:, rest], expected, rtol=1e-3, atol=1e-4)
+    assert sick.failed.tolist() == [False, False, True, False, False]
+    assert sick.epochs.tolist() == [4, 4, 1, 4, 4]
+    assert not np.isfinite(sick.history["train_loss"][1, 2])
+    assert np.isnan(sick.history["train_loss"][2:, 2]).all()
+
+
+def test_a_seed_that_diverges_in_the_middle_fails_in_that_epoch(monkeypatch):
+    """One seed's loss becomes infinite in the third epoch; it alone ends there."""
+    seen = []
+
+    def spoiled(history, epoch, block, *arguments):
+        record(history, epoch, block, *arguments)
+        seen.append(block.running.tolist())
+        if epoch == 3:
+            history["validation_loss"][3, 1] = np.inf
+
+    record = loop.record
+    monkeypatch.setattr(loop, "record", spoiled)
+    end = trained("coordinate")
+    assert end.epochs.tolist() == [4, 3, 4]
+    assert end.failed.tolist() == [False, True, False]
+    assert seen == [[0, 1, 2]] * 4 + [[0, 2]]
+
+
+def test_a_block_in_which_every_seed_fails_ends_at_once():
+    end = trained("mlp", seeds=[0], poison=0)
+    assert (end.epochs.tolist(), end.failed.tolist()) == ([1], [True])
+    assert np.isnan(end.history["train_loss"][2:]).all()
+
+
+def test_with_patience_a_seed_ends_at_the_weights_of_its_lowest_validation_loss():
+    whole, end = trained("mlp", epochs=60), trained("mlp", epochs=60, patience=5)
+    loss = end.history["validation_loss"]
+    assert (end.epochs < 60).any(), "noise in 40 samples is learned by heart in 60 epochs"
+    samples = samples_of("mlp", 30, 2)
+    value = evaluate(model_of("mlp"), end.parameters, samples)
+    at_end = negative_log_likelihood(value, end.parameters[TEMPERATURE], samples.labels)
+    for seed, last in enumerate(end.epochs):
+        best = 1 + np.nanargmin(loss[1 : last + 1, seed])
+        np.testing.assert_allclose(at_end[seed], loss[best, seed], rtol=1e-4)
+        assert last == min(best + 5, 60)
+        assert np.isnan(loss[last + 1 :, seed]).all()
+        undisturbed = whole.history["validation_loss"][: last + 1, seed]
+        np.testing.assert_allclose(loss[: last + 1, seed], undisturbed, rtol=1e-2)
+    assert not end.failed.any()
+
+
+def test_with_patience_a_seed_in_a_block_ends_in_the_epoch_in_which_it_ends_alone():
+    block, alone = (trained("mlp", seeds=seeds, epochs=60, patience=5) for seeds in (range(6), [4]))
+    assert block.epochs[4] == alone.epochs[0]
+    assert len(set(block.epochs.tolist())) > 1
+    for key, tensor in block.parameters.items():
+        torch.testing.assert_close(tensor[4], alone.parameters[key][0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_training_with_patience_that_is_interrupted_ends_the_same(progress, tmp_path):
+    settings = {"epochs": 40, "patience": 4}
+    whole = trained("mlp", **settings)
+    assert min(whole.epochs) < max(whole.epochs), "seeds end in different epochs"
+    progress.stop_after = int(min(whole.epochs)) + 1  # one seed has left the block
+    where = {"checkpoint": tmp_path / "checkpoint.h5", "key": "this work"}
+    with pytest.raises(Interrupted, match="epochs"):
+        trained("mlp", **settings, **where)
+    progress.stop_after = None
+    assert same(trained("mlp", **settings, **where), whole)
 
 
 class Interrupted(RuntimeError):
@@ -266,7 +336,7 @@ def test_a_damaged_checkpoint_is_not_used_and_the_log_says_so(damage, progress, 
     whole, path = trained("free"), tmp_path / "checkpoint.h5"
     interrupted_at(3, progress, path)
     content = bytearray(path.read_bytes())
-    weights = load_checkpoint(path, "this work")[1]["parameter/site"].numpy().tobytes()
+    weights = load_checkpoint(path, "this work")[1]["parameter/site"].numpy().tobytes()  # the first copy in the file
     position = bytes(content).index(weights[:64])
     content[position] ^= 1
     changed = {"flipped": content, "cut short": content[: len(content) // 2], "empty": b"", "not HDF5": b"no" * 500}
@@ -395,6 +465,6 @@ def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(n
     write_run(tmp_path / "resumed", resumed)
     write_run(tmp_path / "whole", whole)
     assert (tmp_path / "resumed/history.csv").read_bytes() == (tmp_path / "whole/history.csv").read_bytes()
-    one, other = (load_run(tmp_path / folder)[1] for folder in ("resumed", "whole"))
+    one, other = (load_run(tmp_path / folder).parameters for folder in ("resumed", "whole"))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)

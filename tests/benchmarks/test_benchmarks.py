@@ -114,7 +114,7 @@ def test_the_ring_s_block_of_seeds_against_one_seed_at_a_time_on_dense_projector
     def dense_epoch_of_one_seed():
         for i in range(0, samples, batch):
             leaves = {name: tensor[:1].clone().requires_grad_() for name, tensor in parameters.items()}
-            model.value_from_projectors(leaves, u, P[i : i + batch], 2).square().mean().backward()
+            model.value(leaves, {"projector": P[i : i + batch], "coordinates": u}).square().mean().backward()
 
     block, one = seconds(block_epoch), seconds(dense_epoch_of_one_seed, 2)
     report(f"ring 8x8, epoch of {samples}: {seeds} seeds one at a time on dense P vs as a block", seeds * one, block)
@@ -122,7 +122,7 @@ def test_the_ring_s_block_of_seeds_against_one_seed_at_a_time_on_dense_projector
     report(f"  loop features of the {samples} samples, once, vs one epoch of the block", features_time, block)
     torch.testing.assert_close(
         model.value({k: t[:1] for k, t in parameters.items()}, {"loops": T[:5], "coordinates": u}),
-        model.value_from_projectors({k: t[:1] for k, t in parameters.items()}, u, P[:5], 2),
+        model.value({k: t[:1] for k, t in parameters.items()}, {"projector": P[:5], "coordinates": u}),
         rtol=1e-3,
         atol=1e-3,
     )

@@ -11,15 +11,23 @@ LABELS = {"maps": "phase_map", "convergence": "convergence", "ceiling": "ceiling
 def _expected(study: dict) -> dict[str, int]:
     """Return the number of jobs of each rule, counted from the study by hand."""
     tasks, models = study["tasks"].values(), study["models"]
+    sized = [task["sizes"] for task in tasks if "sizes" in task]
     used = {name for task in tasks for name in (task["dataset"], *task["tests"])}
+    used |= {name for sizes in sized for name in sizes["datasets"]}
+    trained = [model for task in tasks for model in task["models"]]
+    at_sizes = [model for sizes in sized for _ in sizes["datasets"] for model in sizes["models"]]
+    rates = ("learning_rate", "weight_decay")
+    searched = [m for m in trained if any(isinstance(models[m].get("training", {}).get(rate), list) for rate in rates)]
     random_start = [[m for m in task["models"] if models[m].get("start") != "closed_form"] for task in tasks]
     per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
     per_task += ("figure_generalization", "figure_site_tensors")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
-    tables += ("convergence_table", "ceiling_table")
+    tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
     return {
         "dataset": len(used),
-        "train": sum(ceil(models[m]["seeds"] / study["block"]) for task in tasks for m in task["models"]),
+        "search": len(searched),
+        "train": sum(ceil(models[m]["seeds"] / study["block"]) for m in trained + at_sizes),
+        "figure_sizes": len(sized),
         "evaluate": sum(map(len, random_start)),
         **{rule: len(study[section]) for section, rules in LABELS.items() for rule in (rules, f"figure_{rules}")},
         **dict.fromkeys(per_task, len(tasks)),

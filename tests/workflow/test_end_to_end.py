@@ -8,12 +8,17 @@ import pytest
 pytestmark = pytest.mark.slow
 
 COLUMNS = {
-    "runs": "task dataset model form seed start n_parameters epochs seconds train_loss validation_accuracy "
-    "validation_balanced_accuracy success status",
-    "generalization": "task dataset model form seed test n_samples accuracy balanced_accuracy mean_error "
+    "runs": "task dataset size model form seed start n_parameters epochs flops seconds train_loss "
+    "validation_accuracy validation_balanced_accuracy success status",
+    "search": "task dataset model form start learning_rate weight_decay seed epochs validation_loss "
+    "validation_balanced_accuracy status chosen",
+    "generalization": "task dataset model form seed n_parameters flops test n_samples accuracy balanced_accuracy "
+    "mean_error ceiling status",
+    "generalization_summary": "task model form n_parameters flops test n_seeds n_samples balanced_accuracy low high "
     "ceiling status",
-    "generalization_summary": "task model form test n_seeds n_samples balanced_accuracy low high ceiling status",
     "trainability": "task model form diagnostic size condition n_seeds value low high",
+    "route_costs": "route side sites seeds seconds chosen chosen_at_hand",
+    "route_exponents": "task model form diagnostic size condition n_seeds value low high",
     "references": "system shape size disorder estimator_a estimator_b n_samples agreement low high",
     "convergence": "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error "
     "worst right decided margin",
@@ -47,8 +52,10 @@ def test_a_table_has_its_columns_and_rows(results, table):
 def test_every_model_seed_and_test_has_its_row(results, study):
     with (results / "tables/runs.csv").open(newline="") as file:
         runs = list(csv.DictReader(file))
-    trained = [study["models"][m]["seeds"] for task in study["tasks"].values() for m in task["models"]]
-    assert len(runs) == sum(trained)
+    trained = [m for task in study["tasks"].values() for m in task["models"]]
+    sized = [task["sizes"] for task in study["tasks"].values() if "sizes" in task]
+    trained += [m for sizes in sized for _ in sizes["datasets"] for m in sizes["models"]]
+    assert len(runs) == sum(study["models"][m]["seeds"] for m in trained)
     assert {run["status"] for run in runs} == {"ok"}
     with (results / "tables/generalization.csv").open(newline="") as file:
         tests = {(row["task"], row["test"]) for row in csv.DictReader(file)}
@@ -71,6 +78,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
     labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
+    names |= {"route_costs"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
     names |= {
         f"{kind}_{task}" for kind in ("learning_curves", "success", "generalization", "site_tensors") for task in tasks
     }
@@ -101,6 +109,7 @@ def test_a_job_leaves_a_log_and_a_benchmark(results):
         assert {
             "dataset/ssh_24",
             "train/qwz_8/cnn/0",
+            "search/chern/cnn",
             "claims_table",
             "figure_success/chern",
             "phase_map/qwz",

@@ -14,7 +14,9 @@ AFTER_TESTS = {"tables/generalization.csv", "tables/generalization_summary.csv",
     f"figures/generalization_{task}.{ending}" for task in ("winding", "chern") for ending in ("pdf", "png")
 }
 AFTER_TRAINING = {"tables/runs.csv", "tables/trainability.csv"} | {
-    f"figures/success_{task}.{ending}" for task in ("winding", "chern") for ending in ("pdf", "png")
+    f"figures/{figure}.{ending}"
+    for figure in ("success_winding", "success_chern", "sizes_winding")
+    for ending in ("pdf", "png")
 }
 
 
@@ -25,6 +27,14 @@ def _learning_curves(task):
 def _runs(dataset, model, block=0):
     files = ("weights.h5", "settings.json", "history.csv", "runs.csv")
     return {f"runs/{dataset}/{model}/{block}/{file}" for file in files}
+
+
+def _search(study, model):
+    """Return the searches for a model's learning rate, and their table, if there are any."""
+    training = study["models"][model]["training"]
+    if not any(isinstance(training[rate], list) for rate in ("learning_rate", "weight_decay")):
+        return set()
+    return {f"search/{task}/{model}.csv" for task in ("winding", "chern")} | {"tables/search.csv"}
 
 
 def _evaluation(task, model):
@@ -43,6 +53,11 @@ def _after_retraining(model, block=0):
             for file in _runs(dataset, model, block) | _evaluation(task, model) | _learning_curves(task)
         }
     )
+
+
+def _sizes(study):
+    """Return the datasets of other sizes that rings are trained on."""
+    return study["tasks"]["winding"]["sizes"]["datasets"]
 
 
 def _labels(*names):
@@ -71,7 +86,8 @@ def test_an_untouched_study_reruns_nothing(finished_project):
 def test_a_models_hyper_parameter_reruns_its_jobs_and_what_depends_on_them(finished_project):
     text = _with(_quick(finished_project), cnn={"training": {"epochs": 7}})
     with finished_project.edited(QUICK, text):
-        assert finished_project.pending() == _after_retraining("cnn")
+        study = finished_project.study(QUICK)
+        assert finished_project.pending() == _after_retraining("cnn") | _search(study, "cnn")
 
 
 def test_more_seeds_add_blocks_and_leave_the_others(finished_project):
@@ -92,7 +108,8 @@ def test_a_test_dataset_reruns_itself_and_the_tests_of_its_task(finished_project
 
 def test_a_systems_module_reruns_its_datasets_and_what_depends_on_them(finished_project):
     module = "workflow/toponn/systems/extended_ssh.py"
-    models = ("ring_coordinate", "ring_free", "cnn", "resnet", "mlp", "loop_ridge")
+    models = finished_project.study(QUICK)["tasks"]["winding"]["models"]
+    models = [model for model in models if not model.endswith("closed_form")]
     expected = AFTER_TESTS | {"datasets/extended_ssh_24.h5", "tables/references.csv"} | _labels("extended_ssh")
     with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
         assert finished_project.pending() == expected.union(*(_evaluation("winding", m) for m in models))
@@ -121,16 +138,18 @@ def test_a_map_of_more_cells_reruns_itself_and_its_figure_alone(finished_project
 def test_a_models_module_reruns_that_model_alone(finished_project):
     module = "workflow/toponn/models/mlp.py"
     with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
-        assert finished_project.pending() == _after_retraining("mlp")
+        study = finished_project.study(QUICK)
+        assert finished_project.pending() == _after_retraining("mlp") | _search(study, "mlp")
 
 
 def test_the_rings_module_reruns_the_rings_alone(finished_project):
     module = "workflow/toponn/models/ring.py"
-    tasks = {"winding": "ssh_24", "chern": "qwz_8"}
-    expected = AFTER_TESTS | AFTER_TRAINING
+    tasks, study = {"winding": "ssh_24", "chern": "qwz_8"}, finished_project.study(QUICK)
+    expected = (AFTER_TESTS | AFTER_TRAINING).union(*(_runs(d, "ring_free") for d in _sizes(study)))
     for task, dataset in tasks.items():
         for form in ("ring_coordinate", "ring_free"):
             expected |= _runs(dataset, form) | _runs(dataset, f"{form}_closed_form") | _evaluation(task, form)
+            expected |= _search(study, form) | _search(study, f"{form}_closed_form")
         diagnostics = ("expressivity.csv", "site_tensors.csv", "site_tensors.h5")
         expected |= _learning_curves(task) | {f"trainability/{task}/{file}" for file in diagnostics}
         expected |= {f"figures/site_tensors_{task}.pdf", f"figures/site_tensors_{task}.png"}

@@ -19,18 +19,21 @@ sys.executable = shlex.quote(sys.executable)
 
 from toponn.checks import ConfigError, resolve, row_of
 from toponn.codetrace import code_of, member_module
-from toponn.config import (
+from toponn.config import check
+from toponn.encodings import ENCODINGS
+from toponn.lattices import LATTICES
+from toponn.models import MODELS, form_of, member_of
+from toponn.study import (
     blocks,
-    check,
     datasets_in_use,
+    is_searched,
+    other_sizes,
     ring_models,
+    start_of,
     tested_models,
     tests_of,
     trained_models,
 )
-from toponn.encodings import ENCODINGS
-from toponn.lattices import LATTICES
-from toponn.models import MODELS
 from toponn.systems import SYSTEMS
 
 try:
@@ -79,6 +82,11 @@ def training_data(wildcards):
     return dataset_file(STUDY["tasks"][wildcards.task]["dataset"])
 
 
+def training_recipe(wildcards):
+    """Return the entry of the dataset that the models of a task are trained on."""
+    return STUDY["datasets"][STUDY["tasks"][wildcards.task]["dataset"]]
+
+
 def dataset_file(dataset):
     """Return the file of a dataset."""
     return f"{RESULTS}/datasets/{dataset}.h5"
@@ -90,22 +98,58 @@ def dataset_files(datasets=None):
     return [dataset_file(dataset) for dataset in names]
 
 
-def run_files(name, tasks=TASKS, models=None):
-    """Return the file `name` of every block of these models (of all that are trained) of these tasks."""
-    return [
-        f"{RESULTS}/runs/{STUDY['tasks'][task]['dataset']}/{model}/{block}/{name}"
+def run_files(name, tasks=TASKS, models=None, sizes=False):
+    """Return the file `name` of every block of these models (of all that are trained) of these tasks.
+
+    With `sizes` also of the models that are trained on datasets of other sizes.
+    """
+    trained = [
+        (STUDY["tasks"][task]["dataset"], model)
         for task in tasks
         for model in (models if models is not None else trained_models(STUDY, task))
+    ]
+    if sizes:
+        trained += [
+            (dataset, model)
+            for task in tasks
+            for dataset, those in other_sizes(STUDY, task).items()
+            for model in those
+        ]
+    return [
+        f"{RESULTS}/runs/{dataset}/{model}/{block}/{name}"
+        for dataset, model in trained
         for block in range(len(seeds_of(model)))
     ]
 
 
+def search_files(tasks=TASKS, models=None):
+    """Return the searches for the learning rates of these models (of all that are trained) of these tasks."""
+    return [
+        f"{RESULTS}/search/{task}/{model}.csv"
+        for task in tasks
+        for model in (models if models is not None else trained_models(STUDY, task))
+        if is_searched(STUDY["models"][model])
+    ]
+
+
+def training_settings(model):
+    """Return what a model is trained with: its entry in the study without the number of its seeds."""
+    settings = STUDY["models"][model]
+    return {key: value for key, value in settings.items() if key != "seeds"}
+
+
+def gpus():
+    """Return the number of graphics cards that a job of the learning arm asks for."""
+    return 1 if STUDY["device"] == "cuda" else 0
+
+
 def random_rings(task):
-    """Return the tensor rings of a task that start at random."""
+    """Return the tensor rings of a task with diagonal site tensors that start at random."""
     return [
         model
         for model in ring_models(STUDY, task)
         if model in tested_models(STUDY, task)
+        and member_of(STUDY["models"][model]) == "ring"
     ]
 
 
@@ -149,6 +193,11 @@ def label_table_files():
     ]
 
 
+def search_table_file():
+    """Return the table of the searches for learning rates, if there are any."""
+    return [f"{TABLES}/search.csv"] if search_files() else []
+
+
 def table_files():
     """Return every table."""
     names = (
@@ -157,9 +206,12 @@ def table_files():
         "generalization_summary",
         "trainability",
         "references",
+        "route_costs",
+        "route_exponents",
         "claims",
     )
-    return [f"{TABLES}/{name}.csv" for name in names] + label_table_files()
+    tables = [f"{TABLES}/{name}.csv" for name in names]
+    return tables + search_table_file() + label_table_files()
 
 
 def figure_files(*kinds):
@@ -170,6 +222,8 @@ def figure_files(*kinds):
         "ceiling",
         "learning_curves",
         "success",
+        "sizes",
+        "route_costs",
         "generalization",
         "site_tensors",
     )
@@ -177,14 +231,16 @@ def figure_files(*kinds):
         "phase_map": STUDY["maps"],
         "convergence": STUDY["convergence"],
         "ceiling": STUDY["ceiling"],
+        "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
+        "route_costs": [""],
         "site_tensors": [task for task in TASKS if random_rings(task)],
     }
-    return [
-        f"{FIGURES}/{kind}_{subject}.{ending}"
+    stems = [
+        f"{kind}_{subject}" if subject else kind
         for kind in kinds
         for subject in subjects.get(kind, TASKS)
-        for ending in ("pdf", "png")
     ]
+    return [f"{FIGURES}/{stem}.{ending}" for stem in stems for ending in ("pdf", "png")]
 
 
 # --- What captions say ----------------------------------------------------------------------------------------------
@@ -196,6 +252,12 @@ def n_seeds(models, n_blocks=None):
         model: sum(len(block) for block in seeds_of(model)[:n_blocks])
         for model in models
     }
+
+
+def sized_forms(task):
+    """Return (model, form, start) of the models that a task trains at several sizes."""
+    entries = [STUDY["models"][m] for m in STUDY["tasks"][task]["sizes"]["models"]]
+    return [[entry["model"], form_of(entry), start_of(entry)] for entry in entries]
 
 
 def split_sizes(task):
@@ -227,18 +289,24 @@ def system_code(script, recipe):
 
 
 def model_code(script, name):
-    """Return the code of a model of the family, and of the encoding that it sees."""
-    encoding = ENCODINGS[encoding_of(member_module(MODELS[name]))]
-    return [*member_code(script, MODELS[name]), *member_code(script, encoding)]
+    """Return the code of a model of the family, and of the encodings that it can be shown."""
+    row = MODELS[name]
+    members = [row, *(ENCODINGS[name] for name in encodings_of(member_module(row)))]
+    return [entry for member in members for entry in member_code(script, member)]
 
 
-def encoding_of(module):
-    """Return the name that a model's class, or its base, gives as its encoding; importing it would import torch."""
+def trained_code(script, model):
+    """Return the code of a model of the study."""
+    return model_code(script, member_of(STUDY["models"][model]))
+
+
+def encodings_of(module):
+    """Return the names that a model's class, or its base, gives as its encodings; importing it would import torch."""
     files = [entry.split()[0] for entry in code_of(module)]
-    pattern = re.compile(r'^    encoding = "(\w+)"', re.MULTILINE)
-    (name,) = {
+    pattern = re.compile(r"^    encodings(?:: ClassVar)? = \((.+)\)", re.MULTILINE)
+    (names,) = {
         found
         for file in files
         for found in pattern.findall((ROOT / file).read_text(encoding="utf-8"))
     }
-    return name
+    return re.findall(r'"(\w+)"', names)

@@ -183,6 +183,76 @@ rule figure_success:
         "../../scripts/figure_success.py"
 
 
+rule figure_sizes:
+    input:
+        trainability=f"{TABLES}/trainability.csv",
+    output:
+        pdf=f"{FIGURES}/sizes_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/sizes_{{task}}.png",
+            caption="../report/sizes.rst",
+            category="Trainability",
+            subcategory="{task}",
+            labels={"result": "success against size", "of": "models trained anew"},
+        ),
+    log:
+        f"{LOGS}/figure_sizes/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_sizes/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_sizes.py"),
+        task=lambda w: w.task,
+        forms=lambda w: sized_forms(w.task),
+        threshold=STUDY["success"]["balanced_accuracy"],
+        n_seeds=lambda w: n_seeds(STUDY["tasks"][w.task]["sizes"]["models"]),
+        n_samples=lambda w: split_sizes(w.task),
+        datasets=lambda w: [
+            STUDY["tasks"][w.task]["dataset"],
+            *other_sizes(STUDY, w.task),
+        ],
+    message:
+        "Drawing success against size, {wildcards.task}"
+    script:
+        "../../scripts/figure_sizes.py"
+
+
+rule figure_route_costs:
+    input:
+        costs=f"{TABLES}/route_costs.csv",
+        exponents=f"{TABLES}/route_exponents.csv",
+    output:
+        pdf=f"{FIGURES}/route_costs.pdf",
+        png=report(
+            f"{FIGURES}/route_costs.png",
+            caption="../report/route_costs.rst",
+            category="Trainability",
+            subcategory="chern",
+            labels={"result": "cost against size", "of": "tensor rings"},
+        ),
+    log:
+        f"{LOGS}/figure_route_costs.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_route_costs.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_route_costs.py"),
+    message:
+        "Drawing what the routes of the ring cost"
+    script:
+        "../../scripts/figure_route_costs.py"
+
+
 rule figure_generalization:
     input:
         summary=f"{TABLES}/generalization_summary.csv",

@@ -25,13 +25,13 @@ rule evaluate:
     resources:
         mem_mb=lambda w: evaluation_mb(w.task),
         runtime=lambda w: evaluation_minutes(w.task, w.model),
+        gpu=gpus(),
     params:
         *code_of("scripts/evaluate.py"),
-        code=lambda w: model_code(
-            "scripts/evaluate.py", STUDY["models"][w.model]["model"]
-        ),
+        code=lambda w: trained_code("scripts/evaluate.py", w.model),
         tests=lambda w: STUDY["tasks"][w.task]["tests"],
         seed=STUDY["seed"],
+        device=STUDY["device"],
     message:
         "Testing {wildcards.model} on every dataset of {wildcards.task}"
     script:

@@ -100,9 +100,37 @@ def training_minutes(dataset, model):
     return math.ceil(10 + cells * n_samples(dataset) * epochs * seeds * 1e-4 / 60)
 
 
+def search_minutes(task, model):
+    """Return a job's time: that of training, for the seeds of all trials."""
+    training = STUDY["models"][model]["training"]
+    tried = [training[key] for key in ("learning_rate", "weight_decay")]
+    count = math.prod(
+        len(values) if isinstance(values, list) else 1 for values in tried
+    )
+    share = (
+        count
+        * STUDY["search"]["seeds"]
+        / min(STUDY["block"], STUDY["models"][model]["seeds"])
+    )
+    return math.ceil(
+        10 + share * training_minutes(STUDY["tasks"][task]["dataset"], model)
+    )
+
+
+def route_mb():
+    """Return a job's memory in MB: 2 GB of libraries and features, and twelve dense projectors of the largest square."""
+    orbitals = 2 * max(STUDY["route_costs"]["sides"]) ** 2
+    return math.ceil(2000 + 12 * orbitals**2 * 8 / 1e6)
+
+
 def evaluation_mb(task):
     """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
     return math.ceil(2000 + 4 * max(map(projectors_mb, tests_of(STUDY, task))))
+
+
+def expressivity_mb(task):
+    """Return a job's memory in MB: 2 GB of libraries and the projectors of the training data eight times."""
+    return math.ceil(2000 + 8 * projectors_mb(STUDY["tasks"][task]["dataset"]))
 
 
 def evaluation_minutes(task, model):

@@ -19,10 +19,14 @@ rule expressivity:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: evaluation_mb(w.task),
+        mem_mb=lambda w: expressivity_mb(w.task),
         runtime=20,
     params:
         *code_of("scripts/expressivity.py"),
+        system=lambda w: system_code("scripts/expressivity.py", training_recipe(w)),
+        ring=model_code("scripts/expressivity.py", "ring"),
+        wavefunction=model_code("scripts/expressivity.py", "wavefunction"),
+        recipe=lambda w: training_recipe(w),
     message:
         "Comparing the closed form with the reference formula, {wildcards.task}"
     script:
@@ -31,8 +35,8 @@ rule expressivity:
 
 rule trainability_table:
     input:
-        runs=run_files("runs.csv"),
-        histories=run_files("history.csv"),
+        runs=run_files("runs.csv", sizes=True),
+        histories=run_files("history.csv", sizes=True),
         expressivity=expand(
             f"{RESULTS}/trainability/{{task}}/expressivity.csv", task=TASKS
         ),
@@ -89,3 +93,39 @@ rule site_tensors:
         "Reading off the learned site tensors, {wildcards.task}"
     script:
         "../../scripts/site_tensors.py"
+
+
+rule route_costs:
+    output:
+        costs=report(
+            f"{TABLES}/route_costs.csv",
+            caption="../report/tables.rst",
+            category="Trainability",
+            subcategory="chern",
+            labels={"result": "cost of the routes", "of": "tensor rings"},
+        ),
+        exponents=report(
+            f"{TABLES}/route_exponents.csv",
+            caption="../report/tables.rst",
+            category="Trainability",
+            subcategory="chern",
+            labels={"result": "exponents of the cost", "of": "tensor rings"},
+        ),
+    log:
+        f"{LOGS}/route_costs.log",
+    benchmark:
+        f"{BENCHMARKS}/route_costs.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=route_mb(),
+        runtime=30,
+    params:
+        *code_of("scripts/route_costs.py"),
+        recipe=STUDY["route_costs"],
+        seed=STUDY["seed"],
+    message:
+        "Measuring what the routes of the ring cost"
+    script:
+        "../../scripts/route_costs.py"

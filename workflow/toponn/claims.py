@@ -46,7 +46,8 @@ def expressivity(trainability: pd.DataFrame) -> list[dict]:
     rows = []
     limits = {"closed_form_error": EXACT, "closed_form_gradient_error": GRADIENT}
     for entry in trainability[trainability["diagnostic"].isin(limits)].itertuples():
-        test = f"{entry.task}, {entry.form}: {entry.diagnostic}"
+        formula = entry.condition.removeprefix("closed_form=")
+        test = f"{entry.task}, {entry.form} as {formula}: {entry.diagnostic}"
         decided = "supported" if entry.value <= limits[entry.diagnostic] else "not supported"
         rows.append(_row(1, test, entry.value, np.nan, np.nan, decided, f"success_{entry.task}"))
     return rows
@@ -58,7 +59,8 @@ def decoupling(trainability: pd.DataFrame) -> list[dict]:
     rows = []
     for entry in table[table["condition"] == "start=random"].itertuples():
         decided = verdict(1 - entry.high, 1 - entry.low, 1 - SUCCEEDS)
-        test = f"{entry.task}, {entry.form}: share of random starts that succeed"
+        unit = "cells" if entry.task == "winding" else "sites"
+        test = f"{entry.task}, {entry.form}, {entry.size} {unit}: share of random starts that succeed"
         rows.append(_row(2, test, entry.value, entry.low, entry.high, decided, f"success_{entry.task}"))
     return rows
 

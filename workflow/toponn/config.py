@@ -16,7 +16,9 @@ from typing import Any
 from toponn.checks import ConfigError, choose, refusal, resolve
 from toponn.disorder import DISORDER
 from toponn.lattices import LATTICES
+from toponn.models import form_of
 from toponn.schema import Words, check_structure, unknown_key
+from toponn.study import start_of, tested_models
 from toponn.systems import SYSTEMS
 from toponn.systems.base import System
 
@@ -31,6 +33,12 @@ ESTIMATORS_OF_TASK = {
     "chern": ("spectral_localizer", "real_space_chern", "three_sector_chern"),
 }
 SPLITS = ("train", "validation", "test")
+CLOSED_FORMS = {
+    "coordinate": {1: ("switches",), 2: ("switches",)},
+    "free": {1: ("windowed_winding", "midgap_dropped"), 2: ("local_marker", "three_sectors")},
+    "wavefunction": {1: ("windowed_winding", "midgap_dropped")},
+}
+"""The formulas that a closed-form start can take, by form and dimension; the first is the default."""
 
 
 def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
@@ -63,50 +71,6 @@ def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
     return copy.deepcopy(dict(raw))
 
 
-# --- What the workflow derives from a checked study -------------------------------------------------------
-
-
-def blocks(n_seeds: int, block: int) -> list[list[int]]:
-    """Return the seeds of each job; more seeds leave every full block as it is.
-
-    Examples
-    --------
-    >>> blocks(5, 2)
-    [[0, 1], [2, 3], [4]]
-    """
-    return [list(range(first, min(first + block, n_seeds))) for first in range(0, n_seeds, block)]
-
-
-def trained_models(config: Mapping[str, Any], task: str) -> list[str]:
-    """Return the keys of the models that are trained for `task`."""
-    return list(config["tasks"][task]["models"])
-
-
-def tested_models(config: Mapping[str, Any], task: str) -> list[str]:
-    """Return the keys of the models of `task` that are put to its tests: those with a random start."""
-    return [m for m in trained_models(config, task) if start_of(config["models"][m]) == "random"]
-
-
-def ring_models(config: Mapping[str, Any], task: str) -> list[str]:
-    """Return the keys of the tensor rings among the models of `task`."""
-    return [m for m in trained_models(config, task) if config["models"][m]["model"] == "ring"]
-
-
-def tests_of(config: Mapping[str, Any], task: str) -> list[str]:
-    """Return the datasets that the weights of `task` are tested on: its own first, by its test split."""
-    return [config["tasks"][task]["dataset"], *config["tasks"][task]["tests"]]
-
-
-def datasets_in_use(config: Mapping[str, Any]) -> list[str]:
-    """Return every dataset that a task needs, once."""
-    return list(dict.fromkeys(name for task in config["tasks"] for name in tests_of(config, task)))
-
-
-def start_of(settings: Mapping[str, Any]) -> str:
-    """Return where a model with these settings starts; models without the choice start at random."""
-    return settings.get("start", "random")
-
-
 # --- Meaning: what the schema cannot say ------------------------------------------------------------------
 
 
@@ -116,6 +80,8 @@ def _check_dataset(recipe: Mapping[str, Any], where: str) -> None:
     _check_shape(system, recipe, where)
     _check_parameters(system.parameters, recipe["parameters"], recipe["system"], f"{where}.parameters")
     _check_terms(system, recipe["disorder"], f"{where}.disorder")
+    if recipe.get("midgap_pair") == "dropped" and system.task != "winding":
+        raise ConfigError(refusal(f"{where}.midgap_pair", "dropped", "kept, since only chains have a mid-gap pair"))
 
 
 def _check_system(entry: Mapping[str, Any], where: str) -> Any:
@@ -256,16 +222,51 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
     rows: dict[tuple, str] = {}
     for i, name in enumerate(parts["models"]):
         settings = choose(raw["models"], name, f"{where}.models[{i}]")
-        row = (settings["model"], settings.get("form", ""), start_of(settings))
+        row = (settings["model"], form_of(settings), start_of(settings))
         if row in rows:
             allowed = f"another (model, form, start) than {rows[row]!r} has, or no table tells them apart"
             raise ConfigError(refusal(f"{where}.models[{i}]", name, allowed))
         rows[row] = name
         _check_start(settings, f"models.{name}")
+        _check_form(settings, task, raw["datasets"][parts["dataset"]], f"models.{name}")
         _check_window(raw["datasets"][parts["dataset"]], parts["dataset"], settings, f"models.{name}.window")
     if not tested_models(raw, task):
         allowed = "at least one model with a random start, since only these are put to the tests"
         raise ConfigError(refusal(f"{where}.models", parts["models"], allowed))
+    _check_sizes(raw, task, f"{where}.sizes")
+
+
+def _check_sizes(raw: Mapping[str, Any], task: str, where: str) -> None:
+    """Refuse models that the task does not train, and datasets of a size that the figure already has."""
+    parts = raw["tasks"][task].get("sizes", {"datasets": [], "models": []})
+    for i, name in enumerate(parts["models"]):
+        choose(dict.fromkeys(raw["tasks"][task]["models"]), name, f"{where}.models[{i}]")
+    shapes = [raw["datasets"][raw["tasks"][task]["dataset"]]["shape"]]
+    for i, name in enumerate(parts["datasets"]):
+        here = f"{where}.datasets[{i}]"
+        _check_task_dataset(raw, task, name, here, SPLITS)
+        if raw["datasets"][name]["shape"] in shapes:
+            allowed = f"datasets of other sizes than {raw['tasks'][task]['dataset']} and each other"
+            raise ConfigError(refusal(here, name, allowed))
+        shapes.append(raw["datasets"][name]["shape"])
+        for model in parts["models"]:
+            _check_window(raw["datasets"][name], name, raw["models"][model], f"models.{model}.window")
+
+
+def _check_form(settings: Mapping[str, Any], task: str, recipe: Mapping[str, Any], where: str) -> None:
+    """Refuse a form or a closed form that the task has not."""
+    form = settings.get("form", "")
+    if form == "wavefunction" and task != "winding":
+        raise ConfigError(refusal(f"{where}.form", form, f"coordinate, free, the forms of {task}"))
+    if "closed_form" in settings:
+        names = CLOSED_FORMS.get(form, {}).get(DIMENSION[task], ())
+        choose(dict.fromkeys(names), settings["closed_form"], f"{where}.closed_form")
+        if start_of(settings) == "random" and form != "wavefunction":
+            allowed = "none with a random start"
+            raise ConfigError(refusal(f"{where}.closed_form", settings["closed_form"], allowed))
+    if settings.get("closed_form") == "midgap_dropped" and recipe.get("midgap_pair") != "dropped":
+        allowed = "windowed_winding, since the dataset of its task keeps the mid-gap pair"
+        raise ConfigError(refusal(f"{where}.closed_form", "midgap_dropped", allowed))
 
 
 def _check_start(settings: Mapping[str, Any], where: str) -> None:

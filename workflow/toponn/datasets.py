@@ -54,7 +54,11 @@ def read_dataset(path: str | Path, split: str | None = None) -> Dataset:
     DataError
         If the file is missing, damaged, or of another schema version.
     """
-    arrays, attributes = read_arrays(path)
+    return dataset_of(*read_arrays(path), split)
+
+
+def dataset_of(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], split: str | None = None) -> Dataset:
+    """Return a dataset, or one split of it, from what `toponn.generation.generate` returned or a file holds."""
     wanted = (
         slice(None)
         if split is None

@@ -14,11 +14,18 @@ from toponn.joblog import LOGGER, Progress
 from toponn.models.head import predictions
 from toponn.seeds import stream
 from toponn.statistics import balanced_accuracy, crossed_bootstrap
+from toponn.training.devices import device_of
 from toponn.training.loop import evaluate
-from toponn.training.runs import check_applicable, encoded, load_run
+from toponn.training.saved import Run, load_run
+from toponn.training.views import encoded
 
-COLUMNS = ("task dataset model form seed test n_samples accuracy balanced_accuracy mean_error ceiling status").split()
-SUMMARY_COLUMNS = ("task model form test n_seeds n_samples balanced_accuracy low high ceiling status").split()
+COLUMNS = (
+    "task dataset model form seed n_parameters flops test "
+    "n_samples accuracy balanced_accuracy mean_error ceiling status"
+).split()
+SUMMARY_COLUMNS = (
+    "task model form n_parameters flops test n_seeds n_samples balanced_accuracy low high ceiling status"
+).split()
 SAMPLES_AT_ONCE = 40
 
 
@@ -28,7 +35,7 @@ def label_ceiling(dataset: Dataset) -> float:
     return float(max(balanced_accuracy(dataset.label, guess) for guess in guesses))
 
 
-def values_on(runs: Sequence[tuple], dataset: Dataset) -> np.ndarray:
+def values_on(runs: Sequence[Run], dataset: Dataset, device: torch.device) -> np.ndarray:
     """Return f (seeds of all runs, samples) of loaded runs on a dataset, encoding a few samples at a time.
 
     Raises
@@ -36,21 +43,23 @@ def values_on(runs: Sequence[tuple], dataset: Dataset) -> np.ndarray:
     NotApplicable
         If the model cannot represent the dataset's samples.
     """
-    settings, columns = runs[0][2]["settings"], []
+    settings, columns = runs[0].document["settings"], []
+    n_seeds = sum(len(run.document["seeds"]) for run in runs)
     progress = Progress(len(dataset), "samples")
     at_once = 1 if dataset.states.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
     for start in range(0, len(dataset), at_once):
         rows = slice(start, start + at_once)
         part = Dataset(dataset.name, dataset.task, dataset.states[rows], dataset.label[rows], {}, dataset.attributes)
-        samples = encoded(settings, part)
-        check_applicable(runs[0][0], runs[0][2], samples.inputs)
-        columns.append(torch.cat([evaluate(model, parameters, samples) for model, parameters, _ in runs]))
+        samples = encoded(settings, part, seeds=n_seeds)
+        runs[0].check_applicable(samples.inputs)
+        samples = samples.to(device)
+        columns.append(torch.cat([evaluate(run.model, run.parameters, samples) for run in runs]).cpu())
         progress.advance(len(part))
     return torch.cat(columns, dim=1).numpy()
 
 
 def evaluate_runs(
-    folders: Iterable[str | Path], tests: Mapping[str, str | Path]
+    folders: Iterable[str | Path], tests: Mapping[str, str | Path], device: str = "auto"
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Return rows of the generalization table and the raw values of all blocks of one model on every test.
 
@@ -59,10 +68,12 @@ def evaluate_runs(
     folders : run folders of the blocks of one model
     tests : dataset files by name; of each the test split is used, so that the training dataset may be among them
     """
-    runs = [load_run(folder) for folder in folders]
-    document = runs[0][2]
-    seeds = np.concatenate([run[2]["seeds"] for run in runs])
-    about = {key: document[key] for key in ("task", "dataset", "model", "form")}
+    where = device_of(device)
+    runs = [load_run(folder).to(where) for folder in folders]
+    document = runs[0].document
+    seeds = np.concatenate([run.document["seeds"] for run in runs])
+    about = {key: document[key] for key in ("task", "dataset", "model", "form", "n_parameters")}
+    about["flops"] = np.concatenate([run.document["flops"] for run in runs])
     frames, arrays = [], {"seeds": seeds}
     for name, path in tests.items():
         dataset = read_dataset(path, "test")
@@ -71,7 +82,7 @@ def evaluate_runs(
         arrays[f"{name}/label"] = dataset.label
         arrays[f"{name}/reference"] = next(iter(dataset.references.values()))
         try:
-            value = values_on(runs, dataset)
+            value = values_on(runs, dataset, where)
         except NotApplicable as reason:
             LOGGER.info("%s: not applicable: %s", name, reason)
             frame[["accuracy", "balanced_accuracy", "mean_error"]] = np.nan
@@ -96,6 +107,7 @@ def summary_row(rows: pd.DataFrame, arrays: Mapping[str, np.ndarray], root: int)
     first = rows.iloc[0]
     path = [first[key] for key in ("task", "model", "form", "test")]
     row = dict(zip(("task", "model", "form", "test"), path, strict=True))
+    row |= {"n_parameters": int(first["n_parameters"]), "flops": float(rows["flops"].mean())}
     row |= {"n_seeds": len(rows), "n_samples": int(first["n_samples"]), "ceiling": first["ceiling"]}
     name = first["test"]
     if f"{name}/value" not in arrays:

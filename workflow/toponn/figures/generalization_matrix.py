@@ -55,8 +55,9 @@ def generalization_matrix(
     Parameters
     ----------
     summary
-        Rows of one task with the columns model, form, test, n_seeds, n_samples, balanced_accuracy, low, high,
-        ceiling and status (ok, not applicable, failed); tests appear in the order of the rows.
+        Rows of one task with the columns model, form, n_parameters, flops (of the training of a seed), test,
+        n_seeds, n_samples, balanced_accuracy, low, high, ceiling and status (ok, not applicable, failed); tests
+        appear in the order of the rows.
     dataset
         The training dataset, drawn first and apart; without it no test is set apart.
     chance
@@ -120,14 +121,28 @@ def _draw_block(
 
 
 def _row_label(summary: pd.DataFrame, model: str, form: str) -> str:
-    """Return the model's name over its number of seeds (a range where tests differ)."""
+    """Return the model's name over its number of seeds (a range where tests differ), its parameters and its cost."""
     of_model = summary[(summary["model"] == model) & (summary["form"] == form) & (summary["status"] == "ok")]
     counts = sorted({int(count) for count in of_model["n_seeds"]})
     name = model_style(model, form).label
     if not counts:
         return name
     seeds = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-    return f"{name}\n{seeds} {'seed' if seeds == '1' else 'seeds'}"
+    first = of_model.iloc[0]
+    cost = f"{with_prefix(first['n_parameters'])} parameters\n{with_prefix(first['flops'])}flop"
+    return f"{name}, {seeds} {'seed' if seeds == '1' else 'seeds'}\n{cost}"
+
+
+def with_prefix(value: float) -> str:
+    """Return a count with three digits at most and the prefix of its power of a thousand.
+
+    Examples
+    --------
+    >>> with_prefix(433), with_prefix(12_929), with_prefix(2.07e12)
+    ('433 ', '12.9 k', '2.07 T')
+    """
+    power = min(int(np.log10(max(value, 1.0)) // 3), 4)
+    return f"{value / 1000**power:.3g} {' kMGT'[power]}".replace("  ", " ")
 
 
 def _column_label(summary: pd.DataFrame, test: str, dataset: str | None) -> str:

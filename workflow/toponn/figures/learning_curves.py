@@ -71,7 +71,7 @@ def _draw_model(axes: Axes, history: pd.DataFrame, model: str, form: str, thresh
             continue
         curves = of_start.pivot_table(
             index="epoch", columns="seed", values="validation_balanced_accuracy", dropna=False
-        )
+        ).ffill()  # a seed that has ended stays where it was
         colour = model_style(model, form).colour if start == "random" else BLACK
         dashes = "-" if start == "random" else (0, (4, 1.5))
         axes.plot(curves.index, curves, color=colour, alpha=0.15, linewidth=0.4, zorder=1, gid="seed")

@@ -36,11 +36,15 @@ class ModelStyle(NamedTuple):
     marker: str
 
 
-# (model, form) as the tables write it, in the order in which figures show the models.
+# (model, form) as the tables write it, in the order in which figures show the models. Of the reduced variants of the
+# wavefunction form the initials say what is trained: selection, contraction, position, window.
 MODEL_STYLES = {
     ("ring", "coordinate"): ModelStyle("ring, coordinate", BLUE, "o"),
     ("ring", "free"): ModelStyle("ring, free", SKY, "s"),
     ("ring", "wavefunction"): ModelStyle("ring, wavefunction", BLACK, "X"),
+    ("ring", "wavefunction_selection_position_window"): ModelStyle("ring, wavefunction (s, p, w)", "#4d4d4d", "p"),
+    ("ring", "wavefunction_position_window"): ModelStyle("ring, wavefunction (p, w)", "#7a7a7a", "h"),
+    ("ring", "wavefunction_window"): ModelStyle("ring, wavefunction (w)", "#a6a6a6", "*"),
     ("cnn", ""): ModelStyle("CNN", VERMILION, "^"),
     ("resnet", ""): ModelStyle("ResNet", ORANGE, "v"),
     ("mlp", ""): ModelStyle("MLP", GREEN, "D"),

@@ -1,7 +1,7 @@
 """Winding number of chiral chains in real space.
 
-All forms here read the polar factor q, (…, cells, cells), and work with open ends: a *window* keeps the ends out, since
-the full trace is zero in every phase.
+All forms here but one read the polar factor q, (…, cells, cells), and work with open ends: a *window* keeps the ends
+out, since the full trace is zero in every phase. `midgap_winding` is the full trace of states without the mid-gap pair.
 """
 
 import numpy as np
@@ -15,6 +15,42 @@ def antisymmetric_flow(q: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
     """
     weight = np.abs(q) ** 2
     return 0.5 * np.einsum("...i,...ij,...j->...", first, weight - weight.swapaxes(-1, -2), second)
+
+
+def winding_density(q: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return ``(q†[X, q])_jj`` of the cells j, (…, cells) float64, for positions (…, cells) in cells.
+
+    References
+    ----------
+    I. Mondragon-Shem et al., Phys. Rev. Lett. 113, 046802 (2014).
+    """
+    steps = positions[..., :, None] - positions[..., None, :]
+    return (np.abs(q) ** 2 * steps).sum(axis=-2)
+
+
+def midgap_winding(occupied: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
+    """Return ``(1/L) Tr{P_B Q P_A [X, P_A Q P_B]}``, (…,) float64, of states *without* the mid-gap pair.
+
+    The paper's formula but for its sign, which is −ν with A first in the cell. With the pair it is zero in every phase.
+
+    Parameters
+    ----------
+    occupied : (…, L − 1, n), one state a row, n = 2L
+    positions : (L,) float64, of the cells, in cells
+    sublattice : (n,) of 0 for A and 1 for B
+
+    References
+    ----------
+    arXiv 2509.26261.
+    """
+    P = occupied.swapaxes(-1, -2) @ occupied.conj()
+    Q = np.eye(P.shape[-1]) - 2 * P
+    P_A, P_B = np.diag(sublattice == 0).astype(float), np.diag(sublattice == 1).astype(float)
+    X = np.zeros(len(sublattice))
+    X[sublattice == 0] = X[sublattice == 1] = positions
+    up, down = P_A @ Q @ P_B, P_B @ Q @ P_A
+    commutator = X[:, None] * up - up * X
+    return np.einsum("...ij,...ji->...", down, commutator).real / len(positions)
 
 
 def real_space_winding(q: np.ndarray, positions: np.ndarray, window: np.ndarray) -> np.ndarray:

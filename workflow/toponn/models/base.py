@@ -25,7 +25,10 @@ class Model(ABC):
     axis of samples.
     """
 
-    encoding: ClassVar[str]
+    family: ClassVar[str]
+    """The model's name in the tables."""
+    encodings: ClassVar[tuple[str, ...]]
+    """What it can be shown, each enough by itself; the first is the one that is always at hand."""
     form: str = ""
     start: str = "random"
     fixed_geometry: bool = False

@@ -1,34 +1,87 @@
-"""Weights at which the ring *is* the invariant.
+"""Weights at which the hybrid network *is* the invariant, by form, dimension and name: `CLOSED_FORMS`.
 
-Free site tensors take the bulk window and the positions: the mean of the local Chern marker, or of the winding density,
-over the window. Coordinate site tensors take a smooth window and switch functions, so that no length or area enters
-and the same weights are the invariant on every size, shape and lattice.
+Free site tensors take a bulk window and the positions (the mean of the local Chern marker, or of the winding density,
+over the window), three sectors, or the whole chain where its mid-gap pair is left out of the states. Coordinate site
+tensors take a smooth window and switch functions, so that no length or area enters and the same weights are the
+invariant on every size, shape and lattice. The wavefunction form takes the matrices of the paper's formula.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from toponn.checks import DataError, choose
 from toponn.models.base import Parameters
 
 SWITCH, EDGE, STEEPNESS, JOIN = 5.0, 0.7, 6.0, 6.0
 """Slope of the switches, half-width and slope of the window, and slope with which 2D joins the windows of x and y."""
 
+CUTOFF, ANGLE = 0.8, 0.1
+"""Normalised coordinate at which the three sectors end, and where the first begins, in rad."""
+
+TOUCHING = 1e-9
+"""Normalised coordinates that differ by less are equal."""
+
 
 def bulk_marker(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
     """Return free site tensors (order, N): the window, the middle half of the sample, over its area, and the positions.
-
-    The ring knows their product alone; factors are shared so that all have the same mean square and train alike.
 
     Parameters
     ----------
     lengths : (N, d) float64, positions
     area_per_site : length (1D, of a cell) or area (2D, of a site)
     """
+    window = (np.abs(normalised(lengths)) < 0.5 + TOUCHING).all(axis=1)
+    density = window / (max(window.sum(), 1) * area_per_site)
+    return _shared(np.stack([lengths[:, 0], density] if lengths.shape[1] == 1 else [density, *lengths.T]))
+
+
+def whole_chain(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
+    """Return free site tensors (2, N) of the paper's full trace, for states without the mid-gap pair.
+
+    The weight is 2/L, not 1/L: the average over both sublattices, which the ring takes, leaves out the terms x_j w_j,
+    and those are half of this trace.
+    """
+    density = np.full(len(lengths), 2 / (len(lengths) * area_per_site))
+    return _shared(np.stack([lengths[:, 0], density]))
+
+
+def three_sectors(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
+    """Return free site tensors (3, N): the indicators of three sectors about the middle, times 6 in their product.
+
+    Kitaev's sum has the factor 24π where the ring has 4π.
+
+    References
+    ----------
+    A. Kitaev, Ann. Phys. 321, 2 (2006), Eq. (125).
+    """
+    u = normalised(lengths)
+    u = np.where(np.abs(u) < TOUCHING, 0.0, u)
+    inside = (np.abs(u) < CUTOFF - TOUCHING).all(axis=1)
+    turn = np.mod(np.arctan2(u[:, 1], u[:, 0]) - ANGLE, 2 * np.pi)
+    return _shared(np.stack([inside & (turn // (2 * np.pi / 3) == sector) for sector in range(3)]) * 6 ** (1 / 3))
+
+
+def normalised(lengths: np.ndarray) -> np.ndarray:
+    """Return positions (N, d) shifted and stretched along each axis to fill [−1, 1]^d."""
     low, high = lengths.min(axis=0), lengths.max(axis=0)
-    window = (np.abs(2 * lengths - low - high) < (0.5 + 1e-9) * (high - low)).all(axis=1)
-    density = window / (window.sum() * area_per_site)
-    tensors = np.stack([lengths[:, 0], density] if lengths.shape[1] == 1 else [density, *lengths.T])
+    return (2 * lengths - low - high) / np.where(high > low, high - low, 1.0)
+
+
+def _shared(tensors: np.ndarray) -> np.ndarray:
+    """Return tensors of the same product, all that the ring knows of them, and equal mean squares, to train alike.
+
+    Raises
+    ------
+    DataError
+        If one of them is zero everywhere.
+    """
     sizes = np.sqrt((tensors**2).mean(axis=1, keepdims=True))
+    if not sizes.all():
+        raise DataError(f"positions: found {tensors.shape[1]} sites, too few for a bulk; allowed: more sites")
     return tensors * (np.exp(np.log(sizes).mean()) / sizes)
 
 
@@ -83,3 +136,77 @@ def coordinate_weights(dimension: int, like: Parameters) -> Parameters:
     for axis in range(2):
         v[:, 1 + axis, first + 3 * axis], c[:, 1 + axis] = 0.5, 0.5
     return weights
+
+
+def bulk_weights(u: Tensor) -> Tensor:
+    """Return the weight (L,) of the middle half of a chain, for positions in cells at normalised coordinates u (L,)."""
+    window = (u.abs() < 0.5 + 1e-6).to(u.dtype)  # u may have come through float32
+    return window / window.sum() * (len(u) - 1) / 2
+
+
+def chain_weights(u: Tensor) -> Tensor:
+    """Return the weight (L,) of the whole chain, for positions in cells at normalised coordinates u (L,)."""
+    return torch.full_like(u, (len(u) - 1) / (2 * len(u)))
+
+
+def wavefunction_tensors(name: str | None, u: Tensor, states: int) -> Parameters:
+    """Return the matrices of the wavefunction form at its closed form, without an axis of seeds, in the type of u.
+
+    Parameters
+    ----------
+    name : of the closed form, by default the first
+    u : (L,) normalised coordinates of the cells
+    states : O, number of occupied states
+
+    Returns
+    -------
+    ``selection`` (2, n, n), on A and on B, ``contraction`` (O, O), ``position`` and ``window`` (n, n), n = 2L
+    """
+    _, weights = closed_form_of("wavefunction", 1, name)
+    on_A = torch.cat([torch.ones_like(u), torch.zeros_like(u)])
+    return {
+        "selection": torch.diag_embed(torch.stack([on_A, 1 - on_A])),
+        "contraction": torch.eye(states, dtype=u.dtype, device=u.device),
+        "position": torch.diag(u.repeat(2)),
+        "window": torch.diag(weights(u).repeat(2)),
+    }
+
+
+CLOSED_FORMS: dict[str, dict[int, dict[str, Callable[..., Any]]]] = {
+    "coordinate": {1: {"switches": switches}, 2: {"switches": switches}},
+    "free": {
+        1: {"windowed_winding": bulk_marker, "midgap_dropped": whole_chain},
+        2: {"local_marker": bulk_marker, "three_sectors": three_sectors},
+    },
+    "wavefunction": {1: {"windowed_winding": bulk_weights, "midgap_dropped": chain_weights}},
+}
+"""What makes the site tensors, or of the wavefunction form the window; the first of each row is the default."""
+
+
+def closed_form_of(form: str, dimension: int, name: str | None) -> tuple[str, Callable[..., Any]]:
+    """Return the name of a closed form, the default for None, and what makes its tensors.
+
+    Raises
+    ------
+    ConfigError
+        If the form has no such closed form in this dimension.
+    """
+    known = CLOSED_FORMS[form][dimension]
+    name = next(iter(known)) if name is None else name
+    return name, choose(known, name, "closed_form")
+
+
+def free_site_tensors(name: str | None, lengths: np.ndarray, area_per_site: float) -> np.ndarray:
+    """Return the free site tensors (order, N) of a closed form, by default the first of its dimension.
+
+    Parameters
+    ----------
+    lengths : (N, d) float64, positions
+    area_per_site : length (1D, of a cell) or area (2D, of a site)
+
+    Raises
+    ------
+    ConfigError
+        If there is no such closed form in d dimensions.
+    """
+    return closed_form_of("free", lengths.shape[1], name)[1](lengths, area_per_site)

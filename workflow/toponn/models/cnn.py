@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from toponn.models.network import CONVOLUTIONS, Network, Pooled
+from toponn.models.network import CONVOLUTIONS, Network, pooled
 
 
 class CNN(Network):
@@ -16,6 +16,8 @@ class CNN(Network):
     channels : outputs of each convolution
     """
 
+    family = "cnn"
+
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, channels: Sequence[int]):
         self.channels = tuple(channels)
         super().__init__(shapes, stencil=stencil)
@@ -25,5 +27,5 @@ class CNN(Network):
         convolution = CONVOLUTIONS[len(self.grid)]
         layers: list[nn.Module] = []
         for before, after in zip((self.channels_in, *self.channels), self.channels, strict=False):
-            layers += [convolution(before, after, 3, padding=1), nn.ReLU()]
-        return Pooled(nn.Sequential(*layers), self.channels[-1])
+            layers += [convolution(before, after, 3, padding=1), nn.ReLU(inplace=True)]
+        return pooled(nn.Sequential(*layers), self.channels[-1], len(self.grid))

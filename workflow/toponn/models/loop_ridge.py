@@ -22,7 +22,8 @@ class LoopRidge(Model):
     Y. Zhang, E.-A. Kim, Phys. Rev. Lett. 118, 216401 (2017).
     """
 
-    encoding = "loops"
+    family = "loop_ridge"
+    encodings = ("loops",)
     fixed_geometry = True
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, penalties: Sequence[float]):

@@ -18,6 +18,8 @@ class MLP(Network):
     hidden : units of each hidden layer
     """
 
+    family = "mlp"
+
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, window: int, hidden: Sequence[int]):
         self.window, self.hidden = window, tuple(hidden)
         super().__init__(shapes, stencil=stencil)
@@ -27,14 +29,14 @@ class MLP(Network):
         sizes = (self.channels_in * self.window ** len(self.grid), *self.hidden)
         layers: list[nn.Module] = []
         for before, after in zip(sizes, self.hidden, strict=False):
-            layers += [nn.Linear(before, after), nn.ReLU()]
+            layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
         return nn.Sequential(nn.Flatten(1), *layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
 
     def prepared(self, image: Tensor) -> Tensor:
-        """Return the central window of the images."""
+        """Return the central window of the images (B, C·cells)."""
         for axis, length in enumerate(image.shape[2:], start=2):
             image = image.narrow(axis, (length - self.window) // 2, self.window)
-        return image
+        return image.flatten(1)
 
     def check_applicable(self, inputs: Inputs) -> None:
         """Raise NotApplicable also for samples smaller than the window."""

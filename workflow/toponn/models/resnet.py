@@ -1,29 +1,23 @@
 """A residual network."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from toponn.models.network import CONVOLUTIONS, Network, Pooled
+from toponn.models.network import CONVOLUTIONS, Network, Residual, pooled
 
 GROUPS = 4
 
 
-class Block(nn.Module):
-    """``x + conv(relu(norm(conv(relu(norm(x))))))``: pre-activation, normalised by groups."""
-
-    def __init__(self, convolution: type[nn.Module], channels: int):
-        super().__init__()
-        self.first_norm = nn.GroupNorm(GROUPS, channels)
-        self.first = convolution(channels, channels, 3, padding=1)
-        self.second_norm = nn.GroupNorm(GROUPS, channels)
-        self.second = convolution(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map features (B, C, *grid) to features of the same shape."""
-        inner = self.first(torch.relu(self.first_norm(x)))
-        return x + self.second(torch.relu(self.second_norm(inner)))
+def block(convolution: type[nn.Module], channels: int) -> Residual:
+    """Return ``x + conv(relu(norm(conv(relu(norm(x))))))``: pre-activation, normalised by groups."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for name in ("first", "second"):
+        layers[f"{name}_norm"] = nn.GroupNorm(GROUPS, channels)
+        layers[f"{name}_relu"] = nn.ReLU(inplace=True)
+        layers[name] = convolution(channels, channels, 3, padding=1)
+    return Residual(layers)
 
 
 class ResNet(Network):
@@ -34,6 +28,8 @@ class ResNet(Network):
     K. He et al., arXiv 1603.05027 (pre-activation blocks); Y. Wu, K. He, arXiv 1803.08494 (group normalisation).
     """
 
+    family = "resnet"
+
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, channels: int, depth: int):
         self.channels, self.depth = channels, depth
         super().__init__(shapes, stencil=stencil)
@@ -41,6 +37,7 @@ class ResNet(Network):
     def module(self) -> nn.Module:
         """Return the stem, the blocks and the read-out."""
         convolution = CONVOLUTIONS[len(self.grid)]
-        blocks = [Block(convolution, self.channels) for _ in range(self.depth // 2)]
+        blocks = [block(convolution, self.channels) for _ in range(self.depth // 2)]
         stem = convolution(self.channels_in, self.channels, 1)
-        return Pooled(nn.Sequential(stem, *blocks, nn.ReLU()), self.channels)
+        features = nn.Sequential(stem, *blocks, nn.ReLU(inplace=True))
+        return pooled(features, self.channels, len(self.grid))

@@ -1,26 +1,33 @@
 """The hybrid tensor-neural network: a tensor ring of the projector with trainable site tensors.
 
 ``f = κ Σ_r Im tr(D_{r1} P D_{r2} P D_{r3} P)`` in two dimensions, and its order-2 twin ``½ Σ_r Σ_ij (a_i b_j − b_i
-a_j)|q_ij|²`` for chiral chains. Both are linear in the loop features, with weights that are the wedge product of the
-site tensors.
+a_j)|q_ij|²`` for chiral chains. There are three routes to the same number: through loop features, in which both are
+linear with the wedge product of the site tensors for weights; through occupied states; through dense projectors.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from toponn.checks import choose
 from toponn.models.base import Inputs, Model, Parameters, require
-from toponn.models.closed_forms import bulk_marker, coordinate_weights, free_weights
+from toponn.models.closed_forms import closed_form_of, coordinate_weights, free_site_tensors, free_weights
 from toponn.models.site_tensors import Coordinate, Free
+from toponn.models.wedges import wedge as wedge
+from toponn.models.wedges import wedge_value
 
 KAPPA = {2: 0.5, 3: 4 * np.pi}
 """Factor of the order-n ring, with which its closed forms are the invariant."""
 
-CHUNK = 1 << 23
-"""Numbers in one piece of the ring's weights; larger samples are contracted piece by piece."""
+STATE_PIECE = 1 << 17
+"""Numbers of the states that are contracted at a time, so that they stay in the processor's cache."""
+
+WEDGE_PIECE = 1 << 25
+"""Numbers in the wedges of pairs of the seeds that are contracted at a time."""
 
 
 class Ring(Model):
@@ -34,9 +41,17 @@ class Ring(Model):
     scale : standard deviation of the site tensors at a random start
     width : units of each hidden layer of the coordinate network
     noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
+    route : the encoding that it is to be shown, or "auto" for the cheapest
+    closed_form : name of the closed form, by default the first of its form and dimension
+
+    Raises
+    ------
+    ConfigError
+        If there is no such form, route or closed form.
     """
 
-    encoding = "loops"
+    family = "ring"
+    encodings: ClassVar = ("loops", "occupied", "projector")
 
     def __init__(
         self,
@@ -48,6 +63,8 @@ class Ring(Model):
         scale: float,
         width: int | None = None,
         noise: float = 0.0,
+        route: str = "auto",
+        closed_form: str | None = None,
     ):
         self.shapes, self.form, self.start, self.rank, self.noise = shapes, form, start, rank, noise
         self.fixed_geometry = form == "free"
@@ -58,6 +75,8 @@ class Ring(Model):
             "coordinate": lambda: Coordinate(dimension, rank * self.order, scale, width),
         }
         self.site_tensors = choose(forms, form, "form")()
+        self.route = choose({name: name for name in ("auto", *self.encodings)}, route, "route")
+        self.formula, _ = closed_form_of(form, dimension, closed_form)
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:
         """Return random site tensors; `closed_form` gives the other start."""
@@ -73,7 +92,7 @@ class Ring(Model):
         """
         if self.form == "coordinate":
             return coordinate_weights(lengths.shape[1], like)
-        return free_weights(bulk_marker(lengths, area_per_site), like)
+        return free_weights(free_site_tensors(self.formula, lengths, area_per_site), like)
 
     def tensors(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
         """Return the site tensors (S, R, order, N)."""
@@ -81,36 +100,28 @@ class Ring(Model):
         return values.unflatten(1, (self.rank, self.order))
 
     def value(self, parameters: Parameters, inputs: Inputs) -> Tensor:
-        """Return f (S, B) through the loop features, the cheapest route when many seeds share the samples."""
-        d = self.tensors(parameters, inputs["coordinates"])
-        loops = inputs["loops"]
-        total = torch.zeros(d.shape[0], len(loops), dtype=d.dtype, device=d.device)
-        start = 0
-        for weights in wedge(d):  # (S, l)
-            total = total + weights @ loops[:, start : start + weights.shape[1]].T
-            start += weights.shape[1]
-        return KAPPA[self.order] * total
+        """Return f (S, B) from whichever of the three encodings is among the inputs.
 
-    def value_from_projectors(self, parameters: Parameters, coordinates: Tensor, P: Tensor, orbitals: int) -> Tensor:
-        """Return f (S, B) by dense products of projectors P (B, n, n): the textbook formula, without loop features.
+        Parameters
+        ----------
+        inputs
+            ``coordinates`` (N, d) and one of
 
-        For chains P is the polar factor q (B, cells, cells) and `orbitals` is 1.
+            - ``loops`` (B, L): the fastest where many seeds share the samples;
+            - ``occupied`` (B, O, n), one state a row, zeros where a sample has fewer; of chains all amplitudes on A,
+              then all on B, and n/N orbitals a site in the plane;
+            - ``projector`` (B, n, n), of chains the polar factor q (B, N, N).
         """
-        d = self.tensors(parameters, coordinates).repeat_interleave(orbitals, dim=-1)  # (S, R, order, n)
-        values = []
-        for seed in d:
-            total = 0.0
-            for site_tensors in seed:
-                if self.order == 2:
-                    a, b = site_tensors
-                    weight = P.abs() ** 2
-                    total = total + torch.einsum("i,bij,j->b", a, weight - weight.mT, b)
-                else:
-                    a, b, c = (t.to(P.dtype) for t in site_tensors)
-                    left = (a[:, None] * P) @ (b[:, None] * P)
-                    total = total + (left * (c[:, None] * P).mT).sum(dim=(-2, -1)).imag
-            values.append(KAPPA[self.order] * total)
-        return torch.stack(values)
+        d = self.tensors(parameters, inputs["coordinates"])
+        if "loops" in inputs:
+            return KAPPA[self.order] * through_loops(d, inputs["loops"])
+        if self.order == 2:
+            q = inputs["projector"] if "projector" in inputs else polar_factor(inputs["occupied"])
+            return KAPPA[2] * of_polar_factor(d, q)
+        contraction, name = (of_states, "occupied") if "occupied" in inputs else (of_projector, "projector")
+        states = inputs[name].to(inputs[name].dtype.to_complex())
+        orbitals = states.shape[-1] // d.shape[-1]
+        return KAPPA[3] * through_states(contraction, d.repeat_interleave(orbitals, dim=-1), states)
 
     def check_applicable(self, inputs: Inputs) -> None:
         """Raise NotApplicable for another dimension, or for free site tensors on another number of sites."""
@@ -123,27 +134,56 @@ class Ring(Model):
         )
 
 
-def wedge(d: Tensor) -> Iterator[Tensor]:
-    """Yield the wedge product of site tensors (S, R, order, N), summed over R, in pieces (S, l).
+def through_loops(d: Tensor, loops: Tensor) -> Tensor:
+    """Return the ring without its factor, (S, B), of site tensors (S, R, order, N) and loop features (B, L)."""
+    step = max(1, WEDGE_PIECE // (d[0].numel() * d.shape[-1]))
+    return torch.cat([_remade(wedge_value, some, loops, len(d) > step) for some in d.split(step)])
 
-    Concatenated, the pieces run over i < j or i < j < k in lexicographic order, as loop features do. For three tensors
-    ``a∧b∧c`` is built from the wedges of pairs, whose indices j, k > i lie together at the end of the list of pairs.
+
+def through_states(contraction: Callable[[Tensor, Tensor], Tensor], d: Tensor, states: Tensor) -> Tensor:
+    """Return `contraction` (S, B) of site tensors (S, R, order, n) and states (B, …, n), a piece at a time."""
+    step = max(1, STATE_PIECE // max(1, states[0].numel()))
+    many = len(d) > 1 or len(states) > step
+    pieces = states.split(step)
+    return torch.stack([torch.cat([_remade(contraction, one, piece, many) for piece in pieces]) for one in d])
+
+
+def _remade(contraction: Callable[[Tensor, Tensor], Tensor], d: Tensor, states: Tensor, again: bool) -> Tensor:
+    """Return the contraction; its intermediate results are made again for the derivatives."""
+    if again and torch.is_grad_enabled():
+        return checkpoint(contraction, d, states, use_reentrant=False, preserve_rng_state=False)
+    return contraction(d, states)
+
+
+def polar_factor(occupied: Tensor) -> Tensor:
+    """Return ``q = −2 P_AB`` (B, N, N) of the occupied states (B, O, 2N) of chains."""
+    A, B = occupied.chunk(2, dim=-1)
+    return -2 * A.mT @ B.conj()
+
+
+def of_polar_factor(d: Tensor, q: Tensor) -> Tensor:
+    """Return ``Σ_r Σ_ij (a_i b_j − b_i a_j)|q_ij|²`` (S, B) of site tensors (S, R, 2, N) and q (B, N, N)."""
+    weight = q.abs() ** 2
+    return torch.einsum("sri,bij,srj->sb", d[:, :, 0], weight - weight.mT, d[:, :, 1])
+
+
+def of_states(d: Tensor, psi: Tensor) -> Tensor:
+    """Return ``Σ_r Im tr(A_a A_b A_c)``, ``A_a = Ψ* D_a Ψᵀ``, (B,) of site tensors (R, 3, n) and states (B, O, n).
+
+    The two Hermitian matrices A_b and A_c are made as one, ``A_b + iA_c``.
     """
-    n = d.shape[-1]
-    j, k = torch.triu_indices(n, n, 1, device=d.device)
-    if d.shape[-2] == 2:
-        a, b = d.unbind(-2)
-        yield (a[..., j] * b[..., k] - b[..., j] * a[..., k]).sum(dim=1)
-        return
-    at_j, at_k = d[..., j], d[..., k]
-    pairs = at_j.roll(-1, dims=-2) * at_k.roll(-2, dims=-2) - at_j.roll(-2, dims=-2) * at_k.roll(-1, dims=-2)
-    pieces, size = [], 0
-    for i in range(n - 2):
-        first = (i + 1) * n - (i + 1) * (i + 2) // 2  # the first pair with j > i
-        pieces.append(torch.einsum("srt,srtp->sp", d[..., i], pairs[..., first:]))
-        size += pieces[-1].numel()
-        if size > CHUNK:
-            yield torch.cat(pieces, dim=1)
-            pieces, size = [], 0
-    if pieces:
-        yield torch.cat(pieces, dim=1)
+    total = torch.zeros(len(psi), dtype=d.dtype, device=d.device)
+    for a, b, c in d:
+        Aa, Az = (psi.conj() @ (weights * psi).mT for weights in (a, torch.complex(b, c)))  # (B, O, O)
+        two_Ab, two_i_Ac = Az + Az.mH, Az - Az.mH
+        total = total - (Aa @ two_Ab * two_i_Ac.mT).sum(dim=(-2, -1)).real / 4
+    return total
+
+
+def of_projector(d: Tensor, P: Tensor) -> Tensor:
+    """Return ``Σ_r Im tr(D_a P D_b P D_c P)`` (B,) of site tensors (R, 3, n) and projectors (B, n, n)."""
+    total = torch.zeros(len(P), dtype=d.dtype, device=d.device)
+    for a, b, c in d:
+        PbP = P @ (b[:, None] * P)
+        total = total + torch.einsum("n,bnm,m->b", a, (PbP * P.mT).imag, c)
+    return total

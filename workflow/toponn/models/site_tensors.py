@@ -9,7 +9,8 @@ from torch import Tensor
 from toponn.models.base import Parameters
 
 
-def _stacked(generators: Sequence[np.random.Generator], *shape: int, deviation: float) -> Tensor:
+def gaussian(generators: Sequence[np.random.Generator], *shape: int, deviation: float) -> Tensor:
+    """Return normal numbers (S, *shape) float32 of mean zero, those of each seed from its own generator."""
     draws = [rng.normal(scale=deviation, size=shape) for rng in generators]
     return torch.from_numpy(np.array(draws, dtype=np.float32))
 
@@ -22,7 +23,7 @@ class Free:
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:
         """Return ``{"site": (S, tensors, N)}``."""
-        return {"site": _stacked(generators, self.tensors, self.sites, deviation=self.scale)}
+        return {"site": gaussian(generators, self.tensors, self.sites, deviation=self.scale)}
 
     def values(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
         """Return the site tensors (S, tensors, N)."""
@@ -46,12 +47,12 @@ class Coordinate:
         # ⟨u²⟩ ≈ 1/3 for each coordinate; tanh units of the two layers have ⟨h²⟩ ≈ 0.6 and 0.4 with these deviations.
         features = d / 3 + 1.0 * h + 1.0
         return {
-            "w1": _stacked(generators, h, d, deviation=2.0),
-            "b1": _stacked(generators, h, deviation=1.0),
-            "w2": _stacked(generators, h, h, deviation=1.0 / np.sqrt(h)),
-            "b2": _stacked(generators, h, deviation=0.5),
-            "v": _stacked(generators, t, d + 2 * h, deviation=self.scale / np.sqrt(features)),
-            "c": _stacked(generators, t, deviation=self.scale / np.sqrt(features)),
+            "w1": gaussian(generators, h, d, deviation=2.0),
+            "b1": gaussian(generators, h, deviation=1.0),
+            "w2": gaussian(generators, h, h, deviation=1.0 / np.sqrt(h)),
+            "b2": gaussian(generators, h, deviation=0.5),
+            "v": gaussian(generators, t, d + 2 * h, deviation=self.scale / np.sqrt(features)),
+            "c": gaussian(generators, t, deviation=self.scale / np.sqrt(features)),
         }
 
     def values(self, parameters: Parameters, coordinates: Tensor) -> Tensor:

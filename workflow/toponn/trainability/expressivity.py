@@ -1,109 +1,162 @@
-"""The ring at its closed-form weights against the reference formula, in double precision."""
+"""Every form of the ring at its closed-form weights against the reference formula, in double precision."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from toponn.datasets import Dataset
-from toponn.encodings.loops import pair_loops, triple_loops
+from toponn.datasets import Dataset, dataset_of
 from toponn.generalization import label_ceiling
+from toponn.generation import generate
 from toponn.invariants import chern, winding
 from toponn.lattices import normalised_coordinates
-from toponn.models.base import Inputs, Parameters
+from toponn.models.base import Inputs, Model, Parameters
 from toponn.models.closed_forms import switches
-from toponn.models.ring import Ring
 from toponn.shapes import bulk_window
 from toponn.states import polar_factor, projector
 from toponn.statistics import balanced_accuracy, crossed_bootstrap
 from toponn.trainability import COLUMNS
 from toponn.training.runs import ring_area, ring_lengths
+from toponn.training.views import build_model
 
-FORMS = ("coordinate", "free")
-WIDTH = 8
+CASES = {
+    1: (
+        ("coordinate", "switches"),
+        ("free", "windowed_winding"),
+        ("free", "midgap_dropped"),
+        ("wavefunction", "windowed_winding"),
+        ("wavefunction", "midgap_dropped"),
+    ),
+    2: (("coordinate", "switches"), ("free", "local_marker"), ("free", "three_sectors")),
+}
+"""(form, closed form) in each dimension."""
+
+OPTIONS = {"coordinate": {"rank": 1, "width": 8}, "free": {"rank": 1}, "wavefunction": {}}
 STEP = 1e-5
 BATCH = 20
 
 
-def reference_values(form: str, dataset: Dataset) -> np.ndarray:
-    """Return the named reference formula that the closed form stands for, by NumPy alone, (B,) float64."""
-    states, positions = dataset.states, ring_lengths(dataset.states)
-    window, u = bulk_window(positions), normalised_coordinates(positions)
-    values = []
-    for start in range(0, len(states), BATCH):
-        occupied = states.occupied[start : start + BATCH]
-        if states.dimension == 1:
-            q = polar_factor(occupied.astype(float), states.sublattice)
-            values.append(
-                winding.real_space_winding(q, positions[:, 0], window)
-                if form == "free"
-                else winding.switch_winding(q, *switches(u))
-            )
-        else:
-            P, orbitals = projector(occupied.astype(complex)), states.site_of_orbital
-            w, x, y = switches(u)
-            values.append(
-                chern.real_space_chern(P, positions, orbitals, ring_area(dataset), window)
-                if form == "free"
-                else chern.switch_chern(P, x, y, w, orbitals)
-            )
-    return np.concatenate(values)
+def reference_values(form: str, closed_form: str, dataset: Dataset) -> np.ndarray:
+    """Return the named reference formula that a closed form stands for, by NumPy alone, (B,) float64.
+
+    `midgap_dropped` needs states without the mid-gap pair.
+    """
+    positions = ring_lengths(dataset.states)
+    of_batch = chain_reference if dataset.states.dimension == 1 else plane_reference
+    parts = [dataset.states[start : start + BATCH] for start in range(0, len(dataset), BATCH)]
+    area = ring_area(dataset)
+    return np.concatenate([of_batch(form, closed_form, part, positions, area) for part in parts])
 
 
-def exact_ring(form: str, dataset: Dataset) -> tuple[Ring, Parameters, Inputs]:
-    """Return the ring at its closed-form weights and its inputs, all in float64."""
+def chain_reference(form: str, closed_form: str, states: Any, positions: np.ndarray, area: float) -> np.ndarray:
+    """Return the reference of a closed form on chains, (B,) float64; `area` is not needed."""
+    occupied, x, window = states.occupied.astype(float), positions[:, 0], bulk_window(positions)
+    if closed_form == "midgap_dropped":
+        return winding.midgap_winding(occupied, x, states.sublattice)
+    q = polar_factor(occupied, states.sublattice)
+    if closed_form == "switches":
+        return winding.switch_winding(q, *switches(normalised_coordinates(positions)))
+    if form == "wavefunction":  # the paper's trace takes the density of one sublattice
+        return winding.winding_density(q, x)[:, window].mean(axis=1)
+    return winding.real_space_winding(q, x, window)
+
+
+def plane_reference(form: str, closed_form: str, states: Any, positions: np.ndarray, area: float) -> np.ndarray:
+    """Return the reference of a closed form in the plane, (B,) float64."""
+    P, orbitals = projector(states.occupied.astype(complex)), states.site_of_orbital
+    u = normalised_coordinates(positions)
+    if closed_form == "switches":
+        w, x, y = switches(u)
+        return chern.switch_chern(P, x, y, w, orbitals)
+    if closed_form == "three_sectors":
+        return chern.three_sector_chern(P, u, orbitals)
+    return chern.real_space_chern(P, positions, orbitals, area, bulk_window(positions))
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A model at its closed-form weights and the inputs of all samples, in double precision."""
+
+    model: Model
+    parameters: Parameters
+    inputs: Inputs
+
+
+def exact_model(form: str, closed_form: str, dataset: Dataset) -> Exact:
+    """Return a form of the ring at its closed form; the rings see dense projectors, the route without shortcuts."""
     states, lengths = dataset.states, ring_lengths(dataset.states)
-    u = normalised_coordinates(lengths)
-    features = [
-        pair_loops(polar_factor(occupied[None].astype(float), states.sublattice))
-        if states.dimension == 1
-        else triple_loops(projector(occupied[None].astype(complex)), len(states.site_of_orbital) // len(lengths))
-        for occupied in states.occupied
-    ]
-    inputs = {"loops": torch.from_numpy(np.concatenate(features)), "coordinates": torch.from_numpy(u)}
-    shapes = {"loops": inputs["loops"].shape[1:], "coordinates": u.shape}
-    options = {"width": WIDTH} if form == "coordinate" else {}
-    ring = Ring(shapes, form=form, start="closed_form", rank=1, scale=1.0, **options)
-    like = {name: tensor.double() for name, tensor in ring.initial([np.random.default_rng(0)]).items()}
-    return ring, ring.closed_form(like, lengths, ring_area(dataset)), inputs
+    inputs = {"coordinates": torch.from_numpy(normalised_coordinates(lengths))}
+    if form == "wavefunction":
+        rows = [states.occupied[..., states.sublattice == side].astype(float) for side in (0, 1)]
+        inputs["occupied"] = torch.from_numpy(np.concatenate(rows, axis=-1))
+    elif states.dimension == 1:
+        inputs["projector"] = torch.from_numpy(polar_factor(states.occupied.astype(float), states.sublattice))
+    else:
+        inputs["projector"] = torch.from_numpy(projector(states.occupied.astype(complex)))
+    shapes = {name: t.shape[name != "coordinates" :] for name, t in inputs.items()}
+    settings = {"form": form, "start": "closed_form", "closed_form": closed_form, "scale": 1.0, **OPTIONS[form]}
+    model = build_model({"model": "ring", **settings}, shapes)
+    like = {name: tensor.double() for name, tensor in model.initial([np.random.default_rng(0)]).items()}
+    return Exact(model, model.closed_form(like, lengths, ring_area(dataset)), inputs)
 
 
-def gradient_error(ring: Ring, parameters: Parameters, inputs: Inputs, rng: np.random.Generator) -> float:
+def gradient_error(exact: Exact, rng: np.random.Generator) -> float:
     """Return the largest relative difference of autograd and central differences along 8 random directions."""
-    leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
-    few = {"loops": inputs["loops"][:8], "coordinates": inputs["coordinates"]}
-    ring.value(leaves, few).square().sum().backward()
+    few = {name: t if name == "coordinates" else t[:8] for name, t in exact.inputs.items()}
+
+    def loss(parameters: Parameters) -> torch.Tensor:
+        return exact.model.value(parameters, few).square().sum()
+
+    leaves = {name: tensor.clone().requires_grad_() for name, tensor in exact.parameters.items()}
+    loss(leaves).backward()
     errors = []
     for _ in range(8):
-        direction = {name: torch.from_numpy(rng.normal(size=tuple(t.shape))) for name, t in parameters.items()}
+        direction = {name: torch.from_numpy(rng.normal(size=tuple(t.shape))) for name, t in leaves.items()}
         slope = sum(float((leaf.grad * direction[name]).sum()) for name, leaf in leaves.items())
         ends = [
-            float(ring.value({n: t + s * STEP * direction[n] for n, t in parameters.items()}, few).square().sum())
-            for s in (1, -1)
+            float(loss({name: t + sign * STEP * direction[name] for name, t in exact.parameters.items()}))
+            for sign in (1, -1)
         ]
         difference = (ends[0] - ends[1]) / (2 * STEP)
         errors.append(abs(difference - slope) / max(abs(slope), abs(difference)))
     return max(errors)
 
 
-def expressivity_rows(dataset: Dataset, *, rng: np.random.Generator) -> pd.DataFrame:
-    """Return, for each form, how far the closed form is from its reference and how well it classifies.
+def without_midgap_pair(dataset: Dataset, recipe: dict[str, Any]) -> Dataset:
+    """Return the validation split of a dataset of chains drawn again without the mid-gap pair: the same samples."""
+    settings = {**recipe, "samples": {"validation": len(dataset)}, "midgap_pair": "dropped"}
+    arrays, attributes = generate(name=dataset.name, seed=int(dataset.attributes["seed"]), **settings)
+    return dataset_of(arrays, attributes)
+
+
+def expressivity_rows(dataset: Dataset, recipe: dict[str, Any], *, rng: np.random.Generator) -> pd.DataFrame:
+    """Return, for each form and closed form, how far it is from its reference and how well it classifies.
 
     Diagnostics: ``closed_form_error`` (largest |f − reference| over the samples), ``closed_form_gradient_error``,
     ``closed_form_balanced_accuracy`` with a bootstrap interval over samples, and ``label_ceiling``.
+
+    Parameters
+    ----------
+    dataset : the validation split of a dataset
+    recipe : its entry in the config, from which the same samples are drawn without their mid-gap pair
     """
-    rows = []
-    size = len(ring_lengths(dataset.states))
-    for form in FORMS:
-        ring, parameters, inputs = exact_ring(form, dataset)
-        value = ring.value(parameters, inputs)[0].numpy()
-        right = np.rint(value) == dataset.label
-        interval = crossed_bootstrap(dataset.label, right[None], rng=rng)
+    rows, size, ceiling = [], len(ring_lengths(dataset.states)), label_ceiling(dataset)
+    dropped = without_midgap_pair(dataset, recipe) if dataset.states.dimension == 1 else dataset
+    for form, closed_form in CASES[dataset.states.dimension]:
+        seen = dropped if closed_form == "midgap_dropped" else dataset
+        exact = exact_model(form, closed_form, seen)
+        value = exact.model.value(exact.parameters, exact.inputs)[0].numpy()
+        right = np.rint(value) == seen.label
+        interval = crossed_bootstrap(seen.label, right[None], rng=rng)
+        error = np.abs(value - reference_values(form, closed_form, seen)).max()
         measured = {
-            "closed_form_error": (np.abs(value - reference_values(form, dataset)).max(), np.nan, np.nan),
-            "closed_form_gradient_error": (gradient_error(ring, parameters, inputs, rng), np.nan, np.nan),
-            "closed_form_balanced_accuracy": (balanced_accuracy(dataset.label, np.rint(value)), *interval),
-            "label_ceiling": (label_ceiling(dataset), np.nan, np.nan),
+            "closed_form_error": (error, np.nan, np.nan),
+            "closed_form_gradient_error": (gradient_error(exact, rng), np.nan, np.nan),
+            "closed_form_balanced_accuracy": (balanced_accuracy(seen.label, np.rint(value)), *interval),
+            "label_ceiling": (ceiling, np.nan, np.nan),
         }
         for diagnostic, numbers in measured.items():
-            rows.append((dataset.task, "ring", form, diagnostic, size, "start=closed_form", 1, *numbers))
+            rows.append((dataset.task, "ring", form, diagnostic, size, f"closed_form={closed_form}", 1, *numbers))
     return pd.DataFrame(rows, columns=COLUMNS)

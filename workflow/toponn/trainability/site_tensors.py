@@ -18,7 +18,9 @@ from toponn.models.ring import Ring, wedge
 from toponn.statistics import balanced_accuracy, median_band
 from toponn.trainability import COLUMNS
 from toponn.training.loop import evaluate
-from toponn.training.runs import encoded, load_run, ring_area, ring_lengths
+from toponn.training.runs import ring_area, ring_lengths
+from toponn.training.saved import load_run
+from toponn.training.views import encoded
 
 NAMES = {
     (1, "free"): ("position", "window"),
@@ -52,10 +54,11 @@ def learned_tensors(folders: Iterable[str | Path], dataset: Dataset) -> tuple[di
     lengths = ring_lengths(dataset.states)
     arrays, attributes, samples = {"positions": lengths}, {}, None
     for folder in folders:
-        model, parameters, document = load_run(folder)
+        run = load_run(folder)
+        model, parameters = run.model, run.parameters
         if not isinstance(model, Ring) or model.start != "random":
             continue
-        samples = samples or encoded(document["settings"], dataset)
+        samples = samples or encoded(run.document["settings"], dataset, seeds=len(run.document["seeds"]))
         coordinates = samples.inputs["coordinates"]
         like = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}
         exact = model.closed_form(like, lengths, ring_area(dataset))

@@ -1,8 +1,8 @@
-"""The training loop: all seeds of a block at once."""
+"""The training loop: all seeds of a block at once, each as if it were alone."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from toponn.encodings import SHARED
-from toponn.joblog import Progress
+from toponn.joblog import LOGGER, Progress
 from toponn.models.base import Inputs, Model, Parameters
 from toponn.models.head import TEMPERATURE, negative_log_likelihood, predictions
 from toponn.seeds import stream
 from toponn.statistics import balanced_accuracy
+from toponn.training.block import Block
 from toponn.training.checkpoints import load_checkpoint, save_checkpoint
 
 CHECKPOINT_SECONDS = 10.0
@@ -22,6 +23,7 @@ TEMPERATURE_RATE = 0.02
 """Learning rate of the head's temperature, the same for all models: its scale does not depend on theirs."""
 
 EVALUATION_BATCH = 200
+RECORDS = ("train_loss", "validation_loss", "validation_balanced_accuracy", "gradient_norm")
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,27 @@ class Samples:
         inputs = {name: t if name in SHARED else t[rows] for name, t in self.inputs.items()}
         return Samples(inputs, self.labels[rows])
 
+    def to(self, device: torch.device) -> "Samples":
+        """Return the samples on a device."""
+        return Samples({name: t.to(device) for name, t in self.inputs.items()}, self.labels.to(device))
 
-@dataclass
-class History:
-    """Per-epoch records, each (epochs + 1, S): epoch 0 is before the first step."""
 
-    train_loss: list[np.ndarray] = field(default_factory=list)
-    validation_loss: list[np.ndarray] = field(default_factory=list)
-    validation_balanced_accuracy: list[np.ndarray] = field(default_factory=list)
-    gradient_norm: list[np.ndarray] = field(default_factory=list)
+@dataclass(frozen=True)
+class Trained:
+    """What training made of a block of S seeds.
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the records as arrays."""
-        return {name: np.array(rows) for name, rows in vars(self).items()}
+    Attributes
+    ----------
+    parameters : of every seed, NaN throughout where it failed; with `patience` those of its best epoch
+    history : by name, (epochs + 1, S) float64; row 0 is before the first step, NaN follows where a seed had ended
+    epochs : (S,) int64, the last epoch of every seed
+    failed : (S,) bool, whether it went non-finite, in that epoch
+    """
 
-    @classmethod
-    def of(cls, arrays: Mapping[str, np.ndarray]) -> "History":
-        """Return the history that `arrays` returned."""
-        return cls(**{name: list(rows) for name, rows in arrays.items()})
+    parameters: Parameters
+    history: dict[str, np.ndarray]
+    epochs: np.ndarray
+    failed: np.ndarray
 
 
 def train(
@@ -71,58 +76,67 @@ def train(
     batch_size: int,
     learning_rate: float,
     weight_decay: float,
+    patience: int | None = None,
+    device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
     key: str = "",
-) -> tuple[Parameters, dict[str, np.ndarray]]:
-    """Train stacked parameters by AdamW on −log p(label), and return them with the history.
+) -> Trained:
+    """Train all seeds of a block together with AdamW, a cosine schedule and the likelihood of the labels.
 
-    The learning rate falls to zero along a cosine. Samples are shuffled anew every epoch from the stream
-    (`root`, "order", `order`, epoch), which does not depend on the block: seeds differ by their start alone, and a
-    seed that goes non-finite leaves its neighbours untouched because nothing mixes seeds.
+    Seeds share batches and nothing else: their losses are summed, so that each has the gradient of its own. One that
+    goes non-finite, or whose validation loss has not fallen for `patience` epochs, leaves the block.
 
     Parameters
     ----------
-    parameters : tensors (S, …); they are copied
-    order : name of the stream of shuffles
-    checkpoint, key : where progress is kept, and what identifies this work
+    parameters : starting values, S seeds first
+    root, order : seed of the study and name of the stream of shuffles, which all seeds of a dataset share
+    learning_rate : at the first step
+    patience : epochs without a lower validation loss after which a seed ends and goes back to its best; never if None
+    checkpoint : where a long training leaves its state, to go on from there; `key` identifies the work
     """
-    # Prepare: leaves, optimizer, and whatever an interrupted attempt left.
-    parameters = {**parameters, TEMPERATURE: torch.zeros(len(next(iter(parameters.values()))))}
-    leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters.items()}
-    weights = [leaf for name, leaf in leaves.items() if name != TEMPERATURE]
-    groups = [{"params": weights}, {"params": [leaves[TEMPERATURE]], "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay)
-    rates = (learning_rate, TEMPERATURE_RATE)
-    history, done = History(), 0
+    if TEMPERATURE not in parameters:
+        parameters = {**parameters, TEMPERATURE: torch.zeros(len(next(iter(parameters.values()))))}
+    training, validation = training.to(device), validation.to(device)
+    block = Block({name: tensor.to(device) for name, tensor in parameters.items()}, weight_decay, patience)
+    history = {name: np.full((epochs + 1, len(block.failed)), np.nan) for name in RECORDS}
+    done = 0
     earlier = load_checkpoint(checkpoint, key) if checkpoint else None
     if earlier:
-        done, state, records = earlier
-        restore(leaves, optimizer, state)
-        history = History.of(records)
+        done, state, history = earlier
+        block.restore(state)
     else:
-        losses, norms = zip(*(gradients(model, leaves, part) for part in batches(training, batch_size)), strict=True)
-        record(history, model, leaves, validation, losses, norms)
+        steps = [gradients(model, block.leaves, part) for part in batches(training, batch_size)]
+        record(history, 0, block, model, validation, *zip(*steps, strict=True))
     progress, saved = Progress(epochs, "epochs", done), time.monotonic()
     for epoch in range(done + 1, epochs + 1):
+        if not len(block.running):
+            break
         # Step through the shuffled samples.
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * 0.5 * (1 + np.cos(np.pi * (epoch - 1) / epochs))
+        block.set_rates(learning_rate * cosine(epoch, epochs), TEMPERATURE_RATE * cosine(epoch, epochs))
+        rows = torch.from_numpy(stream(root, "order", order, epoch).permutation(len(training))).to(device)
         losses, norms = [], []
-        rows = torch.from_numpy(stream(root, "order", order, epoch).permutation(len(training)))
         for part in batches(training.batch(rows), batch_size):
-            loss, norm = gradients(model, leaves, part)
-            optimizer.step()
+            loss, norm = gradients(model, block.leaves, part)
+            block.step()
             losses.append(loss)
             norms.append(norm)
-        # Evaluate and record.
-        record(history, model, leaves, validation, losses, norms)
-        median = np.median(history.validation_balanced_accuracy[-1])
-        progress.advance(note=f"median validation balanced accuracy {median:.3f}")
+        # Evaluate and record; seeds that are done leave.
+        record(history, epoch, block, model, validation, losses, norms)
+        block.settle(epoch, epochs, *(history[name][epoch] for name in ("train_loss", "validation_loss")))
+        median = np.nanmedian(history["validation_balanced_accuracy"][epoch])
+        progress.advance(note=f"{len(block.running)} seeds, median validation balanced accuracy {median:.3f}")
         # Save.
-        if checkpoint and (time.monotonic() - saved > CHECKPOINT_SECONDS) and epoch < epochs:
-            save_checkpoint(checkpoint, key, epoch, snapshot(leaves, optimizer), history.arrays())
+        if checkpoint and (time.monotonic() - saved > CHECKPOINT_SECONDS) and len(block.running):
+            save_checkpoint(checkpoint, key, epoch, block.state(), history)
             saved = time.monotonic()
-    return {name: leaf.detach() for name, leaf in leaves.items()}, history.arrays()
+    for seed in np.flatnonzero(block.failed):
+        LOGGER.warning("the seed in place %d of the block went non-finite in epoch %d", seed, block.failed[seed])
+    return Trained(block.final(), history, block.epochs, block.failed > 0)
+
+
+def cosine(epoch: int, epochs: int) -> float:
+    """Return the factor of the learning rates in an epoch, from 1 towards 0."""
+    return 0.5 * (1 + float(np.cos(np.pi * (epoch - 1) / epochs)))
 
 
 def batches(samples: Samples, size: int) -> list[Samples]:
@@ -140,50 +154,31 @@ def gradients(model: Model, leaves: Parameters, part: Samples) -> tuple[np.ndarr
     loss = negative_log_likelihood(model.value(leaves, part.inputs), leaves[TEMPERATURE], part.labels)
     loss.sum().backward()
     squares = [leaf.grad.flatten(1).square().sum(dim=1) for name, leaf in leaves.items() if name != TEMPERATURE]
-    return loss.detach().numpy(), torch.stack(squares).sum(dim=0).sqrt().numpy()
+    return loss.detach().cpu().numpy(), torch.stack(squares).sum(dim=0).sqrt().cpu().numpy()
 
 
 def record(
-    history: History,
+    history: dict[str, np.ndarray],
+    epoch: int,
+    block: Block,
     model: Model,
-    leaves: Parameters,
     validation: Samples,
-    losses: list[np.ndarray],
-    norms: list[np.ndarray],
+    losses: Sequence[np.ndarray],
+    norms: Sequence[np.ndarray],
 ) -> None:
-    """Append one epoch: mean loss and gradient norm over its batches, and the validation split."""
-    value = evaluate(model, leaves, validation)
+    """Write the row of one epoch: mean loss and gradient norm over its batches, and the validation split."""
+    value = evaluate(model, block.leaves, validation)
     with torch.no_grad():
-        loss = negative_log_likelihood(value, leaves[TEMPERATURE], validation.labels)
-    history.train_loss.append(np.mean(losses, axis=0))  # batches count alike, as they do in the steps
-    history.gradient_norm.append(np.mean(norms, axis=0))
-    history.validation_loss.append(loss.numpy())
-    guesses = predictions(value).numpy()
-    history.validation_balanced_accuracy.append(balanced_accuracy(validation.labels.numpy(), guesses))
+        loss = negative_log_likelihood(value, block.leaves[TEMPERATURE], validation.labels)
+    row = epoch, block.running
+    history["train_loss"][row] = np.mean(losses, axis=0)  # batches count alike, as they do in the steps
+    history["gradient_norm"][row] = np.mean(norms, axis=0)
+    history["validation_loss"][row] = loss.cpu().numpy()
+    guesses = predictions(value).cpu().numpy()
+    history["validation_balanced_accuracy"][row] = balanced_accuracy(validation.labels.cpu().numpy(), guesses)
 
 
 def evaluate(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
     """Return f (S, B) without gradients, a few samples at a time."""
     with torch.no_grad():
         return torch.cat([model.value(parameters, part.inputs) for part in batches(samples, EVALUATION_BATCH)], dim=1)
-
-
-def snapshot(leaves: Parameters, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return copies of the parameters and of the optimizer's state, by name."""
-    state = {f"parameter/{name}": leaf.detach().clone() for name, leaf in leaves.items()}
-    for name, leaf in leaves.items():
-        for key, value in optimizer.state[leaf].items():
-            state[f"optimizer/{key}/{name}"] = torch.as_tensor(value).clone()
-    return state
-
-
-def restore(leaves: Parameters, optimizer: torch.optim.Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Put a `snapshot` back."""
-    with torch.no_grad():
-        for name, leaf in leaves.items():
-            leaf.copy_(state[f"parameter/{name}"])
-            optimizer.state[leaf] = {
-                key.split("/")[1]: value.clone()
-                for key, value in state.items()
-                if key.startswith("optimizer/") and key.split("/", 2)[2] == name
-            }

@@ -1,5 +1,6 @@
 """From a dataset file and a config entry to a run folder: weights, settings, history and a row for each seed."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,63 +9,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from toponn.checks import DataError, NotApplicable, resolve
 from toponn.datasets import Dataset, read_dataset
-from toponn.encodings import ENCODINGS, SHARED
-from toponn.files import digest, provenance, read_arrays, read_json, write_arrays, write_csv, write_json
-from toponn.models import MODELS
-from toponn.models.base import Model, Parameters, as_tensors, count_parameters, generators
+from toponn.encodings import SHARED
+from toponn.files import digest, provenance, write_arrays, write_csv, write_json
+from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
 from toponn.seeds import stream
 from toponn.states import States
 from toponn.statistics import balanced_accuracy
-from toponn.training.loop import Samples, evaluate, train
+from toponn.training.devices import device_of
+from toponn.training.loop import Samples, Trained, evaluate, gradients, train
+from toponn.training.saved import geometry_of
+from toponn.training.views import build_model, encoded
 
 RUN_COLUMNS = (
-    "task dataset model form seed start n_parameters epochs seconds train_loss "
+    "task dataset size model form seed start n_parameters epochs flops seconds train_loss "
     "validation_accuracy validation_balanced_accuracy success status"
 ).split()
 HISTORY_COLUMNS = (
     "task dataset model form start seed epoch train_loss validation_loss validation_balanced_accuracy gradient_norm"
 ).split()
-
-
-def build_model(settings: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> Model:
-    """Return the model that a config entry names, for inputs of the given shapes (without the axis of samples)."""
-    options = {key: value for key, value in settings.items() if key not in ("model", "training")}
-    member = resolve(MODELS, settings["model"], "model")
-    return member({name: tuple(shape) for name, shape in shapes.items()}, **options)
-
-
-def encode(settings: Mapping[str, Any], states: States) -> dict[str, np.ndarray]:
-    """Return what the model of a config entry sees of the states.
-
-    Raises
-    ------
-    NotApplicable
-        If its encoding cannot represent them.
-    """
-    member = resolve(MODELS, settings["model"], "model")
-    options = {"stencil": settings["stencil"]} if member.encoding == "cell_image" else {}
-    return resolve(ENCODINGS, member.encoding, "encoding")(states, **options)
-
-
-def encoded(settings: Mapping[str, Any], dataset: Dataset) -> Samples:
-    """Return a dataset as a model sees it."""
-    return Samples(as_tensors(encode(settings, dataset.states)), torch.from_numpy(dataset.label))
-
-
-def geometry_of(inputs: Mapping[str, torch.Tensor]) -> str:
-    """Return what identifies the sites of encoded samples, for models whose weights belong to them one by one."""
-    return digest(inputs["coordinates"].double().numpy().round(4).tolist()) if "coordinates" in inputs else ""
-
-
-def check_applicable(model: Model, document: Mapping[str, Any], inputs: Mapping[str, torch.Tensor]) -> None:
-    """Raise NotApplicable, with the reason, if a trained model cannot run on these inputs."""
-    model.check_applicable(inputs)
-    if model.fixed_geometry and geometry_of(inputs) != document["geometry"]:
-        raise NotApplicable("its weights belong to the sites of training one by one, the sample has others")
 
 
 def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int]) -> Parameters:
@@ -98,6 +64,7 @@ def train_block(
     seeds: Sequence[int],
     success: Mapping[str, Any],
     root: int,
+    device: str = "auto",
     checkpoint: Path | None = None,
     work: str = "",
 ) -> dict[str, Any]:
@@ -107,56 +74,92 @@ def train_block(
     """
     splits = {split: read_dataset(dataset_path, split) for split in ("train", "validation", success["split"])}
     dataset = splits["train"]
-    samples = {split: encoded(settings, part) for split, part in splits.items()}
-    shapes = {key: list(t.shape if key in SHARED else t.shape[1:]) for key, t in samples["train"].inputs.items()}
-    model = build_model(settings, shapes)
+    load = {"seeds": len(seeds), "uses": settings.get("training", {}).get("epochs", 1)}
+    samples = {split: encoded(settings, part, **load) for split, part in splits.items()}
+    model = build_model(settings, shapes_of(samples["train"]))
+    key = digest([dataset.attributes["checksum"], name, dict(settings), list(seeds), root, work])
     start = time.monotonic()
     if hasattr(model, "fit"):
-        parts = (
-            samples["train"].inputs,
-            samples["train"].labels,
-            samples["validation"].inputs,
-            samples["validation"].labels,
-        )
-        parameters, history = model.fit(*parts), {}
+        trained, flops = fitted(model, samples["train"], samples["validation"])
     else:
         initial = start_parameters(model, dataset, root, name, seeds)
-        key = digest([dataset.attributes["checksum"], name, dict(settings), list(seeds), root, work])
         hyper = dict(settings["training"], root=root, order=dataset.name, checkpoint=checkpoint, key=key)
-        parameters, history = train(model, initial, samples["train"], samples["validation"], **hyper)
+        trained = train(model, initial, samples["train"], samples["validation"], device=device_of(device), **hyper)
+        flops = trained.epochs * epoch_flops(model, initial, samples["train"], settings["training"]["batch_size"])
     seconds = (time.monotonic() - start) / len(seeds)
-    about = {
-        "task": task,
-        "dataset": dataset.name,
-        "model": settings["model"],
-        "form": model.form,
-        "start": model.start,
-    }
-    scores = {split: _score(model, parameters, samples[split]) for split in ("validation", success["split"])}
-    rows = pd.DataFrame({"seed": list(seeds), **about})
-    rows["n_parameters"] = count_parameters({k: t for k, t in parameters.items() if k != TEMPERATURE})
-    rows["epochs"] = settings["training"]["epochs"] if history else 0
-    rows["seconds"] = seconds
-    rows["train_loss"] = history["train_loss"][-1] if history else np.nan
-    rows["validation_accuracy"], rows["validation_balanced_accuracy"], _ = scores["validation"]
-    _, held_out, finite = scores[success["split"]]
-    rows["success"] = finite & (held_out >= success["balanced_accuracy"])
-    rows["status"] = np.where(finite, "ok", "failed")
+    about = {"task": task, "dataset": dataset.name, "model": model.family, "form": model.form, "start": model.start}
     document = {
         **about,
         "name": name,
         "settings": dict(settings),
         "seeds": list(seeds),
-        "shapes": shapes,
+        "shapes": shapes_of(samples["train"]),
         "geometry": geometry_of(samples["train"].inputs),
         "root": root,
+        "n_parameters": count_parameters({k: t for k, t in trained.parameters.items() if k != TEMPERATURE}),
+        "flops": flops.tolist(),
     }
     return {
-        "parameters": parameters,
+        "parameters": trained.parameters,
         "document": document,
-        "history": _history(about, seeds, history),
-        "rows": rows,
+        "history": _history(about, seeds, trained),
+        "rows": _rows(about, seeds, model, trained, samples, success).assign(
+            size=len(ring_lengths(dataset.states)), n_parameters=document["n_parameters"], flops=flops, seconds=seconds
+        ),
     }
+
+
+def shapes_of(samples: Samples) -> dict[str, list[int]]:
+    """Return the shapes of a model's inputs, without the axis of samples."""
+    return {name: list(t.shape if name in SHARED else t.shape[1:]) for name, t in samples.inputs.items()}
+
+
+def fitted(model: Model, training: Samples, validation: Samples) -> tuple[Trained, np.ndarray]:
+    """Return what a model that is solved, not trained, comes to, and the operations that it takes."""
+    with counted() as counter:
+        parameters = model.fit(training.inputs, training.labels, validation.inputs, validation.labels)
+    nothing = np.zeros(1, dtype=np.int64)
+    return Trained(parameters, {}, nothing, nothing > 0), np.array([float(counter.get_total_flops())])
+
+
+def counted() -> FlopCounterMode:
+    """Return a counter of the operations of matrix products and convolutions, those in place included."""
+
+    def addmm(total: torch.Size, first: torch.Size, second: torch.Size, **_: Any) -> int:
+        return 2 * first[0] * first[1] * second[1]
+
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten.addmm_: addmm})
+
+
+def epoch_flops(model: Model, parameters: Parameters, training: Samples, batch_size: int) -> float:
+    """Return the floating-point operations of one epoch of one seed: of matrix products and convolutions, both ways."""
+    one = {name: tensor[:1].clone().requires_grad_() for name, tensor in parameters.items()}
+    one.setdefault(TEMPERATURE, torch.zeros(1, requires_grad=True))
+    with counted() as counter:
+        gradients(model, one, training.batch(slice(0, batch_size)))
+    return float(counter.get_total_flops()) * math.ceil(len(training) / batch_size)
+
+
+def _rows(
+    about: Mapping[str, str],
+    seeds: Sequence[int],
+    model: Model,
+    trained: Trained,
+    samples: Mapping[str, Samples],
+    success: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Return a row of the runs table for each seed, without its costs."""
+    rows = pd.DataFrame({"seed": list(seeds), **about})
+    rows["epochs"] = trained.epochs
+    last = trained.epochs, np.arange(len(seeds))
+    rows["train_loss"] = trained.history["train_loss"][last] if trained.history else np.nan
+    accuracy, balanced, _ = _score(model, trained.parameters, samples["validation"])
+    rows["validation_accuracy"], rows["validation_balanced_accuracy"] = accuracy, balanced
+    _, held_out, finite = _score(model, trained.parameters, samples[success["split"]])
+    finite &= ~trained.failed
+    rows["success"] = finite & (held_out >= success["balanced_accuracy"])
+    rows["status"] = np.where(finite, "ok", "failed")
+    return rows
 
 
 def _score(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -169,13 +172,15 @@ def _score(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.n
     )
 
 
-def _history(about: Mapping[str, str], seeds: Sequence[int], records: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _history(about: Mapping[str, str], seeds: Sequence[int], trained: Trained) -> pd.DataFrame:
+    records, last = trained.history, trained.epochs
     if not records:
         return pd.DataFrame(columns=HISTORY_COLUMNS)
     epochs, count = next(iter(records.values())).shape
     frame = pd.DataFrame({name: values.ravel() for name, values in records.items()})
     frame["epoch"], frame["seed"] = np.repeat(np.arange(epochs), count), np.tile(seeds, epochs)
-    return frame.assign(**about)
+    ended = frame["epoch"] > np.tile(last, epochs)
+    return frame[~ended].assign(**about)
 
 
 def write_run(folder: Path, run: Mapping[str, Any]) -> None:
@@ -185,28 +190,3 @@ def write_run(folder: Path, run: Mapping[str, Any]) -> None:
     write_csv(folder / "history.csv", run["history"], HISTORY_COLUMNS)
     write_csv(folder / "runs.csv", run["rows"], RUN_COLUMNS)
     write_json(folder / "settings.json", {**run["document"], "provenance": provenance()})
-
-
-def load_run(folder: str | Path) -> tuple[Model, Parameters, dict[str, Any]]:
-    """Return the model, its trained parameters and the settings document of a run folder.
-
-    Raises
-    ------
-    DataError
-        If a file is missing or damaged, or the weights belong to other settings.
-    """
-    folder = Path(folder)
-    document = read_json(folder / "settings.json")
-    document.pop("provenance", None)
-    arrays, attributes = read_arrays(folder / "weights.h5")
-    if attributes.get("settings_digest") != digest(document):
-        raise DataError(f"{folder}: weights.h5 belongs to other settings than settings.json; delete both and run again")
-    return build_model(document["settings"], document["shapes"]), as_tensors(arrays), document
-
-
-def apply_run(folder: str | Path, states: States) -> np.ndarray:
-    """Return the values f (S, B) of all trained seeds of a run folder on states (B samples); round them to predict."""
-    model, parameters, document = load_run(folder)
-    inputs = as_tensors(encode(document["settings"], states))
-    check_applicable(model, document, inputs)
-    return evaluate(model, parameters, Samples(inputs, torch.zeros(len(states), dtype=torch.int64))).numpy()

@@ -1,0 +1,213 @@
+"""All seeds of a network at once, against plain torch modules and against their formulas written out."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from toponn.checks import resolve
+from toponn.models import MODELS, network
+from toponn.models.base import Parameters, generators
+from toponn.models.network import Network
+
+ROOT, SEEDS, SAMPLES = 13, 5, 9
+EXACT = {torch.float64: 1e-12, torch.float32: 1e-5}
+"""Differences beside the largest number."""
+
+NETWORKS = {
+    "cnn": {"channels": [6, 5]},
+    "resnet": {"channels": 8, "depth": 4},
+    "mlp": {"window": 3, "hidden": [7, 6]},
+}
+SHAPES = [pytest.param((6, 9), id="1D"), pytest.param((6, 5, 4), id="2D")]
+
+
+def network_of(name: str, shape: tuple[int, ...]) -> Network:
+    return resolve(MODELS, name, "model")({"image": shape}, stencil=1, **NETWORKS[name])
+
+
+def case(name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> tuple[Network, Parameters, Tensor]:
+    """Return a network, leaves of some seeds and images. Norms are moved off the ones and zeros that they start at."""
+    model = network_of(name, shape)
+    rng = np.random.default_rng([ROOT, *shape])
+    parameters = {
+        key: (tensor + 0.1 * torch.from_numpy(rng.normal(size=tensor.shape))).to(dtype).requires_grad_()
+        for key, tensor in model.initial(generators(ROOT, "data", name, range(SEEDS))).items()
+    }
+    return model, parameters, torch.from_numpy(rng.normal(size=(SAMPLES, *shape))).to(dtype)
+
+
+def one_by_one(model: Network, parameters: Parameters, image: Tensor) -> Tensor:
+    """Return f (S, B), a torch module for every seed."""
+    seeds = range(len(next(iter(parameters.values()))))
+    apart = ({key: tensor[s] for key, tensor in parameters.items()} for s in seeds)
+    return torch.stack([functional_call(model.skeleton, one, (model.prepared(image),)) for one in apart])
+
+
+def gradients(value: Tensor, parameters: Parameters) -> list[Tensor]:
+    """Return the gradients of the sum of f² of all seeds."""
+    return list(torch.autograd.grad(value.square().sum(), list(parameters.values()), create_graph=True))
+
+
+def difference(found: Tensor, expected: Tensor) -> float:
+    return ((found - expected).abs().max() / expected.abs().max()).item()
+
+
+@pytest.fixture(params=[1, 2, 3, SEEDS], ids=lambda seeds: f"{seeds}at_once")
+def at_once(request, monkeypatch):
+    """Let so many seeds go together, whatever the network."""
+    wanted = request.param
+
+    def numbers(parameters, image):
+        names = list(parameters)
+        parts = zip(*(tensor.split(wanted) for tensor in parameters.values()), strict=True)
+        return [dict(zip(names, part, strict=True)) for part in parts]
+
+    monkeypatch.setattr(network, "groups", numbers)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", EXACT, ids=str)
+@pytest.mark.usefixtures("at_once")
+def test_values_and_gradients_of_a_block_are_those_of_a_torch_module_for_every_seed(name, shape, dtype):
+    model, parameters, image = case(name, shape, dtype)
+    together, apart = model.value(parameters, {"image": image}), one_by_one(model, parameters, image)
+    assert together.shape == (SEEDS, SAMPLES)
+    assert together.dtype == dtype
+    assert difference(together, apart) < EXACT[dtype]
+    # Control: seeds in another order are another function.
+    assert difference(together.roll(1, dims=0), apart) > 1e-2
+    for key, found, expected in zip(
+        parameters, gradients(together, parameters), gradients(apart, parameters), strict=True
+    ):
+        assert difference(found, expected) < EXACT[dtype], key
+        assert difference(found.roll(1, dims=0), expected) > 1e-2, key
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_products_with_the_hessian_are_those_of_a_torch_module_for_every_seed(name, shape):
+    model, parameters, image = case(name, shape)
+    rng = np.random.default_rng(ROOT)
+    along = [torch.from_numpy(rng.normal(size=tensor.shape)) for tensor in parameters.values()]
+
+    def hessian_product(value: Tensor) -> tuple[Tensor, ...]:
+        slope = sum((g * v).sum() for g, v in zip(gradients(value, parameters), along, strict=True))
+        return torch.autograd.grad(slope, list(parameters.values()))
+
+    together = hessian_product(model.value(parameters, {"image": image}))
+    apart = hessian_product(one_by_one(model, parameters, image))
+    for key, found, expected in zip(parameters, together, apart, strict=True):
+        assert difference(found, expected) < 1e-11, key
+        assert difference(found.roll(1, dims=0), expected) > 1e-2, key
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_gradient_of_torch_func_is_that_of_autograd(name, shape):
+    model, parameters, image = case(name, shape)
+    expected = gradients(model.value(parameters, {"image": image}), parameters)
+    detached = {key: tensor.detach() for key, tensor in parameters.items()}
+    found = torch.func.grad(lambda p: model.value(p, {"image": image}).square().sum())(detached)
+    for key, one in zip(parameters, expected, strict=True):
+        assert difference(found[key], one) < EXACT[torch.float64], key
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_seed_has_no_say_in_the_values_of_the_others(name, shape):
+    model, parameters, image = case(name, shape)
+    value = model.value(parameters, {"image": image})
+    for grad in torch.autograd.grad(value[2].square().sum(), list(parameters.values())):
+        assert grad[[0, 1, 3, 4]].abs().max() == 0
+        assert grad[2].abs().max() > 0
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_going_together_in_several_groups_is_the_default_where_seeds_are_many(name):
+    model, parameters, _ = case(name, (6, 5, 4))
+    many = {key: tensor.detach().repeat_interleave(20, dim=0) for key, tensor in parameters.items()}
+    for samples in (1, 50, 2000):
+        image = model.prepared(torch.zeros(samples, 6, 5, 4))
+        parts = network.groups(many, image)
+        assert sum(len(next(iter(part.values()))) for part in parts) == 20 * SEEDS
+        assert all(torch.equal(torch.cat([part[key] for part in parts]), tensor) for key, tensor in many.items())
+        assert (len(parts) > 1) == (samples > 1000)
+
+
+# --- The modules against their formulas -------------------------------------------------------------------
+
+
+def by_hand(name: str, p: Parameters, x: Tensor) -> Tensor:
+    """Return f (B,) of one seed, the network of `NETWORKS` written out."""
+    convolved = {3: functional.conv1d, 4: functional.conv2d}[x.ndim]
+
+    def conv(key: str, x: Tensor, padding: int = 1) -> Tensor:
+        return convolved(x, p[f"{key}.weight"], p[f"{key}.bias"], padding=padding)
+
+    def normalised(key: str, x: Tensor) -> Tensor:
+        apart = x.reshape(len(x), 4, -1)
+        variance, mean = torch.var_mean(apart, dim=-1, correction=0, keepdim=True)
+        ones = (-1, *(1,) * (x.ndim - 2))
+        scaled = ((apart - mean) / torch.sqrt(variance + 1e-5)).reshape(x.shape)
+        return scaled * p[f"{key}.weight"].reshape(ones) + p[f"{key}.bias"].reshape(ones)
+
+    def readout(x: Tensor) -> Tensor:
+        return x.flatten(2).mean(dim=2) @ p["readout.weight"][0] + p["readout.bias"]
+
+    if name == "cnn":
+        return readout(torch.relu(conv("features.2", torch.relu(conv("features.0", x)))))
+    if name == "resnet":
+        x = conv("features.0", x, padding=0)
+        for i in (1, 2):
+            inner = conv(f"features.{i}.first", torch.relu(normalised(f"features.{i}.first_norm", x)))
+            x = x + conv(f"features.{i}.second", torch.relu(normalised(f"features.{i}.second_norm", inner)))
+        return readout(torch.relu(x))
+    x = x[:, :, 3:6].flatten(1) if x.ndim == 3 else x[:, :, 1:4, 0:3].flatten(1)
+    for i in (1, 3):
+        x = torch.relu(x @ p[f"{i}.weight"].T + p[f"{i}.bias"])
+    return x @ p["5.weight"][0] + p["5.bias"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_network_is_its_formula_written_out(name, shape):
+    model, parameters, image = case(name, shape)
+    value = model.value(parameters, {"image": image})
+    for s in range(SEEDS):
+        one = {key: tensor[s] for key, tensor in parameters.items()}
+        assert difference(value[s], by_hand(name, one, image)) < EXACT[torch.float64]
+        # Control: the formula notices what becomes of one bias of the first layer.
+        first = next(key for key in one if key.endswith("bias"))
+        assert difference(value[s], by_hand(name, one | {first: one[first] + 0.1}, image)) > 1e-4
+
+
+def test_a_network_starts_as_torch_s_layers_do_one_after_the_other():
+    start = network_of("cnn", (6, 5, 4)).initial(generators(ROOT, "data", "cnn", [3]))
+    (rng,) = generators(ROOT, "data", "cnn", [3])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**63)))
+        layers = {"features.0": nn.Conv2d(6, 6, 3), "features.2": nn.Conv2d(6, 5, 3), "readout": nn.Linear(5, 1)}
+    expected = {f"{name}.{key}": t for name, layer in layers.items() for key, t in layer.named_parameters()}
+    assert start.keys() == expected.keys()
+    assert all(torch.equal(start[key][0], expected[key]) for key in expected)
+
+
+NAMES = {
+    "cnn": ["features.0", "features.2", "readout"],
+    "resnet": [
+        "features.0",
+        *(f"features.{i}.{part}" for i in (1, 2) for part in ("first_norm", "first", "second_norm", "second")),
+        "readout",
+    ],
+    "mlp": ["1", "3", "5"],
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_names_of_the_parameters_are_those_of_older_files_of_weights(name):
+    start = network_of(name, (6, 5, 4)).initial(generators(ROOT, "data", name, [0]))
+    assert list(start) == [f"{layer}.{kind}" for layer in NAMES[name] for kind in ("weight", "bias")]

@@ -1,0 +1,19 @@
+"""Where tensors live: one code path, a processor or a graphics card."""
+
+import torch
+
+from toponn.checks import ConfigError, refusal
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device that the config's `device` names; "auto" is CUDA where torch finds one, else the CPU.
+
+    Raises
+    ------
+    ConfigError
+        If CUDA is asked for and torch finds none.
+    """
+    found = torch.cuda.is_available()
+    if name == "cuda" and not found:
+        raise ConfigError(refusal("device", name, "auto or cpu, since torch finds no CUDA device on this machine"))
+    return torch.device("cuda" if found and name != "cpu" else "cpu")
