@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from toponn.files import digest, read_csv
+from toponn.files import digest, read_tables
 from toponn.joblog import job_log
 
 with job_log(snakemake) as log:
     from toponn.training.runs import train_block, write_run
     from toponn.training.search import settled
 
-    settings, searched = snakemake.params.settings, snakemake.input.get("search")
+    settings, searched = snakemake.params.settings, snakemake.input.search  # no search where no rate is a list
     checkpoint = Path(snakemake.params.checkpoint)
     run = train_block(
         snakemake.input.dataset,
         task=snakemake.params.task,
         name=snakemake.params.model,
-        settings=settled(settings, read_csv(searched)) if searched else settings,
+        settings=settled(settings, read_tables(searched)) if searched else settings,
         seeds=snakemake.params.seeds,
         success=snakemake.params.success,
         root=snakemake.params.seed,

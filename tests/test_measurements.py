@@ -8,7 +8,7 @@ import torch
 from toponn import claims
 from toponn.datasets import Dataset
 from toponn.generalization import label_ceiling, summary_row
-from toponn.models.ring import wedge
+from toponn.models.wedges import wedge
 from toponn.references import reference_rows
 from toponn.states import States
 from toponn.trainability.site_tensors import aligned, cosine

@@ -10,7 +10,7 @@ ENTRY = 1.0e-9
 """A complex number that is made, scaled or summed beside such a product."""
 MAKE = 4.0e-9, 8.0e-9
 """A number of the outer products of which loop features are sums, in the cache and beyond it."""
-CACHE = 1 << 18
+CACHE = 1 << 20
 """Numbers of a projector that stay in the cache."""
 WEIGHT, READ, LOOP = 1.0e-9, 2.0e-10, 3.0e-11
 """A loop's weight for a seed, its feature of a sample, and its part in the value of a seed and a sample."""

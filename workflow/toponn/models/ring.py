@@ -17,7 +17,6 @@ from toponn.checks import choose
 from toponn.models.base import Inputs, Model, Parameters, require
 from toponn.models.closed_forms import closed_form_of, coordinate_weights, free_site_tensors, free_weights
 from toponn.models.site_tensors import Coordinate, Free
-from toponn.models.wedges import wedge as wedge
 from toponn.models.wedges import wedge_value
 
 KAPPA = {2: 0.5, 3: 4 * np.pi}

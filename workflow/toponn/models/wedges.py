@@ -50,8 +50,8 @@ def factors(d: Tensor) -> tuple[Tensor, Tensor]:
     n = d.shape[-1]
     j, k = torch.triu_indices(n, n, 1, device=d.device)
     b, c = d[..., [1, 2, 0], :], d[..., [2, 0, 1], :]
-    products = b[..., :, None] * c[..., None, :]  # (S, R, 3, N, N)
-    rest = (products - products.mT).flatten(-2).index_select(-1, j * n + k)
+    all_pairs = torch.stack([b, c], dim=-1) @ torch.stack([c, -b], dim=-2)  # (S, R, 3, N, N)
+    rest = all_pairs.flatten(-2).index_select(-1, j * n + k)
     return d.flatten(1, 2), rest.flatten(1, 2)
 
 

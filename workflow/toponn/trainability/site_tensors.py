@@ -14,7 +14,8 @@ import torch
 
 from toponn.datasets import Dataset
 from toponn.models.head import predictions
-from toponn.models.ring import Ring, wedge
+from toponn.models.ring import Ring
+from toponn.models.wedges import wedge
 from toponn.statistics import balanced_accuracy, median_band
 from toponn.trainability import COLUMNS
 from toponn.training.loop import evaluate
