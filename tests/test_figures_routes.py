@@ -76,6 +76,12 @@ def test_a_legend_gives_each_exponent_and_its_interval(figure):
         assert f"$N^{{{3 + level / 10:.2f}}}$ (2.90–3.30)" in words
 
 
+def test_an_exponent_of_two_sizes_has_no_interval_and_shows_none():
+    costs, exponents = made_up()
+    words = " ".join(text_of(route_costs(costs, exponents.assign(low=np.nan, high=np.nan))))
+    assert "$N^{3.00}$" in words and "nan" not in words
+
+
 def test_no_text_overlaps_or_leaves_the_figure(figure):
     assert figure.get_size_inches()[0] == DOUBLE_COLUMN
     assert overlaps(figure) == [] and clipped(figure) == []

@@ -101,7 +101,7 @@ def _add_legend(axes: Axes, exponents: pd.DataFrame) -> None:
         row = exponents[exponents["condition"].str.startswith(f"route={name},")]
         if len(row):
             value, low, high = (float(row[key].iloc[0]) for key in ("value", "low", "high"))
-            label += f": $N^{{{value:.2f}}}$ ({low:.2f}–{high:.2f})"
+            label += f": $N^{{{value:.2f}}}$" + (f" ({low:.2f}–{high:.2f})" if np.isfinite(low) else "")
         look = {"color": colour, "marker": marker, "linestyle": line, "linewidth": 1.0, "markerfacecolor": "white"}
         handles.append(Line2D([], [], **look))
         labels.append(label)
