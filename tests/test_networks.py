@@ -10,6 +10,7 @@ from torch.nn import functional
 from toponn.checks import resolve
 from toponn.models import MODELS, network
 from toponn.models.base import Parameters, generators
+from toponn.models.minimal_filtering import Tiles
 from toponn.models.network import Network
 
 ROOT, SEEDS, SAMPLES = 13, 5, 9
@@ -127,15 +128,36 @@ def test_a_seed_has_no_say_in_the_values_of_the_others(name, shape):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_going_together_in_several_groups_is_the_default_where_seeds_are_many(name):
+def test_seeds_go_together_in_groups_that_are_smaller_where_samples_are_more(name):
     model, parameters, _ = case(name, (6, 5, 4))
     many = {key: tensor.detach().repeat_interleave(20, dim=0) for key, tensor in parameters.items()}
-    for samples in (1, 50, 2000):
-        image = model.prepared(torch.zeros(samples, 6, 5, 4))
-        parts = network.groups(many, image)
-        assert sum(len(next(iter(part.values()))) for part in parts) == 20 * SEEDS
+    counts = []
+    for samples in (1, 500, 2000, 10**7):
+        image = model.prepared(torch.zeros(1, 6, 5, 4))
+        parts = network.groups(many, image.expand(samples, *image.shape[1:]))
         assert all(torch.equal(torch.cat([part[key] for part in parts]), tensor) for key, tensor in many.items())
-        assert (len(parts) > 1) == (samples > 1000)
+        counts.append(len(parts))
+    assert counts == sorted(counts)
+    assert counts[0] == 1
+    assert counts[-1] == 20 * SEEDS
+
+
+@pytest.mark.parametrize("dtype", EXACT, ids=str)
+@pytest.mark.parametrize("grid", [(1,), (4,), (24,), (1, 1), (3, 8), (8, 8), (13, 6)], ids=str)
+def test_minimal_filtering_is_the_convolution_on_any_grid(grid, dtype):
+    rng = np.random.default_rng([ROOT, *grid])
+    image, weight, bias = (
+        torch.from_numpy(rng.normal(size=size)) for size in [(4, 72, *grid), (3, 5, 72, *(3,) * len(grid)), (3, 5)]
+    )
+    convolved = {3: functional.conv1d, 4: functional.conv2d}[image.ndim]
+    expected = convolved(image, weight.flatten(0, 1), bias.flatten(), padding=1)
+    found = Tiles.of(image.to(dtype)).convolved(weight.to(dtype), bias.to(dtype))
+    assert found.shape == expected.shape
+    assert difference(found, expected) < EXACT[dtype]
+    # Control: the axes of a filter, and its two ends, are not alike.
+    if max(grid) > 1:
+        flipped = Tiles.of(image.to(dtype)).convolved(weight.flip(-1 if grid[-1] > 1 else -2).to(dtype), bias.to(dtype))
+        assert difference(flipped, expected) > 1e-2
 
 
 # --- The modules against their formulas -------------------------------------------------------------------

@@ -147,6 +147,8 @@ def test_the_rings_module_reruns_the_rings_alone(finished_project):
     tasks, study = {"winding": "ssh_24", "chern": "qwz_8"}, finished_project.study(QUICK)
     expected = (AFTER_TESTS | AFTER_TRAINING).union(*(_runs(d, "ring_free") for d in _sizes(study)))
     for task, dataset in tasks.items():
+        expected |= {f"tables/route_{table}.csv" for table in ("costs", "exponents")}
+        expected |= {f"figures/route_costs.{ending}" for ending in ("pdf", "png")}
         for form in ("ring_coordinate", "ring_free"):
             expected |= _runs(dataset, form) | _runs(dataset, f"{form}_closed_form") | _evaluation(task, form)
             expected |= _search(study, form) | _search(study, f"{form}_closed_form")

@@ -28,4 +28,4 @@ class CNN(Network):
         layers: list[nn.Module] = []
         for before, after in zip((self.channels_in, *self.channels), self.channels, strict=False):
             layers += [convolution(before, after, 3, padding=1), nn.ReLU(inplace=True)]
-        return pooled(nn.Sequential(*layers), self.channels[-1], len(self.grid))
+        return pooled(nn.Sequential(*layers), self.channels[-1])

@@ -11,10 +11,9 @@ from torch.func import stack_module_state
 from torch.nn import functional
 
 from toponn.models.base import Inputs, Model, Parameters, require
-from toponn.models.minimal_filtering import Tiles
+from toponn.models.minimal_filtering import TAPS, Tiles
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
-POOLS = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d}
 
 AT_ONCE = {"cpu": 2**19, "cuda": 2**27}
 """Numbers in one layer's output, of all seeds that go together: a processor keeps about 2 MB of them in its cache."""
@@ -57,7 +56,8 @@ class Network(Model):
         weights = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}
         image = self.prepared(inputs["image"])
         first = next(layer for layer in self.skeleton.modules() if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d))
-        shared = image if isinstance(first, nn.Linear) else Tiles.of(image, first.kernel_size)
+        tiled = not isinstance(first, nn.Linear) and first.kernel_size[0] == TAPS
+        shared = Tiles.of(image) if tiled else image
         parts = [stacked(self.skeleton, part, shared) for part in groups(weights, image)]
         return torch.cat([part.view(len(image), -1) for part in parts], dim=1).T
 
@@ -76,10 +76,19 @@ class Residual(nn.Sequential):
         return x + super().forward(x)
 
 
-def pooled(features: nn.Module, channels: int, dimension: int) -> nn.Module:
+class Mean(nn.Module):
+    """The mean over the grid."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (B, C, *grid) to (B, C)."""
+        if x.is_contiguous():
+            return x.flatten(2).mean(dim=2)
+        return x.movedim(1, -1).flatten(1, -2).mean(dim=1)  # channels last: so its gradient lies in memory as x does
+
+
+def pooled(features: nn.Module, channels: int) -> nn.Module:
     """Return features averaged over the grid and read out linearly, so that any size runs."""
-    readout = nn.Linear(channels, 1)
-    parts = dict(features=features, mean=POOLS[dimension](1), flat=nn.Flatten(1), readout=readout, value=nn.Flatten(0))
+    parts = dict(features=features, mean=Mean(), readout=nn.Linear(channels, 1), value=nn.Flatten(0))
     return nn.Sequential(OrderedDict(parts))
 
 
@@ -102,7 +111,7 @@ def stacked(layer: nn.Module, parameters: Parameters, x: Tensor | Tiles, name: s
     ----------
     layer : its structure and names alone are used; one without parameters must treat channels alike
     parameters : by the name in the whole module, (S, ...)
-    x : (B, S·C, *grid), the channels of seed 0 first, or (B, C, *grid) while all seeds still share the image
+    x : (B, S·C, *grid), the channels of seed 0 first, or the image (B, C, *grid), which all seeds share
     name : of this layer, with a dot, the prefix of its parameters
     """
     if isinstance(layer, nn.Sequential):
@@ -120,7 +129,8 @@ def convolution(layer: nn.Conv1d | nn.Conv2d, weight: Tensor, bias: Tensor, x: T
     if isinstance(x, Tiles):
         return x.convolved(weight, bias)
     convolved = {3: functional.conv1d, 4: functional.conv2d}[x.ndim]
-    return convolved(x, weight.flatten(0, 1), bias.flatten(), padding=layer.padding, groups=len(weight))
+    apart = 1 if x.shape[1] == weight.shape[2] else len(weight)
+    return convolved(x, weight.flatten(0, 1), bias.flatten(), padding=layer.padding, groups=apart)
 
 
 def normalisation(layer: nn.GroupNorm, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:

@@ -40,4 +40,4 @@ class ResNet(Network):
         blocks = [block(convolution, self.channels) for _ in range(self.depth // 2)]
         stem = convolution(self.channels_in, self.channels, 1)
         features = nn.Sequential(stem, *blocks, nn.ReLU(inplace=True))
-        return pooled(features, self.channels, len(self.grid))
+        return pooled(features, self.channels)
