@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from torch.func import functional_call
 
 from toponn.checks import resolve
 from toponn.encodings.loops import loops
@@ -130,33 +129,7 @@ def test_the_ring_s_block_of_seeds_against_one_seed_at_a_time_on_dense_projector
 
 NETWORKS = {
     "cnn": {"stencil": 1, "channels": [16, 16]},
-    "mlp": {"stencil": 1, "window": 6, "hidden": [64, 64]},
-    "resnet": {"stencil": 1, "channels": 16, "depth": 8},
 }
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_vmapped_block_of_seeds_against_a_loop_over_them(name):
-    seeds, samples, batch = (20 if name != "resnet" else 10), 600, 50
-    rng = np.random.default_rng(ROOT)
-    image = torch.from_numpy(rng.normal(size=(samples, 72, 8, 8)).astype(np.float32))
-    model = resolve(MODELS, name, "model")({"image": (72, 8, 8)}, **NETWORKS[name])
-    parameters = model.initial(generators(ROOT, "b", name, range(seeds)))
-
-    def vmapped():
-        for i in range(0, samples, batch):
-            leaves = {key: tensor.clone().requires_grad_() for key, tensor in parameters.items()}
-            model.value(leaves, {"image": image[i : i + batch]}).square().mean(dim=1).sum().backward()
-
-    def one_by_one():
-        for s in range(seeds):
-            for i in range(0, samples, batch):
-                leaves = {key: tensor[s].clone().requires_grad_() for key, tensor in parameters.items()}
-                part = model.prepared(image[i : i + batch])
-                functional_call(model.skeleton, leaves, (part,)).square().mean().backward()
-
-    block, loop = seconds(vmapped, 2), seconds(one_by_one, 2)
-    report(f"{name} 8x8, epoch of {samples}, {seeds} seeds: loop over seeds vs vmapped block", loop, block)
 
 
 @pytest.mark.parametrize("name", ["ring", "cnn"])
