@@ -408,8 +408,8 @@ def test_the_matrix_shows_each_number_with_its_interval_seeds_and_samples():
         "0.988",
         "0.971–1.000",
         "0.995",
-        "ring, coordinate, 40 seeds\n12.9 k parameters\n2.07 Tflop",
-        "loop ridge, 1 seed\n12.9 k parameters\n2.07 Tflop",
+        "ring, coordinate, 40 seeds\n12,929 parameters\n2.07 Tflop",
+        "loop ridge, 1 seed\n12,929 parameters\n2.07 Tflop",
     ):
         assert expected in words
     assert "QWZ 8\nn = 400" in words

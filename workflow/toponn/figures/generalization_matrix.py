@@ -129,7 +129,7 @@ def _row_label(summary: pd.DataFrame, model: str, form: str) -> str:
         return name
     seeds = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     first = of_model.iloc[0]
-    cost = f"{with_prefix(first['n_parameters'])} parameters\n{with_prefix(first['flops'])}flop"
+    cost = f"{int(first['n_parameters']):,} parameters\n{with_prefix(first['flops'])}flop"
     return f"{name}, {seeds} {'seed' if seeds == '1' else 'seeds'}\n{cost}"
 
 
@@ -142,7 +142,7 @@ def with_prefix(value: float) -> str:
     ('433 ', '12.9 k', '2.07 T')
     """
     power = min(int(np.log10(max(value, 1.0)) // 3), 4)
-    return f"{value / 1000**power:.3g} {' kMGT'[power]}".replace("  ", " ")
+    return f"{value / 1000**power:.3g} " + ("", "k", "M", "G", "T")[power]
 
 
 def _column_label(summary: pd.DataFrame, test: str, dataset: str | None) -> str:

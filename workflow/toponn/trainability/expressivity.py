@@ -34,7 +34,7 @@ CASES = {
 """(form, closed form) in each dimension."""
 
 OPTIONS = {"coordinate": {"rank": 1, "width": 8}, "free": {"rank": 1}, "wavefunction": {}}
-STEP = 1e-5
+STEP = 1e-4
 BATCH = 20
 
 
@@ -103,7 +103,7 @@ def exact_model(form: str, closed_form: str, dataset: Dataset) -> Exact:
 
 
 def gradient_error(exact: Exact, rng: np.random.Generator) -> float:
-    """Return the largest relative difference of autograd and central differences along 8 random directions."""
+    """Return the largest relative difference of autograd and central differences along 8 random unit directions."""
     few = {name: t if name == "coordinates" else t[:8] for name, t in exact.inputs.items()}
 
     def loss(parameters: Parameters) -> torch.Tensor:
@@ -113,7 +113,9 @@ def gradient_error(exact: Exact, rng: np.random.Generator) -> float:
     loss(leaves).backward()
     errors = []
     for _ in range(8):
-        direction = {name: torch.from_numpy(rng.normal(size=tuple(t.shape))) for name, t in leaves.items()}
+        draw = {name: torch.from_numpy(rng.normal(size=tuple(t.shape))) for name, t in leaves.items()}
+        norm = sum(t.square().sum() for t in draw.values()).sqrt()  # the forms have up to a hundred thousand weights
+        direction = {name: t / norm for name, t in draw.items()}
         slope = sum(float((leaf.grad * direction[name]).sum()) for name, leaf in leaves.items())
         ends = [
             float(loss({name: t + sign * STEP * direction[name] for name, t in exact.parameters.items()}))
