@@ -254,6 +254,10 @@ STRUCTURE = [
 ]
 
 MEANING = [
+    (
+        ("datasets", "qwz_8", "disorder", [{"name": "structural_displacement", "strength": 0.1}]),
+        "tasks.chern.dataset: found 'qwz_8'; allowed: datasets whose samples share their sites, without random points",
+    ),
     ((*WINDING, "sizes", "datasets", ["ssh_48"]), "datasets.ssh_48.samples.train: found nothing; allowed: a whole"),
     (
         (*WINDING, "sizes", "datasets", ["ssh_24"]),

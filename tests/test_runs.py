@@ -14,13 +14,15 @@ import torch
 from toponn.checks import ConfigError, DataError, NotApplicable
 from toponn.datasets import read_dataset, write_dataset
 from toponn.files import read_csv, read_json, write_json
+from toponn.generalization import evaluate_runs
 from toponn.generation import generate
 from toponn.models.base import generators
 from toponn.recipes import Recipe
 from toponn.states import States, chiral_block, chiral_occupied_states
+from toponn.trainability.site_tensors import learned_tensors
 from toponn.training import runs
 from toponn.training.runs import train_block, write_run
-from toponn.training.saved import load_run
+from toponn.training.saved import geometry_of, load_run
 from toponn.training.views import build_model
 
 ROOT = 21
@@ -335,6 +337,7 @@ def test_a_seed_that_fails_is_recorded_as_failed_and_its_neighbours_are_as_ever(
     assert sick["rows"]["status"].tolist() == ["ok", "failed", "ok"]
     assert not sick["rows"]["success"][1]
     assert sick["rows"]["epochs"].tolist() == [3, 1, 3], "the epoch in which it went non-finite"
+    assert np.isnan(sick["rows"][["validation_accuracy", "validation_balanced_accuracy"]].to_numpy()[1]).all()
     timeless = healthy["rows"].drop(columns="seconds"), sick["rows"].drop(columns="seconds")
     neighbours = [table.drop(index=1) for table in timeless]
     pd.testing.assert_frame_equal(*neighbours, rtol=1e-4)
@@ -394,3 +397,72 @@ def test_a_training_on_cuda_ends_where_one_on_the_processor_does(name, dataset_p
     states = read_dataset(dataset_paths["chern"], "test").states
     run = load_run(tmp_path)
     np.testing.assert_allclose(run.values(states, "cuda"), run.values(states, "cpu"), rtol=1e-3, atol=1e-3)
+
+
+@pytest.fixture
+def one_sick_run(dataset_paths, monkeypatch, tmp_path):
+    """Return the folder of a free ring of three seeds of which the second fails at once."""
+    start = runs.start_parameters
+
+    def poisoned(*arguments):
+        parameters = start(*arguments)
+        parameters["site"][1] = torch.nan
+        return parameters
+
+    monkeypatch.setattr(runs, "start_parameters", poisoned)
+    write_run(tmp_path / "run", block(dataset_paths, "chern", "ring_free"))
+    return tmp_path / "run"
+
+
+def test_a_seed_that_failed_has_no_accuracy_on_any_test_and_no_site_tensors(one_sick_run, dataset_paths):
+    table, _ = evaluate_runs([one_sick_run], {"chern": dataset_paths["chern"]})
+    assert table["status"].tolist() == ["ok", "failed", "ok"]
+    assert table["balanced_accuracy"].isna().tolist() == [False, True, False]
+    arrays, _ = learned_tensors([one_sick_run], read_dataset(dataset_paths["chern"], "validation"))
+    assert arrays["learned/free"].shape == (2, 3, 25)
+    assert np.isfinite(arrays["learned/free"]).all()
+
+
+def test_runs_are_evaluated_on_the_test_split_and_no_other(written, dataset_paths):
+    _, folder = written("chern", "ring_coordinate")
+    table, arrays = evaluate_runs([folder], {"chern": dataset_paths["chern"]})
+    test = read_dataset(dataset_paths["chern"], "test")
+    np.testing.assert_array_equal(arrays["chern/label"], test.label)
+    np.testing.assert_allclose(arrays["chern/value"], load_run(folder).values(test.states), rtol=1e-3, atol=1e-4)
+
+
+def test_free_weights_are_refused_on_as_many_sites_in_other_places(written):
+    H, sites = raw(RECIPES["chern"])
+    _, folder = written("chern", "ring_free")
+    load_run(folder)(H, sites.positions)
+    load_run(folder)(H, 2 * sites.positions + 1)  # a shift and a change of units are no other places
+    with pytest.raises(NotApplicable, match="belong to the sites of training one by one, the sample has others"):
+        load_run(folder)(H, sites.positions * [1.0, 1.0] + 0.3 * sites.positions[:, ::-1] ** 2)
+
+
+def test_the_middle_of_a_chain_is_the_same_place_wherever_the_chain_lies(written, dataset_paths):
+    odd = torch.linspace(-1, 1, 9)[:, None]
+    nearly = odd - torch.tensor(1e-9) * (odd.abs() < 1e-6)
+    assert geometry_of({"coordinates": odd}) == geometry_of({"coordinates": nearly})
+
+
+def test_a_run_sees_chains_as_those_of_its_training_without_their_mid_gap_pair(tmp_path):
+    samples = {"train": 40, "validation": 20, "test": 20}
+    for pair in ("dropped", "kept"):
+        made = generate(
+            name="chain", seed=ROOT, samples=samples, minimum_margin=0.1, midgap_pair=pair, **RECIPES["winding"]
+        )
+        write_dataset(tmp_path / f"{pair}.h5", *made)
+    settings = {**SETTINGS["ring_free_exact"], "closed_form": "midgap_dropped"}
+    settings["training"] = {**TRAINING, "epochs": 1, "learning_rate": 1e-9}
+    run = block({"winding": tmp_path / "dropped.h5"}, "winding", "ring_free_exact", settings=settings)
+    write_run(tmp_path / "run", run)
+    clean = {"parameters": {"intracell": 0.2, "intercell": 1.0}, "disorder": []}
+    H, sites = raw({**RECIPES["winding"], **clean}, count=1)
+    assert load_run(tmp_path / "run")(H, sites.positions, sublattice=sites.sublattice).min() > 0.7
+    tests = {pair: tmp_path / f"{pair}.h5" for pair in ("dropped", "kept")}
+    table, _ = evaluate_runs([tmp_path / "run"], tests)
+    assert table.groupby("test")["status"].unique().apply(list).to_dict() == {
+        "dropped": ["ok"],
+        "kept": ["not applicable"],
+    }

@@ -8,7 +8,7 @@ from toponn.datasets import read_dataset, write_dataset
 from toponn.generation import generate
 from toponn.training import search as module
 from toponn.training.runs import start_parameters
-from toponn.training.search import COLUMNS, at_the_end, best_trial, search, settled, trials
+from toponn.training.search import COLUMNS, best_trial, search, settled, trials
 
 ROOT = 8
 TRAINING = {"epochs": 4, "batch_size": 20, "learning_rate": [1e-6, 0.05], "weight_decay": [0.0, 0.1]}
@@ -82,14 +82,13 @@ def test_a_seed_that_failed_counts_as_no_accuracy_at_all():
     assert best_trial(table((0, 0.4, 1.0, "ok"), (0, 0.4, 1.0, "ok"), (1, 1.0, 0.1, "ok"), failed)) == 1
 
 
-def test_what_is_judged_is_the_last_epoch_or_with_patience_the_best():
-    history = {
-        "validation_loss": np.array([[0.1, 0.1], [0.5, 0.4], [0.3, 0.6], [0.4, np.nan]]),
-        "validation_balanced_accuracy": np.array([[0, 0], [1, 2], [3, 4], [5, np.nan]]),
-    }
-    name = "validation_balanced_accuracy"
-    assert at_the_end(history, name, np.array([3, 2]), None).tolist() == [5, 4]
-    assert at_the_end(history, name, np.array([3, 2]), 1).tolist() == [3, 2], "the start is no result of training"
+def test_with_patience_a_trial_is_judged_by_the_epoch_whose_weights_are_kept(path):
+    training = {**TRAINING, "epochs": 12, "learning_rate": [0.5], "weight_decay": 0.0}
+    patient = searched(path, settings={**SETTINGS, "training": {**training, "patience": 1}})
+    whole = searched(path, settings={**SETTINGS, "training": training})
+    assert (patient["epochs"] < 12).any()
+    assert (patient["validation_loss"] != whole["validation_loss"]).any()
+    assert np.isfinite(patient["validation_loss"]).all()
 
 
 def test_the_chosen_values_take_the_place_of_the_lists_and_nothing_else_changes(path):

@@ -228,7 +228,7 @@ def test_with_patience_a_seed_ends_at_the_weights_of_its_lowest_validation_loss(
     for seed, last in enumerate(end.epochs):
         best = 1 + np.nanargmin(loss[1 : last + 1, seed])
         np.testing.assert_allclose(at_end[seed], loss[best, seed], rtol=1e-4)
-        assert last == min(best + 5, 60)
+        assert (last, end.kept[seed]) == (min(best + 5, 60), best)
         assert np.isnan(loss[last + 1 :, seed]).all()
         undisturbed = whole.history["validation_loss"][: last + 1, seed]
         np.testing.assert_allclose(loss[: last + 1, seed], undisturbed, rtol=1e-2)

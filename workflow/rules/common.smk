@@ -140,7 +140,8 @@ def training_settings(model):
 
 def gpus():
     """Return the number of graphics cards that a job of the learning arm asks for."""
-    return 1 if STUDY["device"] == "cuda" else 0
+    found = Path("/dev/nvidiactl").exists() and STUDY["device"] == "auto"
+    return 1 if STUDY["device"] == "cuda" or found else 0
 
 
 def random_rings(task):

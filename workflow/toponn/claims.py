@@ -61,7 +61,10 @@ def decoupling(trainability: pd.DataFrame) -> list[dict]:
         decided = verdict(1 - entry.high, 1 - entry.low, 1 - SUCCEEDS)
         unit = "cells" if entry.task == "winding" else "sites"
         test = f"{entry.task}, {entry.form}, {entry.size} {unit}: share of random starts that succeed"
-        rows.append(_row(2, test, entry.value, entry.low, entry.high, decided, f"success_{entry.task}"))
+        # A form that is trained at several sizes is drawn against them.
+        several = table[(table["task"] == entry.task) & (table["form"] == entry.form)]["size"].nunique() > 1
+        figure = f"sizes_{entry.task}" if several else f"success_{entry.task}"
+        rows.append(_row(2, test, entry.value, entry.low, entry.high, decided, figure))
     return rows
 
 

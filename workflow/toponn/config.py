@@ -212,7 +212,7 @@ def _check_interval(value: float | list[float], where: str) -> None:
 def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> None:
     """Refuse a task whose datasets or models do not exist, do not fit it, or cannot be told apart."""
     where = f"tasks.{task}"
-    _check_task_dataset(raw, task, parts["dataset"], f"{where}.dataset", SPLITS)
+    _check_training_dataset(raw, task, parts["dataset"], f"{where}.dataset")
     for i, name in enumerate(parts["tests"]):
         here = f"{where}.tests[{i}]"
         if name == parts["dataset"]:
@@ -244,12 +244,13 @@ def _check_sizes(raw: Mapping[str, Any], task: str, where: str) -> None:
     shapes = [raw["datasets"][raw["tasks"][task]["dataset"]]["shape"]]
     for i, name in enumerate(parts["datasets"]):
         here = f"{where}.datasets[{i}]"
-        _check_task_dataset(raw, task, name, here, SPLITS)
+        _check_training_dataset(raw, task, name, here)
         if raw["datasets"][name]["shape"] in shapes:
             allowed = f"datasets of other sizes than {raw['tasks'][task]['dataset']} and each other"
             raise ConfigError(refusal(here, name, allowed))
         shapes.append(raw["datasets"][name]["shape"])
         for model in parts["models"]:
+            _check_form(raw["models"][model], task, raw["datasets"][name], f"models.{model}")
             _check_window(raw["datasets"][name], name, raw["models"][model], f"models.{model}.window")
 
 
@@ -290,6 +291,16 @@ def _check_task_dataset(raw: Mapping[str, Any], task: str, name: str, where: str
         if split not in recipe["samples"]:
             allowed = f"a whole number from 1, since {where} uses this split"
             raise ConfigError(refusal(f"datasets.{name}.samples.{split}", Words("nothing"), allowed))
+
+
+def _check_training_dataset(raw: Mapping[str, Any], task: str, name: str, where: str) -> None:
+    """Refuse a dataset that models of the task cannot be trained on: all its samples have one geometry."""
+    _check_task_dataset(raw, task, name, where, SPLITS)
+    recipe = raw["datasets"][name]
+    lattice = recipe.get("lattice", resolve(SYSTEMS, recipe["system"], "system").lattices[0])
+    if lattice == "random" or any(term["name"] == "structural_displacement" for term in recipe["disorder"]):
+        allowed = "datasets whose samples share their sites, without random points or structural_displacement"
+        raise ConfigError(refusal(where, name, allowed))
 
 
 def _task_of(recipe: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def values_on(runs: Sequence[Run], dataset: Dataset, device: torch.device) -> np
         rows = slice(start, start + at_once)
         part = Dataset(dataset.name, dataset.task, dataset.states[rows], dataset.label[rows], {}, dataset.attributes)
         samples = encoded(settings, part, seeds=n_seeds)
-        runs[0].check_applicable(samples.inputs)
+        runs[0].check_applicable(samples.inputs, dataset.attributes.get("midgap_pair", "kept"))
         samples = samples.to(device)
         columns.append(torch.cat([evaluate(run.model, run.parameters, samples) for run in runs]).cpu())
         progress.advance(len(part))
@@ -90,8 +90,8 @@ def evaluate_runs(
         else:
             arrays[f"{name}/value"] = value
             guesses, finite = predictions(torch.from_numpy(value)).numpy(), np.isfinite(value).all(axis=1)
-            frame["accuracy"] = (guesses == dataset.label).mean(axis=1)
-            frame["balanced_accuracy"] = balanced_accuracy(dataset.label, guesses)
+            frame["accuracy"] = np.where(finite, (guesses == dataset.label).mean(axis=1), np.nan)
+            frame["balanced_accuracy"] = np.where(finite, balanced_accuracy(dataset.label, guesses), np.nan)
             frame["mean_error"] = np.abs(value - dataset.label).mean(axis=1)
             frame["status"] = np.where(finite, "ok", "failed")
             LOGGER.info("%s: mean balanced accuracy %.3f", name, frame["balanced_accuracy"].mean())

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from toponn.datasets import Dataset
+from toponn.models.base import Parameters
 from toponn.models.head import predictions
 from toponn.models.ring import Ring
 from toponn.models.wedges import wedge
@@ -41,8 +42,15 @@ def cosine(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
     return torch.nn.functional.cosine_similarity(first.double(), second.double(), dim=1).numpy()
 
 
+def finite_seeds(parameters: Parameters) -> torch.Tensor:
+    """Return which seeds have finite weights, (S,) bool: those of a seed that failed are NaN."""
+    return torch.stack([t.reshape(len(t), -1).isfinite().all(dim=1) for t in parameters.values()]).all(dim=0)
+
+
 def learned_tensors(folders: Iterable[str | Path], dataset: Dataset) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return arrays and attributes for the figure, from run folders of rings with a random start (others are left out).
+    """Return arrays and attributes for the figure, from run folders of rings with a random start.
+
+    Others are left out, and so are seeds that failed.
 
     Returns
     -------
@@ -56,9 +64,10 @@ def learned_tensors(folders: Iterable[str | Path], dataset: Dataset) -> tuple[di
     arrays, attributes, samples = {"positions": lengths}, {}, None
     for folder in folders:
         run = load_run(folder)
-        model, parameters = run.model, run.parameters
-        if not isinstance(model, Ring) or model.start != "random":
+        model, finite = run.model, finite_seeds(run.parameters)
+        if not isinstance(model, Ring) or model.start != "random" or not finite.any():
             continue
+        parameters = {name: tensor[finite] for name, tensor in run.parameters.items()}
         samples = samples or encoded(run.document["settings"], dataset, seeds=len(run.document["seeds"]))
         coordinates = samples.inputs["coordinates"]
         like = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}

@@ -55,12 +55,14 @@ class Trained:
     parameters : of every seed, NaN throughout where it failed; with `patience` those of its best epoch
     history : by name, (epochs + 1, S) float64; row 0 is before the first step, NaN follows where a seed had ended
     epochs : (S,) int64, the last epoch of every seed
+    kept : (S,) int64, the epoch whose weights are kept
     failed : (S,) bool, whether it went non-finite, in that epoch
     """
 
     parameters: Parameters
     history: dict[str, np.ndarray]
     epochs: np.ndarray
+    kept: np.ndarray
     failed: np.ndarray
 
 
@@ -131,7 +133,7 @@ def train(
             saved = time.monotonic()
     for seed in np.flatnonzero(block.failed):
         LOGGER.warning("the seed in place %d of the block went non-finite in epoch %d", seed, block.failed[seed])
-    return Trained(block.final(), history, block.epochs, block.failed > 0)
+    return Trained(block.final(), history, block.epochs, block.best_epoch, block.failed > 0)
 
 
 def cosine(epoch: int, epochs: int) -> float:

@@ -46,7 +46,7 @@ def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds
 
 def ring_lengths(states: States) -> np.ndarray:
     """Return the positions (N, d) behind the ring's coordinates, of cells in 1D and sites in 2D, from their middle."""
-    positions = states.positions[states.sublattice == 0] if states.dimension == 1 else states.positions
+    positions = states.geometry[states.sublattice == 0] if states.dimension == 1 else states.geometry
     return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
 
 
@@ -95,6 +95,7 @@ def train_block(
         "seeds": list(seeds),
         "shapes": shapes_of(samples["train"]),
         "geometry": geometry_of(samples["train"].inputs),
+        "midgap_pair": dataset.attributes.get("midgap_pair", "kept"),
         "root": root,
         "n_parameters": count_parameters({k: t for k, t in trained.parameters.items() if k != TEMPERATURE}),
         "flops": flops.tolist(),
@@ -119,7 +120,7 @@ def fitted(model: Model, training: Samples, validation: Samples) -> tuple[Traine
     with counted() as counter:
         parameters = model.fit(training.inputs, training.labels, validation.inputs, validation.labels)
     nothing = np.zeros(1, dtype=np.int64)
-    return Trained(parameters, {}, nothing, nothing > 0), np.array([float(counter.get_total_flops())])
+    return Trained(parameters, {}, nothing, nothing, nothing > 0), np.array([float(counter.get_total_flops())])
 
 
 def counted() -> FlopCounterMode:
@@ -151,8 +152,8 @@ def _rows(
     """Return a row of the runs table for each seed, without its costs."""
     rows = pd.DataFrame({"seed": list(seeds), **about})
     rows["epochs"] = trained.epochs
-    last = trained.epochs, np.arange(len(seeds))
-    rows["train_loss"] = trained.history["train_loss"][last] if trained.history else np.nan
+    kept = trained.kept, np.arange(len(seeds))
+    rows["train_loss"] = trained.history["train_loss"][kept] if trained.history else np.nan
     accuracy, balanced, _ = _score(model, trained.parameters, samples["validation"])
     rows["validation_accuracy"], rows["validation_balanced_accuracy"] = accuracy, balanced
     _, held_out, finite = _score(model, trained.parameters, samples[success["split"]])
@@ -163,13 +164,11 @@ def _rows(
 
 
 def _score(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return accuracy and balanced accuracy of every seed, NaN where its values are not finite, and where they are."""
     value, labels = evaluate(model, parameters, samples), samples.labels.numpy()
-    guesses = predictions(value).numpy()
-    return (
-        (guesses == labels).mean(axis=1),
-        balanced_accuracy(labels, guesses),
-        torch.isfinite(value).all(dim=1).numpy(),
-    )
+    guesses, finite = predictions(value).numpy(), torch.isfinite(value).all(dim=1).numpy()
+    scores = (guesses == labels).mean(axis=1), balanced_accuracy(labels, guesses)
+    return *(np.where(finite, score, np.nan) for score in scores), finite
 
 
 def _history(about: Mapping[str, str], seeds: Sequence[int], trained: Trained) -> pd.DataFrame:

@@ -19,7 +19,9 @@ from toponn.training.views import build_model, encode
 
 def geometry_of(inputs: Mapping[str, torch.Tensor]) -> str:
     """Return what identifies the sites of encoded samples, for models whose weights belong to them one by one."""
-    return digest(inputs["coordinates"].double().numpy().round(4).tolist()) if "coordinates" in inputs else ""
+    if "coordinates" not in inputs:
+        return ""
+    return digest((inputs["coordinates"].double().numpy().round(4) + 0.0).tolist())  # −0.0 is 0.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Run:
     def __call__(self, hamiltonians: np.ndarray, positions: np.ndarray, **states: Any) -> np.ndarray:
         """Return f (S, B) of Hamiltonians (B, n, n) or (n, n) on sites at `positions`; round it to predict.
 
+        Chains are seen with or without their mid-gap pair, as those of training were.
+
         Further arguments are those of `States.of_hamiltonian`: chains need `sublattice`, the networks `cell` and
         `sublattice`, and other fillings than a half `fermi_level`.
 
@@ -50,6 +54,7 @@ class Run:
         DataError
             If they are no Hamiltonians.
         """
+        states = {"midgap_pair": self.document["midgap_pair"], **states}
         return self.values(States.of_hamiltonian(hamiltonians, positions, **states))
 
     def values(self, states: States, device: str = "auto") -> np.ndarray:
@@ -64,8 +69,14 @@ class Run:
         """Return the run with its parameters on a device."""
         return replace(self, parameters={name: tensor.to(device) for name, tensor in self.parameters.items()})
 
-    def check_applicable(self, inputs: Mapping[str, torch.Tensor]) -> None:
-        """Raise NotApplicable, with the reason, if the model cannot run on these inputs."""
+    def check_applicable(self, inputs: Mapping[str, torch.Tensor], midgap_pair: str | None = None) -> None:
+        """Raise NotApplicable, with the reason, if the model cannot run on these inputs.
+
+        `midgap_pair` says whether their states have it, "kept" or "dropped", where that is known.
+        """
+        trained = self.document["midgap_pair"]
+        if midgap_pair not in (None, trained):
+            raise NotApplicable(f"trained on states whose mid-gap pair is {trained}, the sample's is {midgap_pair}")
         self.model.check_applicable(inputs)
         if self.model.fixed_geometry and geometry_of(inputs) != self.document["geometry"]:
             raise NotApplicable("its weights belong to the sites of training one by one, the sample has others")

@@ -65,20 +65,12 @@ def search(
         frame = pd.DataFrame({**trial, "seed": range(seeds), "epochs": trained.epochs})
         frame["status"] = np.where(trained.failed, "failed", "ok")
         for record in ("validation_loss", "validation_balanced_accuracy"):
-            frame[record] = at_the_end(trained.history, record, trained.epochs, settings["training"].get("patience"))
+            frame[record] = trained.history[record][trained.kept, np.arange(seeds)]
         LOGGER.info("%s: mean validation balanced accuracy %.3f", trial, frame["validation_balanced_accuracy"].mean())
         frames.append(frame.assign(trial=len(frames)))
     rows = pd.concat(frames, ignore_index=True)
     rows["chosen"] = rows["trial"] == best_trial(rows)
     return rows.assign(task=task, dataset=training.name, model=model.family, form=model.form, start=model.start)
-
-
-def at_the_end(history: Mapping[str, np.ndarray], name: str, epochs: np.ndarray, patience: int | None) -> np.ndarray:
-    """Return what was recorded at the weights that a seed ends with, (S,): the last, or with patience its best."""
-    if patience is not None:
-        loss = np.where(np.isfinite(history["validation_loss"][1:]), history["validation_loss"][1:], np.inf)
-        epochs = 1 + loss.argmin(axis=0)
-    return history[name][epochs, np.arange(len(epochs))]
 
 
 def best_trial(rows: pd.DataFrame) -> int:
