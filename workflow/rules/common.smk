@@ -2,6 +2,7 @@
 import os
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def training_settings(model):
 
 def gpus():
     """Return the number of graphics cards that a job of the learning arm asks for."""
-    found = Path("/dev/nvidiactl").exists() and STUDY["device"] == "auto"
+    found = shutil.which("nvidia-smi") and STUDY["device"] == "auto"
     return 1 if STUDY["device"] == "cuda" or found else 0
 
 
