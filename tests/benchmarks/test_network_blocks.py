@@ -3,7 +3,7 @@
 The plain loop is timed with torch's AdamW as it comes and with its fused kernel, which blocks use; blocks hold 50
 seeds, as the study's, or all 100. Each network runs in a process of its own, whose peak memory is then its own; the
 ways take turns, and the shortest time of each counts. They mean what they say on one thread:
-``OMP_NUM_THREADS=1 pytest -m benchmark -s tests/benchmarks/test_networks.py``.
+``OMP_NUM_THREADS=1 pytest -m benchmark -s tests/benchmarks/test_network_blocks.py``.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What the routes of the ring cost on this machine, and how far the automatic choice is from the fastest.
 
-No time is asserted. ``OMP_NUM_THREADS=1 pytest -m benchmark -s tests/benchmarks/test_routes.py``.
+No time is asserted. ``OMP_NUM_THREADS=1 pytest -m benchmark -s tests/benchmarks/test_route_choice.py``.
 """
 
 import time
