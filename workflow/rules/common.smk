@@ -28,6 +28,7 @@ from toponn.study import (
     blocks,
     datasets_in_use,
     is_searched,
+    n_trials,
     other_sizes,
     ring_models,
     start_of,

@@ -102,13 +102,8 @@ def training_minutes(dataset, model):
 
 def search_minutes(task, model):
     """Return a job's time: that of training, for the seeds of all trials."""
-    training = STUDY["models"][model]["training"]
-    tried = [training[key] for key in ("learning_rate", "weight_decay")]
-    count = math.prod(
-        len(values) if isinstance(values, list) else 1 for values in tried
-    )
     share = (
-        count
+        n_trials(STUDY["models"][model])
         * STUDY["search"]["seeds"]
         / min(STUDY["block"], STUDY["models"][model]["seeds"])
     )

@@ -1,7 +1,11 @@
 """What the workflow derives from a checked study: seeds of each job, models and datasets of each task."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
+
+SEARCHED = ("learning_rate", "weight_decay")
+"""What a list of values may stand for, of which the validation split chooses one."""
 
 
 def blocks(n_seeds: int, block: int) -> list[list[int]]:
@@ -50,7 +54,13 @@ def datasets_in_use(config: Mapping[str, Any]) -> list[str]:
 def is_searched(settings: Mapping[str, Any]) -> bool:
     """Return whether the learning rate or weight decay of a model is yet to be chosen."""
     training = settings.get("training", {})
-    return any(isinstance(training.get(key), list) for key in ("learning_rate", "weight_decay"))
+    return any(isinstance(training.get(key), list) for key in SEARCHED)
+
+
+def n_trials(settings: Mapping[str, Any]) -> int:
+    """Return how many combinations of the learning rates and weight decays of a model there are to try."""
+    tried = [settings["training"][key] for key in SEARCHED]
+    return math.prod(len(values) if isinstance(values, list) else 1 for values in tried)
 
 
 def start_of(settings: Mapping[str, Any]) -> str:

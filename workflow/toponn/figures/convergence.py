@@ -17,6 +17,7 @@ from toponn.figures.style import (
     estimators_in_order,
     numbers_label,
     signed,
+    size_axis,
     styled,
     wrapped,
 )
@@ -117,13 +118,8 @@ def _draw_estimator(axes: Axes, rows: pd.DataFrame, name: str, place: float) -> 
 
 def _scale(axes: Axes, table: pd.DataFrame, floor: float, places: dict[str, float]) -> None:
     """Put marks at the lengths and at some decades, and name the strip below them."""
-    axes.set_xscale("log")
+    size_axis(axes, table["length"])
     axes.set_yscale("log")
-    lengths = sorted(set(table["length"]))
-    axes.set_xlim(lengths[0] * 0.9, lengths[-1] * 1.1)
-    axes.xaxis.set_major_locator(FixedLocator(lengths))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_locator(NullLocator())
     lowest, highest = min(places.values(), default=floor), max(places.values(), default=floor)
     axes.set_ylim(lowest * floor**STRIP, 3 * max(1.0, float(table["worst"].max())))
     decades = range(0, round(np.log10(floor)) - 1, -1 if floor > 1e-5 else -3 if floor < 1e-8 else -2)

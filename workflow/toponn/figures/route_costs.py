@@ -8,7 +8,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from toponn.checks import DataError
-from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREEN, GREY, SKY, VERMILION, panel_letter, styled
+from toponn.figures.style import (
+    BLACK,
+    BLUE,
+    DOUBLE_COLUMN,
+    GREEN,
+    GREY,
+    SKY,
+    VERMILION,
+    panel_letter,
+    size_axis,
+    styled,
+)
 
 ROUTE_STYLES = {
     "loops": ("loops, at hand", SKY, "s", "--"),
@@ -80,13 +91,8 @@ def _mark_changes(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _scale(axes: Axes, costs: pd.DataFrame) -> None:
     """Put marks at the sides and decades, and leave room above the lines for the legends."""
-    axes.set_xscale("log")
+    size_axis(axes, costs["side"])
     axes.set_yscale("log")
-    sides = sorted(set(costs["side"]))
-    axes.set_xlim(sides[0] * 0.9, sides[-1] * 1.1)
-    axes.xaxis.set_major_locator(FixedLocator(sides))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_locator(NullLocator())
     low, high = float(costs["seconds"].min()), float(costs["seconds"].max())
     axes.set_ylim(low / 2, high * (high / low) ** 0.4)
     decades = range(int(np.ceil(np.log10(low / 2))), int(np.floor(np.log10(high))) + 1)

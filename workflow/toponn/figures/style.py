@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from toponn.checks import choose
 from toponn.files import whole_file
@@ -265,6 +267,16 @@ def sequential_map() -> LinearSegmentedColormap:
 def panel_letter(axes: Any, letter: str) -> None:
     """Write a bold panel letter above the upper left corner of `axes`."""
     axes.set_title(letter, loc="left", fontweight="bold")
+
+
+def size_axis(axes: Axes, sizes: Iterable[float]) -> None:
+    """Make the x axis logarithmic, with a mark at each of the sizes and no other."""
+    places = sorted(set(sizes))
+    axes.set_xscale("log")
+    axes.set_xlim(places[0] * 0.9, places[-1] * 1.1)
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 @styled

@@ -64,6 +64,11 @@ def count_parameters(parameters: Parameters) -> int:
     return sum(tensor[0].numel() for tensor in parameters.values())
 
 
+def finite_seeds(parameters: Parameters) -> Tensor:
+    """Return which seeds have finite weights throughout, (S,) bool; those of a seed that failed are NaN."""
+    return torch.stack([t.isfinite().reshape(len(t), -1).all(dim=1) for t in parameters.values()]).all(dim=0)
+
+
 def as_tensors(arrays: Mapping[str, np.ndarray], dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
     """Return arrays as tensors, real and complex numbers in the precision of `dtype` and integers as they are."""
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from toponn.datasets import Dataset
-from toponn.models.base import Parameters
+from toponn.models.base import finite_seeds
 from toponn.models.head import predictions
 from toponn.models.ring import Ring
 from toponn.models.wedges import wedge
@@ -40,11 +40,6 @@ def aligned(learned: np.ndarray, target: np.ndarray) -> np.ndarray:
 def cosine(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
     """Return the cosine between rows of (S, L) and (1, L), (S,) float64."""
     return torch.nn.functional.cosine_similarity(first.double(), second.double(), dim=1).numpy()
-
-
-def finite_seeds(parameters: Parameters) -> torch.Tensor:
-    """Return which seeds have finite weights, (S,) bool: those of a seed that failed are NaN."""
-    return torch.stack([t.reshape(len(t), -1).isfinite().all(dim=1) for t in parameters.values()]).all(dim=0)
 
 
 def learned_tensors(folders: Iterable[str | Path], dataset: Dataset) -> tuple[dict[str, np.ndarray], dict[str, str]]:

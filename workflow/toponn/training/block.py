@@ -6,8 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.models.base import Parameters
+from toponn.models.base import Parameters, finite_seeds
 from toponn.models.head import TEMPERATURE
+
+ARRAYS = ("running", "best", "best_epoch", "epochs", "failed")
+"""What a block knows of its seeds besides their tensors."""
 
 
 class Block:
@@ -54,8 +57,7 @@ class Block:
         at = self.running
         self.epochs[at] = epoch
         finite = np.isfinite(train_loss[at]) & np.isfinite(validation_loss[at])
-        for leaf in self.leaves.values():
-            finite &= torch.isfinite(leaf).reshape(len(leaf), -1).all(dim=1).cpu().numpy()
+        finite &= finite_seeds(self.leaves).cpu().numpy()
         self.failed[at[~finite]] = epoch
         better = finite & ((validation_loss[at] < self.best[at]) | (self.patience is None))
         self.best[at[better]], self.best_epoch[at[better]] = validation_loss[at[better]], epoch
@@ -83,7 +85,7 @@ class Block:
     def state(self) -> dict[str, Tensor]:
         """Return copies of all that a later `restore` needs, by name."""
         state = {f"kept/{name}": tensor.clone() for name, tensor in self.kept.items()}
-        for name in ("running", "best", "best_epoch", "epochs", "failed"):
+        for name in ARRAYS:
             state[name] = torch.from_numpy(getattr(self, name).copy())
         for name, leaf in self.leaves.items():
             state[f"parameter/{name}"] = leaf.detach().clone()
@@ -94,7 +96,7 @@ class Block:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Put back what `state` returned."""
         device = next(iter(self.kept.values())).device
-        for name in ("running", "best", "best_epoch", "epochs", "failed"):
+        for name in ARRAYS:
             setattr(self, name, state[name].numpy().copy())
         self.kept = {name: state[f"kept/{name}"].to(device) for name in self.kept}
         moments: dict[str, dict[str, Tensor]] = {name: {} for name in self.leaves}
