@@ -55,7 +55,15 @@ rule trainability:
     input:
         f"{TABLES}/trainability.csv",
         f"{TABLES}/route_exponents.csv",
-        figure_files("success", "sizes", "route_costs", "site_tensors"),
+        diagnostic_tables(),
+        figure_files(
+            "success",
+            "sizes",
+            "route_costs",
+            "site_tensors",
+            "proxies",
+            *DIAGNOSTIC_FIGURES,
+        ),
     message:
         "The diagnostics of training are there"
 
@@ -83,3 +91,4 @@ include: "workflow/rules/trainability.smk"
 include: "workflow/rules/generalization.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/figures_trainability.smk"

@@ -28,12 +28,13 @@ ARROWS = {
     "states": BASE,
     "invariants": BASE | {"lattices", "shapes", "states"},
     "recipes": BASE | PHYSICS,
+    "crystals": BASE | PHYSICS,
     # 3
     "encodings": BASE | {"lattices", "states"},
     "datasets": BASE | PHYSICS | {"encodings"},
-    "generation": BASE | PHYSICS | {"recipes", "datasets"},
+    "generation": BASE | PHYSICS | {"crystals", "recipes", "datasets"},
     "phase_maps": BASE | PHYSICS | {"recipes"},
-    "convergence": BASE | PHYSICS | {"recipes"},
+    "convergence": BASE | PHYSICS | {"crystals", "recipes"},
     "references": BASE | PHYSICS | {"recipes", "convergence", "datasets"},
     # 3'
     "models": BASE,
@@ -59,7 +60,9 @@ DOORS = {
 """Further arrows of single modules, each to exactly these modules."""
 
 THIRD_PARTIES = {
-    **dict.fromkeys(BASE | PHYSICS | {"recipes", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}),
+    **dict.fromkeys(
+        BASE | PHYSICS | {"recipes", "crystals", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}
+    ),
     "codetrace": set(),
     "config": set(),
     "study": set(),

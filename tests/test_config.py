@@ -349,7 +349,7 @@ MEANING = [
     ),
     (
         ("ceiling", "ssh", "disorder", "vacancies"),
-        "ceiling.ssh.disorder: found 'vacancies'; allowed: bond_box, which the",
+        "ceiling.ssh.disorder: found 'vacancies'; allowed: bond_box, decoupled_edge, which the",
     ),
     (
         (*CEILING, "disorder", "vacancies"),
@@ -378,7 +378,7 @@ MEANING = [
     ),
     (
         (*SSH, "disorder", 0, "name", "onsite_box"),
-        "disorder[0].name: found 'onsite_box'; allowed: bond_box, which",
+        "disorder[0].name: found 'onsite_box'; allowed: bond_box, decoupled_edge, which",
     ),
     (
         (*SSH, "shape", {"name": "disk", "radius": 3}),
@@ -446,6 +446,7 @@ def test_a_window_wider_than_samples_of_another_size_is_refused():
 
 def test_such_twins_in_different_tasks_are_accepted():
     study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
+    study["tasks"]["chern"]["sizes"]["models"], study["tasks"]["chern"]["diagnosed"] = ["twin"], {"ring_free": 20}
     assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
 
 

@@ -5,13 +5,12 @@ from toponn.checks import ConfigError
 from toponn.convergence import (
     COLUMNS,
     bulk,
-    bulk_invariant,
     convergence_rows,
     crystal_estimates,
-    filled_bands,
     open_estimates,
     square_of,
 )
+from toponn.crystals import bulk_invariant, filled_bands
 from toponn.invariants.bloch import chern_number
 from toponn.invariants.estimates import spectral_localizer
 from toponn.invariants.localizer import kappa_from_gap

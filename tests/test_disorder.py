@@ -84,7 +84,7 @@ def test_disorder_keeps_the_matrix_hermitian_and_without_strength_changes_nothin
 def test_disorder_is_determined_by_its_stream(system, term):
     first, again, other = (drawn(term, system, seed) for seed in (5, 5, 6))
     assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
+    assert np.array_equal(first, other) == (term.__name__ == "decoupled_edge"), "at the edge nothing is random"
 
 
 @every

@@ -8,6 +8,7 @@ import yaml
 from toponn import study as derived
 from toponn.config import check
 from toponn.models import form_of, member_of
+from toponn.trainability import DIAGNOSTICS
 
 DEFAULT = yaml.safe_load((Path(__file__).resolve().parents[1] / "config.yaml").read_text(encoding="utf-8"))
 
@@ -41,6 +42,8 @@ def test_datasets_in_use_are_those_that_a_task_names_once():
     study = copy.deepcopy(DEFAULT)
     del study["tasks"]["winding"]
     study["tasks"]["chern"]["tests"] = ["qwz_6"]
+    for role in ("proxies", "sizes", "clean", "many", "scaling"):
+        del study["tasks"]["chern"][role]
     assert derived.datasets_in_use(study) == ["qwz_8", "qwz_6"]
 
 
@@ -49,7 +52,35 @@ def test_datasets_of_other_sizes_are_in_use_and_name_the_models_that_are_trained
     assert "ssh_6" not in derived.tests_of(study, "winding")
     assert "ssh_6" in derived.datasets_in_use(study)
     assert derived.other_sizes(study, "winding")["ssh_6"] == DEFAULT["tasks"]["winding"]["sizes"]["models"]
+    del study["tasks"]["chern"]["sizes"]
     assert derived.other_sizes(study, "chern") == {}
+
+
+def test_other_sizes_may_have_fewer_seeds_and_the_task_s_own_dataset_has_all():
+    study = check(DEFAULT)
+    most = DEFAULT["tasks"]["chern"]["sizes"]["seeds"]
+    assert derived.seeds_of(study, "chern", "qwz_10", "cnn") == most < DEFAULT["models"]["cnn"]["seeds"]
+    assert derived.seeds_of(study, "chern", "qwz_8", "cnn") == DEFAULT["models"]["cnn"]["seeds"]
+    assert derived.seeds_of(study, "winding", "ssh_6", "cnn") == DEFAULT["models"]["cnn"]["seeds"]
+
+
+def test_a_diagnostic_applies_to_models_that_have_what_it_needs():
+    study = check(DEFAULT)
+    assert set(derived.NEEDS) == set(DIAGNOSTICS) == set(DEFAULT["trainability"])
+    assert derived.diagnosed_models(study, "chern", "basin") == ["ring_coordinate", "ring_free"]
+    assert "loop_ridge" in derived.diagnosed_models(study, "chern", "pruning")
+    assert "loop_ridge" not in derived.diagnosed_models(study, "chern", "hessian")
+    del study["tasks"]["chern"]["many"]
+    assert derived.diagnosed_models(study, "chern", "sample_sizes") == []
+    assert "sample_sizes" not in derived.diagnostics_of(study, "chern")
+
+
+def test_a_diagnostic_takes_no_more_seeds_than_its_model_has_or_the_task_allows():
+    study = check(DEFAULT)
+    allowed = DEFAULT["tasks"]["chern"]["diagnosed"]["resnet"]
+    assert derived.diagnostic_options(study, "chern", "clean", "resnet")["seeds"] == allowed
+    assert derived.diagnostic_options(study, "chern", "clean", "loop_ridge")["seeds"] == 1
+    assert derived.diagnostic_options(study, "chern", "basin", "ring_free") == DEFAULT["trainability"]["basin"]
 
 
 def test_a_model_is_searched_where_a_rate_is_a_list_and_not_where_it_is_a_number():

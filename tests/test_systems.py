@@ -11,7 +11,7 @@ from tolerances import agree
 
 from toponn.checks import NotApplicable, resolve
 from toponn.conventions import PAULI_X, PAULI_Y, PAULI_Z
-from toponn.convergence import bulk_invariant
+from toponn.crystals import bulk_invariant
 from toponn.invariants.localizer import even_localizer
 from toponn.lattices import SQUARE, TRIANGULAR, Sites, cut, torus
 from toponn.point_sets import AMMANN_BEENKER, RANDOM

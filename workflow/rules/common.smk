@@ -25,18 +25,27 @@ from toponn.encodings import ENCODINGS
 from toponn.lattices import LATTICES
 from toponn.models import MODELS, form_of, member_of
 from toponn.study import (
+    NEEDS,
+    ROLES,
     blocks,
     datasets_in_use,
+    diagnosed_models,
+    diagnostic_options,
+    diagnostics_of,
     is_searched,
     n_trials,
     other_sizes,
+    proxies_of,
     ring_models,
+    seeds_of,
     start_of,
+    task_datasets,
     tested_models,
     tests_of,
     trained_models,
 )
 from toponn.systems import SYSTEMS
+from toponn.trainability import DIAGNOSTICS
 
 try:
     STUDY = check(config)
@@ -50,6 +59,27 @@ LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 TASKS = list(STUDY["tasks"])
 
+# Figures of the diagnostics, and which of them each shows.
+CURVES = {
+    "rates": ("learning_rates", "scales"),
+    "sample_sizes": ("sample_sizes",),
+    "gradients": ("gradients",),
+    "basin": ("basin",),
+    "pruning": ("pruning", "ablation"),
+}
+SPECTRA = ("hessian", "kernel")
+DIAGNOSTIC_FIGURES = CURVES | {
+    kind: (kind,) for kind in (*SPECTRA, "landscape", "remedies")
+}
+DIAGNOSTIC_FIGURES["decoupling"] = ("clean",)
+CURVE_LABELS = {
+    "rates": "success against learning rate and scale",
+    "sample_sizes": "accuracy against training samples",
+    "gradients": "gradients at the start against size",
+    "basin": "basin of attraction",
+    "pruning": "pruned weights and removed sites",
+}
+
 
 wildcard_constraints:
     task="|".join(TASKS),
@@ -58,6 +88,9 @@ wildcard_constraints:
     map="|".join(STUDY["maps"]),
     convergence="|".join(STUDY["convergence"]),
     ceiling="|".join(STUDY["ceiling"]),
+    diagnostic="|".join(DIAGNOSTICS),
+    curve="|".join(CURVES),
+    spectrum="|".join(SPECTRA),
     block=r"\d+",
 
 
@@ -74,9 +107,9 @@ def task_of(dataset):
     return system_of(STUDY["datasets"][dataset]).task
 
 
-def seeds_of(model):
-    """Return the seeds of each block of a model."""
-    return blocks(STUDY["models"][model]["seeds"], STUDY["block"])
+def seed_blocks(dataset, model):
+    """Return the seeds of each block of a model on a dataset."""
+    return blocks(seeds_of(STUDY, task_of(dataset), dataset, model), STUDY["block"])
 
 
 def training_data(wildcards):
@@ -120,7 +153,7 @@ def run_files(name, tasks=TASKS, models=None, sizes=False):
     return [
         f"{RESULTS}/runs/{dataset}/{model}/{block}/{name}"
         for dataset, model in trained
-        for block in range(len(seeds_of(model)))
+        for block in range(len(seed_blocks(dataset, model)))
     ]
 
 
@@ -173,11 +206,50 @@ def site_tensor_files(ending):
     ]
 
 
-def evaluation_files(ending):
+def diagnostic_files(ending, tasks=TASKS, diagnostics=DIAGNOSTICS):
+    """Return the outputs of this ending of these diagnostics, for every model that each applies to."""
+    return [
+        f"{RESULTS}/trainability/{task}/{diagnostic}/{model}.{ending}"
+        for task in tasks
+        for diagnostic in diagnostics_of(STUDY, task)
+        if diagnostic in diagnostics
+        for model in diagnosed_models(STUDY, task, diagnostic)
+    ]
+
+
+def role_files(wildcards, role):
+    """Return the datasets in a role that a diagnostic asks for."""
+    asked = role in NEEDS[wildcards.diagnostic]
+    names = task_datasets(STUDY, wildcards.task, role) if asked else []
+    return dataset_files(names)
+
+
+def diagnosed_runs(wildcards, name):
+    """Return the file `name` of the blocks of the runs that a diagnostic asks for, as many as hold its seeds."""
+    if "runs" not in NEEDS[wildcards.diagnostic]:
+        return []
+    seeds = options_of(wildcards)["seeds"]
+    files = run_files(name, [wildcards.task], [wildcards.model])
+    return files[: len(blocks(seeds, STUDY["block"]))]
+
+
+def options_of(wildcards):
+    """Return the options of a diagnostic for a model."""
+    where = wildcards.task, wildcards.diagnostic, wildcards.model
+    return diagnostic_options(STUDY, *where)
+
+
+def proxy_files(name):
+    """Return the file `name` of the proxy tests of every task that has some."""
+    tasks = [task for task in TASKS if proxies_of(STUDY, task)]
+    return [f"{RESULTS}/trainability/{task}/{name}.csv" for task in tasks]
+
+
+def evaluation_files(ending, tasks=TASKS):
     """Return the outputs of this ending of every model that is put to the tests."""
     return [
         f"{RESULTS}/generalization/{task}/{model}.{ending}"
-        for task in TASKS
+        for task in tasks
         for model in tested_models(STUDY, task)
     ]
 
@@ -214,7 +286,20 @@ def table_files():
         "claims",
     )
     tables = [f"{TABLES}/{name}.csv" for name in names]
-    return tables + search_table_file() + label_table_files()
+    return tables + search_table_file() + label_table_files() + diagnostic_tables()
+
+
+def diagnostic_tables():
+    """Return the tables of diagnostics and of proxy tests that there are."""
+    found = {"diagnostics": diagnostic_files("csv"), "proxies": proxy_files("proxies")}
+    return [f"{TABLES}/{name}.csv" for name, files in found.items() if files]
+
+
+def tasks_with(*diagnostics):
+    """Return the tasks in which each of these diagnostics applies to some model."""
+    return [
+        task for task in TASKS if set(diagnostics) <= set(diagnostics_of(STUDY, task))
+    ]
 
 
 def figure_files(*kinds):
@@ -229,6 +314,8 @@ def figure_files(*kinds):
         "route_costs",
         "generalization",
         "site_tensors",
+        *DIAGNOSTIC_FIGURES,
+        "proxies",
     )
     subjects = {
         "phase_map": STUDY["maps"],
@@ -237,6 +324,8 @@ def figure_files(*kinds):
         "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
         "route_costs": [""],
         "site_tensors": [task for task in TASKS if random_rings(task)],
+        "proxies": [task for task in TASKS if proxies_of(STUDY, task)],
+        **{kind: tasks_with(*needs) for kind, needs in DIAGNOSTIC_FIGURES.items()},
     }
     stems = [
         f"{kind}_{subject}" if subject else kind
@@ -251,9 +340,34 @@ def figure_files(*kinds):
 
 def n_seeds(models, n_blocks=None):
     """Return the number of seeds of each model, or of its first blocks alone."""
+    block = STUDY["block"]
     return {
-        model: sum(len(block) for block in seeds_of(model)[:n_blocks])
+        model: sum(map(len, blocks(STUDY["models"][model]["seeds"], block)[:n_blocks]))
         for model in models
+    }
+
+
+def diagnosed_seeds(task, diagnostics):
+    """Return the number of seeds of each model that some of these diagnostics look at, the largest where they differ."""
+    models = STUDY["tasks"][task].get("diagnosed", {})
+    found = {
+        model: [
+            diagnostic_options(STUDY, task, diagnostic, model)["seeds"]
+            for diagnostic in diagnostics
+            if model in diagnosed_models(STUDY, task, diagnostic)
+        ]
+        for model in models
+    }
+    return {model: max(seeds) for model, seeds in found.items() if seeds}
+
+
+def diagnostic_settings(diagnostics):
+    """Return the options of these diagnostics other than their seeds."""
+    return {
+        key: value
+        for diagnostic in diagnostics
+        for key, value in STUDY["trainability"][diagnostic].items()
+        if key != "seeds"
     }
 
 

@@ -11,7 +11,9 @@ rule evaluate:
         weights=lambda w: run_files("weights.h5", [w.task], [w.model]),
         settings=lambda w: run_files("settings.json", [w.task], [w.model]),
         dataset=training_data,
-        tests=lambda w: dataset_files(STUDY["tasks"][w.task]["tests"]),
+        tests=lambda w: dataset_files(
+            STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task)
+        ),
     output:
         table=f"{RESULTS}/generalization/{{task}}/{{model}}.csv",
         predictions=f"{RESULTS}/generalization/{{task}}/{{model}}.h5",
@@ -29,7 +31,7 @@ rule evaluate:
     params:
         *code_of("scripts/evaluate.py"),
         code=lambda w: trained_code("scripts/evaluate.py", w.model),
-        tests=lambda w: STUDY["tasks"][w.task]["tests"],
+        tests=lambda w: STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task),
         seed=STUDY["seed"],
         device=STUDY["device"],
     message:

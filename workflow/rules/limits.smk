@@ -92,10 +92,15 @@ def training_mb(dataset, model):
     return math.ceil(2000 + 4 * projectors_mb(dataset))
 
 
+def block_seeds(model):
+    """Return the number of seeds in the first block of a model."""
+    return min(STUDY["block"], STUDY["models"][model]["seeds"])
+
+
 def training_minutes(dataset, model):
     """Return a job's time: ten minutes and 0.1 ms for each cell, sample, epoch and seed."""
     epochs = STUDY["models"][model].get("training", {}).get("epochs", 1)
-    seeds = min(STUDY["block"], STUDY["models"][model]["seeds"])
+    seeds = block_seeds(model)
     cells = n_orbitals(dataset) / 2
     return math.ceil(10 + cells * n_samples(dataset) * epochs * seeds * 1e-4 / 60)
 
@@ -103,13 +108,49 @@ def training_minutes(dataset, model):
 def search_minutes(task, model):
     """Return a job's time: that of training, for the seeds of all trials."""
     share = (
-        n_trials(STUDY["models"][model])
-        * STUDY["search"]["seeds"]
-        / min(STUDY["block"], STUDY["models"][model]["seeds"])
+        n_trials(STUDY["models"][model]) * STUDY["search"]["seeds"] / block_seeds(model)
     )
     return math.ceil(
         10 + share * training_minutes(STUDY["tasks"][task]["dataset"], model)
     )
+
+
+def diagnostic_data(task, diagnostic):
+    """Return the datasets that a diagnostic looks at."""
+    roles = ("home", *(role for role in NEEDS[diagnostic] if role in ROLES))
+    return [name for role in roles for name in task_datasets(STUDY, task, role)]
+
+
+def diagnostic_mb(task, diagnostic):
+    """Return a job's memory in MB: that of training on the largest dataset that it looks at."""
+    return max(
+        training_mb(dataset, "") for dataset in diagnostic_data(task, diagnostic)
+    )
+
+
+def trainings_of(task, diagnostic):
+    """Return how many trainings of the task's length a diagnostic makes; one that makes none takes as long as one."""
+    options = STUDY["trainability"][diagnostic]
+    tried = {
+        "learning_rates": "factors",
+        "scales": "factors",
+        "sample_sizes": "samples",
+        "basin": "noise",
+        "remedies": "ranks",
+    }
+    count = len(options[tried[diagnostic]]) if diagnostic in tried else 1
+    if diagnostic == "basin":
+        sizes = diagnostic_data(task, diagnostic)
+        return count * sum(n_orbitals(name) for name in sizes) / n_orbitals(sizes[0])
+    return count + (4 if diagnostic == "remedies" else 0)
+
+
+def diagnostic_minutes(task, diagnostic, model):
+    """Return a job's time: that of its trainings, for the seeds that it takes."""
+    home = STUDY["tasks"][task]["dataset"]
+    seeds = diagnostic_options(STUDY, task, diagnostic, model)["seeds"]
+    share = trainings_of(task, diagnostic) * seeds / block_seeds(model)
+    return math.ceil(10 + share * training_minutes(home, model))
 
 
 def route_mb():
@@ -120,7 +161,8 @@ def route_mb():
 
 def evaluation_mb(task):
     """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
-    return math.ceil(2000 + 4 * max(map(projectors_mb, tests_of(STUDY, task))))
+    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
+    return math.ceil(2000 + 4 * max(map(projectors_mb, tests)))
 
 
 def expressivity_mb(task):
@@ -130,5 +172,6 @@ def expressivity_mb(task):
 
 def evaluation_minutes(task, model):
     """Return a job's time: ten minutes and 0.1 ms for each cell, sample and seed of every test."""
-    work = sum(n_samples(test) * n_orbitals(test) / 2 for test in tests_of(STUDY, task))
+    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
+    work = sum(n_samples(test) * n_orbitals(test) / 2 for test in tests)
     return math.ceil(10 + work * STUDY["models"][model]["seeds"] * 1e-4 / 60)

@@ -3,7 +3,9 @@
 
 # On a cluster these stay where snakemake runs: starting a job takes longer.
 localrules:
+    diagnostics_table,
     trainability_table,
+    proxies_table,
 
 
 rule expressivity:
@@ -33,8 +35,138 @@ rule expressivity:
         "../../scripts/expressivity.py"
 
 
+rule diagnose:
+    input:
+        home=training_data,
+        sizes=lambda w: role_files(w, "sizes"),
+        clean=lambda w: role_files(w, "clean"),
+        many=lambda w: role_files(w, "many"),
+        scaling=lambda w: role_files(w, "scaling"),
+        search=lambda w: search_files([w.task], [w.model]),
+        weights=lambda w: diagnosed_runs(w, "weights.h5"),
+        settings=lambda w: diagnosed_runs(w, "settings.json"),
+    output:
+        table=f"{RESULTS}/trainability/{{task}}/{{diagnostic}}/{{model}}.csv",
+        arrays=f"{RESULTS}/trainability/{{task}}/{{diagnostic}}/{{model}}.h5",
+    log:
+        f"{LOGS}/diagnose/{{task}}/{{diagnostic}}/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/diagnose/{{task}}/{{diagnostic}}/{{model}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda w: diagnostic_mb(w.task, w.diagnostic),
+        runtime=lambda w: diagnostic_minutes(w.task, w.diagnostic, w.model),
+        gpu=gpus(),
+    params:
+        *code_of("scripts/diagnose.py"),
+        code=lambda w: trained_code("scripts/diagnose.py", w.model),
+        measure=lambda w: member_code("scripts/diagnose.py", DIAGNOSTICS[w.diagnostic]),
+        roles=lambda w: [role for role in ROLES if role_files(w, role)],
+        settings=lambda w: training_settings(w.model),
+        options=options_of,
+        success=STUDY["success"],
+        seed=STUDY["seed"],
+        device=STUDY["device"],
+    message:
+        "Taking training apart: {wildcards.diagnostic} of {wildcards.model}, {wildcards.task}"
+    script:
+        "../../scripts/diagnose.py"
+
+
+rule diagnostics_table:
+    input:
+        tables=diagnostic_files("csv") + proxy_files("overlap"),
+    output:
+        table=report(
+            f"{TABLES}/diagnostics.csv",
+            caption="../report/tables.rst",
+            category="Trainability",
+            subcategory="both tasks",
+            labels={"result": "diagnostics, every seed", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/diagnostics_table.log",
+    benchmark:
+        f"{BENCHMARKS}/diagnostics_table.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/diagnostics_table.py"),
+    message:
+        "Tabulating the diagnostics of every seed"
+    script:
+        "../../scripts/diagnostics_table.py"
+
+
+rule proxies:
+    input:
+        home=training_data,
+        tests=lambda w: dataset_files(
+            STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task)
+        ),
+        predictions=lambda w: evaluation_files("h5", [w.task]),
+        tables=lambda w: evaluation_files("csv", [w.task]),
+    output:
+        proxies=f"{RESULTS}/trainability/{{task}}/proxies.csv",
+        overlap=f"{RESULTS}/trainability/{{task}}/overlap.csv",
+    log:
+        f"{LOGS}/proxies/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/proxies/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda w: evaluation_mb(w.task),
+        runtime=30,
+    params:
+        *code_of("scripts/proxies.py"),
+        image=member_code("scripts/proxies.py", ENCODINGS["cell_image"]),
+        seed=STUDY["seed"],
+    message:
+        "Confronting the models with proxies of the invariant, {wildcards.task}"
+    script:
+        "../../scripts/proxies.py"
+
+
+rule proxies_table:
+    input:
+        tables=proxy_files("proxies"),
+    output:
+        table=report(
+            f"{TABLES}/proxies.csv",
+            caption="../report/tables.rst",
+            category="Trainability",
+            subcategory="both tasks",
+            labels={"result": "invariant or proxy", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/proxies_table.log",
+    benchmark:
+        f"{BENCHMARKS}/proxies_table.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/proxies_table.py"),
+    message:
+        "Tabulating whether models side with the invariant or with a proxy"
+    script:
+        "../../scripts/proxies_table.py"
+
+
 rule trainability_table:
     input:
+        diagnostics=lambda w: [f for f in diagnostic_tables() if "diagnostics" in f],
         runs=run_files("runs.csv", sizes=True),
         histories=run_files("history.csv", sizes=True),
         expressivity=expand(
@@ -62,6 +194,7 @@ rule trainability_table:
     params:
         *code_of("scripts/trainability_table.py"),
         success=STUDY["success"],
+        seed=STUDY["seed"],
     message:
         "Tabulating how often training succeeds"
     script:

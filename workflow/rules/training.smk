@@ -94,7 +94,7 @@ rule train:
         task=lambda w: task_of(w.dataset),
         model=lambda w: w.model,
         settings=lambda w: training_settings(w.model),
-        seeds=lambda w: seeds_of(w.model)[int(w.block)],
+        seeds=lambda w: seed_blocks(w.dataset, w.model)[int(w.block)],
         success=STUDY["success"],
         seed=STUDY["seed"],
         device=STUDY["device"],

@@ -27,7 +27,7 @@ DIMENSION = {"winding": 1, "chern": 2}
 SHAPE_DIMENSION = {"segment": 1, "rectangle": 2, "disk": 2, "triangle": 2, "l_shape": 2}
 # On-site energies break the chiral symmetry that the winding number needs, a vacancy severs a chain, and cells of a
 # chain have no distance that a displacement could change.
-DISORDER_OF_TASK = {"winding": ("bond_box",), "chern": tuple(DISORDER)}
+DISORDER_OF_TASK = {"winding": ("bond_box", "decoupled_edge"), "chern": tuple(DISORDER)}
 ESTIMATORS_OF_TASK = {
     "winding": ("spectral_localizer", "real_space_winding", "product_rule"),
     "chern": ("spectral_localizer", "real_space_chern", "three_sector_chern"),
@@ -80,6 +80,9 @@ def _check_dataset(recipe: Mapping[str, Any], where: str) -> None:
     _check_shape(system, recipe, where)
     _check_parameters(system.parameters, recipe["parameters"], recipe["system"], f"{where}.parameters")
     _check_terms(system, recipe["disorder"], f"{where}.disorder")
+    if "interface" in recipe:
+        outside = recipe["interface"]["parameters"]
+        _check_parameters(system.parameters, outside, recipe["system"], f"{where}.interface.parameters")
     if recipe.get("midgap_pair") == "dropped" and system.task != "winding":
         raise ConfigError(refusal(f"{where}.midgap_pair", "dropped", "kept, since only chains have a mid-gap pair"))
 
@@ -136,8 +139,11 @@ def _check_kind(system: Any, name: str, where: str) -> None:
 
 
 def _check_strength(name: str, strength: float | list[float], where: str) -> None:
-    if name == "vacancies" and any(s >= 1 for s in (strength if isinstance(strength, list) else [strength])):
+    strengths = strength if isinstance(strength, list) else [strength]
+    if name == "vacancies" and any(s >= 1 for s in strengths):
         raise ConfigError(refusal(where, strength, "shares of the sites from 0 and below 1"))
+    if name == "decoupled_edge" and any(s > 1 for s in strengths):
+        raise ConfigError(refusal(where, strength, "shares of the bonds from 0 to 1"))
 
 
 def _check_map(entry: Mapping[str, Any], where: str) -> None:
@@ -213,12 +219,15 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
     """Refuse a task whose datasets or models do not exist, do not fit it, or cannot be told apart."""
     where = f"tasks.{task}"
     _check_training_dataset(raw, task, parts["dataset"], f"{where}.dataset")
-    for i, name in enumerate(parts["tests"]):
-        here = f"{where}.tests[{i}]"
-        if name == parts["dataset"]:
-            allowed = "datasets other than the training dataset, whose test split is among the tests anyway"
-            raise ConfigError(refusal(here, name, allowed))
-        _check_task_dataset(raw, task, name, here, ("test",))
+    for key in ("tests", "proxies"):
+        for i, name in enumerate(parts.get(key, [])):
+            here = f"{where}.{key}[{i}]"
+            if name == parts["dataset"]:
+                allowed = "datasets other than the training dataset, whose test split is among the tests anyway"
+                raise ConfigError(refusal(here, name, allowed))
+            if key == "proxies" and name in parts["tests"]:
+                raise ConfigError(refusal(here, name, f"datasets that are not among {where}.tests too"))
+            _check_task_dataset(raw, task, name, here, ("test",))
     rows: dict[tuple, str] = {}
     for i, name in enumerate(parts["models"]):
         settings = choose(raw["models"], name, f"{where}.models[{i}]")
@@ -234,6 +243,30 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
         allowed = "at least one model with a random start, since only these are put to the tests"
         raise ConfigError(refusal(f"{where}.models", parts["models"], allowed))
     _check_sizes(raw, task, f"{where}.sizes")
+    _check_diagnosed(raw, task, where)
+
+
+def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
+    """Refuse models that the task does not train from a random start, and datasets that diagnostics cannot use."""
+    parts = raw["tasks"][task]
+    for name in parts.get("diagnosed", {}):
+        choose(dict.fromkeys(tested_models(raw, task)), name, f"{where}.diagnosed")
+    home = raw["datasets"][parts["dataset"]]
+    for role in ("clean", "many"):
+        if role not in parts:
+            continue
+        _check_training_dataset(raw, task, parts[role], f"{where}.{role}")
+        same = all(raw["datasets"][parts[role]].get(key) == home.get(key) for key in ("system", "lattice", "shape"))
+        if not same:
+            allowed = f"datasets of the system and shape of {parts['dataset']}"
+            raise ConfigError(refusal(f"{where}.{role}", parts[role], allowed))
+    most = max(raw["trainability"].get("sample_sizes", {}).get("samples", [0]))
+    if "many" in parts and raw["datasets"][parts["many"]]["samples"]["train"] < most:
+        found = raw["datasets"][parts["many"]]["samples"]["train"]
+        allowed = f"at least {most}, the largest of trainability.sample_sizes.samples"
+        raise ConfigError(refusal(f"datasets.{parts['many']}.samples.train", found, allowed))
+    for i, name in enumerate(parts.get("scaling", [])):
+        _check_task_dataset(raw, task, name, f"{where}.scaling[{i}]", ("test",))
 
 
 def _check_sizes(raw: Mapping[str, Any], task: str, where: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from toponn.checks import ConfigError, NotApplicable, resolve
+from toponn.crystals import bulk_invariant, filled_bands
 from toponn.invariants import estimates
-from toponn.invariants.bloch import chern_number, winding_of_loop
 from toponn.invariants.estimates import Estimate
 from toponn.invariants.localizer import kappa_from_gap
 from toponn.invariants.samples import Samples
@@ -17,7 +17,6 @@ from toponn.joblog import LOGGER, Progress
 from toponn.lattices import torus
 from toponn.recipes import Recipe, batches
 from toponn.systems import SYSTEMS
-from toponn.systems.base import LatticeSystem
 
 COLUMNS = (
     "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error worst right "
@@ -139,22 +138,6 @@ def _on_torus(recipe: Recipe, size: tuple[int, ...], count: int) -> Samples:
     sites = torus(recipe.system.unit_cell, size)
     there = replace(recipe, sites=sites, connections=recipe.system.connections(sites))
     return replace(there.samples([there.draw(index) for index in range(count)]), periods=sites.periods, shape=None)
-
-
-def bulk_invariant(system: LatticeSystem, parameters: Mapping[str, float], mesh: int) -> int:
-    """Return the winding or Chern number of the clean crystal on a mesh of this many k along each axis."""
-    bloch = system.bloch(system.momenta(mesh), **parameters)
-    if system.task == "winding":
-        return winding_of_loop(bloch[::-1, 0, 1])  # the A–B block is h at −k
-    return int(chern_number(bloch, filled_bands(system, parameters, bloch)))
-
-
-def filled_bands(system: LatticeSystem, parameters: Mapping[str, float], bloch: np.ndarray) -> int:
-    """Return how many of the bands (k, …, n, n) lie below the Fermi level, by default the lower half."""
-    level, n = system.fermi_level(**parameters), bloch.shape[-1]
-    if level is None:
-        return n // 2
-    return int((np.linalg.eigvalsh(bloch).reshape(-1, n).mean(axis=0) < level).sum())
 
 
 def bulk(recipe: Recipe, where: str = "parameters") -> tuple[float, int] | None:

@@ -1,7 +1,7 @@
 """Stored datasets: the only place that knows their HDF5 layout."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ class Dataset:
     states : States of B samples
     label : (B,) int64, from the spectral localizer
     references : per independent estimator, (B,) float64, not rounded
+    proxies : integers (B,) float64 that one could take for the label: those of ``clean_parameters`` without disorder,
+        and of samples with an interface of their ``outside_parameters``
     """
 
     name: str
@@ -31,6 +33,7 @@ class Dataset:
     label: np.ndarray
     references: Mapping[str, np.ndarray]
     attributes: Mapping[str, Any]
+    proxies: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -72,4 +75,6 @@ def dataset_of(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], 
         cell=arrays.get("cell"),
     )
     references = {key.split("/")[1]: arrays[key][wanted] for key in reference_names(arrays)}
-    return Dataset(attributes["name"], attributes["task"], states, arrays["label"][wanted], references, attributes)
+    proxies = {key.split("/")[1]: values[wanted] for key, values in arrays.items() if key.startswith("proxy/")}
+    label = arrays["label"][wanted]
+    return Dataset(attributes["name"], attributes["task"], states, label, references, attributes, proxies)

@@ -6,6 +6,7 @@ which of the other symmetries survive: chiral symmetry of a bipartite Hamiltonia
 
 import numpy as np
 
+from toponn.lattices import normalised_coordinates
 from toponn.systems.base import Terms
 
 
@@ -65,12 +66,30 @@ def structural_displacement(terms: Terms, strength: float, *, rng: np.random.Gen
     return terms
 
 
+def decoupled_edge(terms: Terms, strength: float, *, rng: np.random.Generator) -> Terms:
+    """Multiply the bonds of sites at the edge by 1 − `strength`, from 0 to 1; keeps chiral symmetry and time reversal.
+
+    Sites at the edge are those with fewer bonds than those of the middle half have. Nothing is random: at strength 1 a
+    chain of either phase has an isolated zero mode at each end, and in the plane the edge states live on the next row,
+    while the bulk is as it was.
+    """
+    ends = np.bincount(np.concatenate(terms.pairs).ravel(), minlength=len(terms.positions))
+    middle = np.abs(normalised_coordinates(terms.positions)).max(axis=1) <= 0.5
+    edge = ends < np.median(ends[middle])
+    terms.hoppings = [
+        hopping * np.where(edge[pairs].any(axis=1), 1 - strength, 1.0)[:, None, None]
+        for hopping, pairs in zip(terms.hoppings, terms.pairs, strict=True)
+    ]
+    return terms
+
+
 DISORDER = {
     "onsite_box": "toponn.disorder:onsite_box",
     "onsite_binary": "toponn.disorder:onsite_binary",
     "bond_box": "toponn.disorder:bond_box",
     "vacancies": "toponn.disorder:vacancies",
     "structural_displacement": "toponn.disorder:structural_displacement",
+    "decoupled_edge": "toponn.disorder:decoupled_edge",
 }
 
 KEEPS = {
@@ -79,5 +98,6 @@ KEEPS = {
     "bond_box": ("chiral", "time_reversal"),
     "vacancies": ("chiral", "time_reversal"),
     "structural_displacement": ("chiral", "time_reversal"),
+    "decoupled_edge": ("chiral", "time_reversal"),
 }
 """Symmetries of a clean Hamiltonian that each kind of disorder keeps in every sample; the others it breaks."""

@@ -12,12 +12,16 @@ import numpy as np
 
 from toponn.checks import ConfigError, choose, refusal
 from toponn.conventions import SPLITS, STATEMENT
+from toponn.crystals import bulk_invariant
 from toponn.datasets import reference_names
 from toponn.files import digest
 from toponn.joblog import LOGGER, Progress
 from toponn.recipes import Recipe
 from toponn.seeds import stream
-from toponn.states import MIDGAP_PAIR, scramble_gauge
+from toponn.states import MIDGAP_PAIR, scramble_gauge, scramble_sites
+
+PROXY_MESH = {"winding": 256, "chern": 24}
+"""Points of k along each axis for the integer that a sample's parameters have without disorder."""
 
 MAX_DRAWS_PER_SAMPLE = 50
 
@@ -36,9 +40,16 @@ def generate(
     samples: Mapping[str, int],
     minimum_margin: float,
     lattice: str | None = None,
+    interface: Mapping[str, Any] | None = None,
     midgap_pair: str = "kept",
+    site_gauge: str = "fixed",
+    consensus: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and attributes of a dataset, ready for `write_dataset`; arguments are the config's keys.
+
+    With the site gauge "scrambled" the basis of every site is rotated by a random unitary of its own, one phase on sites
+    of one orbital: no invariant moves, while the entries of the projector do. With `consensus` draws on which a reference
+    disagrees with the label are left out too, for tests at strong disorder, where no single estimator can be trusted.
 
     With the mid-gap pair "dropped" the occupied states of chains are without the one nearest to the middle of the gap,
     (B, O − 1, n); label, margin, gap and references are still those of the full state.
@@ -50,6 +61,7 @@ def generate(
         where there is none.
     """
     settings = {"system": system, "shape": shape, "parameters": parameters, "disorder": disorder, "lattice": lattice}
+    settings["interface"] = interface
     recipe = Recipe.of(name=name, seed=seed, **settings)
     without = choose(MIDGAP_PAIR, midgap_pair, f"datasets.{name}.midgap_pair")
     if midgap_pair == "dropped" and recipe.system.task != "winding":
@@ -57,29 +69,37 @@ def generate(
         raise ConfigError(refusal(f"datasets.{name}.midgap_pair", midgap_pair, allowed))
     samples = {split: samples[split] for split in SPLITS if split in samples}  # whatever order they are written in
     progress = Progress(sum(samples.values()), "samples")
-    filled = [decided(recipe, split, count, minimum_margin, progress) for split, count in samples.items()]
+    filled = [decided(recipe, split, count, minimum_margin, progress, consensus) for split, count in samples.items()]
     chunks, seen = [chunk for kept, _ in filled for chunk in kept], np.concatenate([seen for _, seen in filled], axis=1)
     arrays = {key: _joined([chunk[key] for chunk in chunks]) for key in chunks[0]}
     arrays |= _geometry(recipe, arrays)
     arrays["split"] = np.repeat([SPLITS.index(split) for split in samples], list(samples.values())).astype(np.int8)
-    arrays["occupied"] = _scrambled(recipe, without(arrays["occupied"]), arrays["draw"])
+    arrays |= _clean_integers(recipe, arrays)
+    arrays["occupied"] = _scrambled(recipe, without(arrays["occupied"]), arrays["draw"], site_gauge == "scrambled")
     settings |= {"samples": samples, "minimum_margin": minimum_margin, "seed": seed, "midgap_pair": midgap_pair}
+    settings["consensus"] = consensus
+    settings["site_gauge"] = choose({"fixed": "fixed", "scrambled": "scrambled"}, site_gauge, "site_gauge")
     attributes = _attributes(recipe, arrays) | {
         "minimum_margin": minimum_margin,
         "midgap_pair": midgap_pair,
+        "site_gauge": site_gauge,
+        "consensus": consensus,
         "config_digest": digest(settings),
         **_selection(seen, minimum_margin),
     }
     attributes["system"] += " without the mid-gap pair" if midgap_pair == "dropped" else ""
+    attributes["system"] += " in a scrambled site gauge" if site_gauge == "scrambled" else ""
     undecided = int((seen[2] < minimum_margin).sum())
     LOGGER.info("%s: %d of %d draws undecided and left out", attributes["system"], undecided, seen.shape[1])
     return arrays, attributes
 
 
 def decided(
-    recipe: Recipe, split: str, count: int, minimum_margin: float, progress: Progress
+    recipe: Recipe, split: str, count: int, minimum_margin: float, progress: Progress, consensus: bool = False
 ) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
     """Return the first `count` samples of a split that reach the margin, and what all draws up to the last of them say.
+
+    With `consensus` every reference must also round to the label.
 
     Returns
     -------
@@ -102,7 +122,10 @@ def decided(
             raise ConfigError(refusal(where, minimum_margin, allowed))
         chunk = solve(recipe, range(first + draws, first + draws + recipe.batch))
         seen.append(np.stack([chunk["label"], chunk[reference_names(chunk)[0]], chunk["margin"]]))
-        wanted = np.flatnonzero(chunk["margin"] >= minimum_margin)[: count - found]
+        wanted = chunk["margin"] >= minimum_margin
+        if consensus:
+            wanted &= np.all([np.rint(chunk[name]) == chunk["label"] for name in reference_names(chunk)], axis=0)
+        wanted = np.flatnonzero(wanted)[: count - found]
         chunks.append({key: value[wanted] for key, value in chunk.items()})
         found += len(wanted)
         progress.advance(len(wanted))
@@ -135,12 +158,32 @@ def _joined(chunks: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.pad(chunk, ((0, 0), (0, most - chunk.shape[1]), (0, 0))) for chunk in chunks])
 
 
-def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    stored = np.complex64 if np.iscomplexobj(occupied) else np.float32
+def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray, sites: bool) -> np.ndarray:
+    """Return the states as they are stored, in a random gauge; with `sites` that of every site is random too."""
+    stored = np.complex64 if sites or np.iscomplexobj(occupied) else np.float32
     out = np.empty(occupied.shape, dtype=stored)
     for row, (states, index) in enumerate(zip(occupied, draws, strict=True)):
+        if sites:
+            rng = stream(recipe.seed, "site gauge", recipe.name, int(index))
+            states = scramble_sites(states, recipe.system.n_orbitals, rng=rng)
         out[row] = scramble_gauge(states, rng=stream(recipe.seed, "gauge", recipe.name, int(index)))
     return out
+
+
+def _clean_integers(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what the parameters of every sample, and of its outer region, say without disorder, of crystals.
+
+    A model that reads the parameters instead of the state would predict these.
+    """
+    if not recipe.is_crystal:
+        return {}
+    mesh, found = PROXY_MESH[recipe.system.task], {}
+    for prefix, name in (("parameters/", "clean_parameters"), ("outside/", "outside_parameters")):
+        given = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+        points = [dict(zip(given, map(float, row), strict=True)) for row in zip(*given.values(), strict=True)]
+        if points:
+            found[f"proxy/{name}"] = np.array([float(bulk_invariant(recipe.system, point, mesh)) for point in points])
+    return found
 
 
 def _selection(seen: np.ndarray, minimum_margin: float) -> dict[str, float]:

@@ -14,7 +14,7 @@ from toponn.disorder import DISORDER
 from toponn.invariants import estimates
 from toponn.invariants.estimates import Estimate
 from toponn.invariants.samples import Samples
-from toponn.lattices import LATTICES, Sites
+from toponn.lattices import LATTICES, Sites, normalised_coordinates
 from toponn.seeds import stream
 from toponn.shapes import Shape, local_coordinates, shape_of, window
 from toponn.systems import SYSTEMS
@@ -31,6 +31,9 @@ REFERENCES = {
     },
 }
 """Estimators of open samples, per task, that are independent of the label's."""
+
+OF_WHOLE_SAMPLES = ("product_rule", "three_sector_chern")
+"""Of these, estimators that look beyond the middle of a sample, and are none where its edge is another matter."""
 
 BATCH_BYTES = 1 << 25
 """Size of a batch's localizers: for larger ones, page faults cost as much as LAPACK."""
@@ -66,6 +69,8 @@ class Recipe:
     ----------
     sites
         Those of every sample; on a lattice that is drawn anew for each, those of draw 0.
+    interface
+        ``beyond``, a normalised coordinate, and ``parameters``, those of all sites with a coordinate farther out.
     """
 
     name: str
@@ -77,6 +82,7 @@ class Recipe:
     parameters: Mapping[str, Any]
     disorder: tuple[Mapping[str, Any], ...]
     seed: int
+    interface: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -89,6 +95,7 @@ class Recipe:
         parameters: Mapping[str, Any],
         disorder: Sequence[Mapping[str, Any]],
         lattice: str | None = None,
+        interface: Mapping[str, Any] | None = None,
         where: str | None = None,
     ) -> "Recipe":
         """Return the recipe that the config entry at `where` names, by default the dataset `name`."""
@@ -103,14 +110,17 @@ class Recipe:
         except DataError as error:
             found = " ".join(str(value) for value in shape.values())
             raise ConfigError(refusal(f"{where}.shape", found, f"shapes with sites and a bulk ({error})")) from error
-        recipe = cls(name, member, points, region, sites, member.connections(sites), parameters, tuple(disorder), seed)
+        geometry = (member, points, region, sites, member.connections(sites))
+        recipe = cls(name, *geometry, parameters, tuple(disorder), seed, interface)
         recipe._check_half_filling(f"{where}.shape")
         recipe._check_tables(f"{where}.system")
         return recipe
 
     def __str__(self) -> str:
-        lattice = [] if self.lattice.name == self.system.lattices[0] else [self.lattice.name]
-        return f"{self.system.name}[{', '.join([str(self.shape), *lattice, *filter(None, [self.disorder_text])])}]"
+        parts = [str(self.shape)]
+        parts += [] if self.lattice.name == self.system.lattices[0] else [self.lattice.name]
+        parts += [f"interface at {self.interface['beyond']:g}"] if self.interface else []
+        return f"{self.system.name}[{', '.join([*parts, *filter(None, [self.disorder_text])])}]"
 
     @property
     def disorder_text(self) -> str:
@@ -138,6 +148,11 @@ class Recipe:
         return self.lattice.drawn or any(term["name"] == "structural_displacement" for term in self.disorder)
 
     @property
+    def has_another_edge(self) -> bool:
+        """Whether the edge of a sample is made otherwise than its middle, which the label is for."""
+        return self.interface is not None or any(term["name"] == "decoupled_edge" for term in self.disorder)
+
+    @property
     def batch(self) -> int:
         """Number of samples that are best solved at once."""
         return int(np.clip(BATCH_BYTES // (64 * (self.system.n_orbitals * len(self.sites)) ** 2), 2, 128))
@@ -152,6 +167,11 @@ class Recipe:
             sites = _cut(self.lattice, self.shape, self.seed, self.name, index)
             connections = self.system.connections(sites)
         terms = self.system.terms(sites, connections, **values)
+        if self.interface:
+            outside = {key: _sampled(value, rng) for key, value in sorted(self.interface["parameters"].items())}
+            numbers |= {f"outside/{key}": value for key, value in outside.items()}
+            beyond = np.abs(normalised_coordinates(sites.positions)).max(axis=1) > self.interface["beyond"]
+            terms = terms.beside(self.system.terms(sites, connections, **outside), beyond)
         for term in self.disorder:
             strength = _sampled(term["strength"], rng)
             numbers[f"disorder/{term['name']}"] = strength
@@ -182,6 +202,8 @@ class Recipe:
         """Return what the label's estimator, first, and all references that apply say about open samples."""
         found = {"spectral_localizer": self.estimate("spectral_localizer", samples, minimum_margin)}
         for name in REFERENCES[self.system.task]:
+            if name in OF_WHOLE_SAMPLES and self.has_another_edge:
+                continue
             try:
                 found[name] = self.estimate(name, samples, minimum_margin)
             except NotApplicable:

@@ -253,6 +253,17 @@ def polar_factor(occupied: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
     return -2 * A.swapaxes(-1, -2) @ B.conj()
 
 
+def scramble_sites(occupied: np.ndarray, orbitals: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Return the states (O, n) with the basis of every site rotated by a random unitary matrix of its `orbitals`.
+
+    No invariant moves: the projector becomes ``U P U†`` with U diagonal in the sites.
+    """
+    sites = occupied.shape[1] // orbitals
+    rotations = _haar(rng.normal(size=(sites, orbitals, orbitals)) + 1j * rng.normal(size=(sites, orbitals, orbitals)))
+    rotated = np.einsum("nab,onb->ona", rotations, occupied.reshape(len(occupied), sites, orbitals))
+    return rotated.reshape(occupied.shape)
+
+
 def scramble_gauge(occupied: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Return the states (O, n) mixed by a random unitary (real: orthogonal) matrix, uniform in the group.
 
@@ -263,7 +274,12 @@ def scramble_gauge(occupied: np.ndarray, *, rng: np.random.Generator) -> np.ndar
     G = rng.normal(size=(size, size))
     if np.iscomplexobj(occupied):
         G = G + 1j * rng.normal(size=(size, size))
-    Q, R = np.linalg.qr(G)
-    phases = np.diagonal(R) / np.abs(np.diagonal(R))  # makes the distribution Haar's (Mezzadri 2007)
-    mixed = (Q * phases) @ occupied[:size]
+    mixed = _haar(G) @ occupied[:size]
     return mixed if size == len(occupied) else np.concatenate([mixed, occupied[size:]])
+
+
+def _haar(gaussian: np.ndarray) -> np.ndarray:
+    """Return unitary matrices (…, n, n), uniform in the group, from Gaussian ones."""
+    Q, R = np.linalg.qr(gaussian)
+    diagonal = np.diagonal(R, axis1=-2, axis2=-1)
+    return Q * (diagonal / np.abs(diagonal))[..., None, :]  # makes the distribution Haar's (Mezzadri 2007)

@@ -7,6 +7,25 @@ from typing import Any
 SEARCHED = ("learning_rate", "weight_decay")
 """What a list of values may stand for, of which the validation split chooses one."""
 
+ROLES = ("sizes", "clean", "many", "scaling")
+"""Datasets of a task, beside the one that it is trained on, that diagnostics look at."""
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "learning_rates": ("gradient", "runs"),
+    "scales": ("gradient", "runs"),
+    "sample_sizes": ("many",),
+    "clean": ("clean",),
+    "gradients": ("gradient", "scaling"),
+    "basin": ("gradient", "closed form", "sizes"),
+    "hessian": ("gradient", "runs"),
+    "kernel": ("gradient", "runs"),
+    "landscape": ("gradient", "closed form", "runs"),
+    "pruning": ("runs",),
+    "ablation": ("runs",),
+    "remedies": ("gradient", "closed form", "sizes"),
+}
+"""What each diagnostic needs: a model trained by gradients, one that has a closed form, its trained runs, or datasets."""
+
 
 def blocks(n_seeds: int, block: int) -> list[list[int]]:
     """Return the seeds of each job; more seeds leave every full block as it is.
@@ -39,15 +58,68 @@ def tests_of(config: Mapping[str, Any], task: str) -> list[str]:
     return [config["tasks"][task]["dataset"], *config["tasks"][task]["tests"]]
 
 
+def proxies_of(config: Mapping[str, Any], task: str) -> list[str]:
+    """Return the tests of `task` on which a proxy and the invariant disagree."""
+    return list(config["tasks"][task].get("proxies", []))
+
+
 def other_sizes(config: Mapping[str, Any], task: str) -> dict[str, list[str]]:
     """Return the datasets of other sizes of `task`, and the models that are trained on each."""
     parts = config["tasks"][task].get("sizes", {"datasets": [], "models": []})
     return {dataset: list(parts["models"]) for dataset in parts["datasets"]}
 
 
+def seeds_of(config: Mapping[str, Any], task: str, dataset: str, model: str) -> int:
+    """Return how many seeds of a model are trained on a dataset: at other sizes than the task's, `sizes` may say fewer."""
+    seeds = config["models"][model]["seeds"]
+    home = config["tasks"][task]["dataset"]
+    return seeds if dataset == home else min(seeds, config["tasks"][task]["sizes"].get("seeds", seeds))
+
+
+def diagnosed_models(config: Mapping[str, Any], task: str, diagnostic: str) -> list[str]:
+    """Return the keys of the models of `task` that a diagnostic applies to."""
+    needs = NEEDS[diagnostic]
+    return [
+        model
+        for model in config["tasks"][task].get("diagnosed", {})
+        if not ("closed form" in needs and config["models"][model]["model"] != "ring")
+        and not ("gradient" in needs and "training" not in config["models"][model])
+        and all(task_datasets(config, task, role) for role in needs if role in ROLES)
+    ]
+
+
+def diagnostics_of(config: Mapping[str, Any], task: str) -> list[str]:
+    """Return the diagnostics that apply to some model of `task`."""
+    return [name for name in config["trainability"] if diagnosed_models(config, task, name)]
+
+
+def task_datasets(config: Mapping[str, Any], task: str, role: str) -> list[str]:
+    """Return the datasets of a task in a role: ``home``, which its models are trained on, or one of `ROLES`."""
+    parts = config["tasks"][task]
+    named = {"sizes": parts.get("sizes", {}).get("datasets", []), "home": [parts["dataset"]]}
+    found = named.get(role, parts.get(role, []))
+    return [found] if isinstance(found, str) else list(found)
+
+
+def diagnostic_options(config: Mapping[str, Any], task: str, diagnostic: str, model: str) -> dict[str, Any]:
+    """Return the study's options of a diagnostic for a model, with no more seeds than it has or is allowed."""
+    options = dict(config["trainability"][diagnostic])
+    most = config["tasks"][task]["diagnosed"][model], config["models"][model]["seeds"]
+    return options | {"seeds": min(options["seeds"], *most)}
+
+
 def datasets_in_use(config: Mapping[str, Any]) -> list[str]:
     """Return every dataset that a task needs, once."""
-    needed = (name for task in config["tasks"] for name in (*tests_of(config, task), *other_sizes(config, task)))
+    needed = [
+        name
+        for task in config["tasks"]
+        for name in (
+            *tests_of(config, task),
+            *proxies_of(config, task),
+            *other_sizes(config, task),
+            *(name for role in ROLES for name in task_datasets(config, task, role)),
+        )
+    ]
     return list(dict.fromkeys(needed))
 
 

@@ -5,7 +5,7 @@ The real-space Hamiltonian of any sample and the Bloch Hamiltonian both follow f
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, ClassVar
 
@@ -113,6 +113,21 @@ class Terms:
         rows = np.concatenate([np.arange(n), target, source])
         columns = np.concatenate([np.arange(n), source, target])
         return rows, columns, np.concatenate([onsite, hoppings, hoppings.conj().swapaxes(1, 2)])
+
+    def beside(self, other: "Terms", where: np.ndarray) -> "Terms":
+        """Return these terms with those of the same sites in `other` where the mask (N,) says so.
+
+        Bonds between the two regions have the mean of both amplitudes.
+        """
+        shares = [where[pairs].mean(axis=1)[:, None, None] for pairs in self.pairs]
+        return replace(
+            self,
+            onsite=np.where(where[:, None, None], other.onsite, self.onsite),
+            hoppings=[
+                (1 - share) * here + share * there
+                for share, here, there in zip(shares, self.hoppings, other.hoppings, strict=True)
+            ],
+        )
 
     def hamiltonian(self) -> np.ndarray:
         """Return the Hermitian matrix, (N·n_orbitals, N·n_orbitals) complex128, orbital index fastest."""

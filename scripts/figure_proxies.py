@@ -1,0 +1,13 @@
+"""Draw whether models side with the invariant or with a proxy where the two disagree."""
+
+from pathlib import Path
+
+from toponn.figures.proxies import proxies
+from toponn.figures.style import save
+from toponn.files import read_csv
+from toponn.joblog import job_log
+
+with job_log(snakemake):
+    table = read_csv(snakemake.input.table)
+    table = table[(table["task"] == snakemake.params.task) & table["test"].isin(snakemake.params.tests)]
+    save(proxies(table), Path(snakemake.output.pdf).with_suffix(""))

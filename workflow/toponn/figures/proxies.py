@@ -1,0 +1,113 @@
+"""Whom a model sides with where a proxy and the invariant disagree."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from toponn.checks import DataError
+from toponn.figures.style import (
+    BLACK,
+    DOUBLE_COLUMN,
+    GREY,
+    PALE,
+    dataset_label,
+    in_order,
+    model_style,
+    styled,
+    wrapped,
+)
+
+COLUMNS, MANY, COLUMNS_OF_MANY = 4, 8, 6  # of more than eight groups six stand in a row
+APART = 0.17  # between the two markers of a row
+SIDES = {"invariant": -APART, "proxied": APART}
+
+
+@styled
+def proxies(table: pd.DataFrame) -> Figure:
+    """Return one panel for each test and proxy: shares of the conflicting samples that each model gets either way.
+
+    Filled markers: the label of the model is that of the invariant; open: that of the proxy. Bars are 95 % intervals.
+
+    Parameters
+    ----------
+    table
+        Rows of one task with the columns model, form, test, proxy, n_conflicts, and invariant and proxied, each with
+        ``_low`` and ``_high``; status, ``ok`` or why there is no number.
+
+    Raises
+    ------
+    DataError
+        If there are no rows, or a model, test and proxy twice.
+    """
+    if table.empty:
+        raise DataError("proxies: found no rows")
+    if table.duplicated(["model", "form", "test", "proxy"]).any():
+        raise DataError("proxies: found a model, test and proxy twice; allowed: one row each")
+    groups = list(dict.fromkeys(zip(table["test"], table["proxy"], strict=True)))
+    pairs = in_order(zip(table["model"], table["form"], strict=True))
+    columns = min(COLUMNS if len(groups) <= MANY else COLUMNS_OF_MANY, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(DOUBLE_COLUMN, 0.55 + (0.62 + (0.2 if rows < 3 else 0.16) * len(pairs)) * rows))
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, (test, proxy) in zip(grid, groups, strict=False):
+        group = table[(table["test"] == test) & (table["proxy"] == proxy)]
+        for height, pair in enumerate(pairs):
+            _draw_row(axes, group[(group["model"] == pair[0]) & (group["form"] == pair[1])], pair, height)
+        axes.set_title(_title(test, proxy, group, 24 if columns <= COLUMNS else 18), loc="left", fontsize=7)
+    grid[0].set_yticks(range(len(pairs)), [model_style(*pair).label for pair in pairs])
+    grid[0].set_ylim(len(pairs) - 0.5, -0.5)
+    grid[0].set_xlim(-0.04, 1.04)
+    grid[0].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    for place, axes in enumerate(grid):
+        axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="x", labelbottom=place + columns >= len(groups))
+        if place >= len(groups):
+            axes.set_axis_off()
+    figure.supxlabel("share of the conflicting samples", fontsize=8)
+    _add_legend(figure)
+    return figure
+
+
+def _title(test: str, proxy: str, group: pd.DataFrame, width: int) -> str:
+    """Return what the panel is about, and on how many samples."""
+    count = group["n_conflicts"].max()
+    conflicts = "0 conflicts" if not count > 0 else "1 conflict" if count == 1 else f"{int(count)} conflicts"
+    return f"{wrapped(dataset_label(test), width)}\n{wrapped(proxy.replace('_', ' '), width)}\n{conflicts}"
+
+
+def _draw_row(axes: Axes, rows: pd.DataFrame, pair: tuple[str, str], height: int) -> None:
+    """Draw what one model does in one group."""
+    axes.axhline(height, color=PALE, linewidth=0.4, zorder=0)
+    status = rows["status"].iloc[0] if len(rows) else "not run"
+    if status != "ok":
+        few = status == "no conflicts" and rows["n_conflicts"].iloc[0] > 0
+        text = "too few" if few else status
+        look = {"ha": "center", "va": "center", "fontsize": 6.5, "color": GREY, "backgroundcolor": "white"}
+        axes.text(0.5, height, text, **look).get_bbox_patch().set_boxstyle("square", pad=0.1)
+        return
+    row, style = rows.iloc[0], model_style(*pair)
+    for side, offset in SIDES.items():
+        value, low, high = (float(row[key]) for key in (side, f"{side}_low", f"{side}_high"))
+        reach = np.nan_to_num(np.maximum([[value - low], [high - value]], 0))
+        axes.errorbar(
+            value,
+            height + offset,
+            xerr=reach,
+            color=style.colour,
+            marker=style.marker,
+            markerfacecolor=style.colour if side == "invariant" else "white",
+            markersize=4,
+            elinewidth=0.8,
+            capsize=1.3,
+            zorder=3,
+            gid=side,
+        )
+
+
+def _add_legend(figure: Figure) -> None:
+    grey = {"color": BLACK, "marker": "o", "linestyle": "none", "markersize": 4}
+    handles = [Line2D([], [], **grey), Line2D([], [], **grey, markerfacecolor="white"), Line2D([], [], color=BLACK)]
+    names = ["model sides with the invariant", "with the proxy", "95 % interval"]
+    figure.legend(handles, names, loc="outside upper center", ncols=3, handlelength=1.2)

@@ -1,0 +1,123 @@
+"""Where a model looks: sites taken out of the state by their distance to the edge, and what it still classifies."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import ConvexHull
+
+from toponn.datasets import Dataset, read_dataset
+from toponn.models.base import require
+from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, unit_rows
+from toponn.training.runs import shapes_of
+from toponn.training.views import build_model, encoded
+
+DEPTHS = 8
+"""Most depths that are measured."""
+
+TOUCHING = 1e-9
+"""Distances to the edge that differ by less are equal."""
+
+
+def ablation(subject: Subject, *, seeds: int, samples: int) -> Measured:
+    """Return the balanced accuracy of trained models on states without the sites of some shells.
+
+    The amplitudes of all occupied states are set to zero there: P becomes ΠPΠ, and what is left is not normalised. The
+    depth of a shell is its distance to the convex hull, in nearest-neighbour distances, rounded down; of chains, the
+    cells to the nearer end.
+
+    Parameters
+    ----------
+    seeds : trained seeds to look at
+    samples : at most so many of the split of success, as many of each label as there are
+
+    Returns
+    -------
+    Measured, with rows ``ablated_balanced_accuracy``:
+        "removed=shell, depth=<d>" : without that shell
+        "removed=outside, depth=<d>" : without all shells nearer to the edge; with depth 0 nothing is removed
+        "removed=inside, depth=<d>" : without it and all shells deeper inside
+
+    Raises
+    ------
+    NotApplicable
+        If no trained seed is finite.
+    """
+    trained = trained_parameters(subject, seeds)
+    count = len(next(iter(trained.values())))
+    require(count > 0, "no trained seed has finite weights")
+    whole = read_dataset(subject.home, subject.success["split"])
+    rows = balanced_rows(whole.label, samples)
+    part = replace(whole, states=whole.states[rows], label=whole.label[rows], references={})
+    model = build_model(subject.settings, shapes_of(encoded(subject.settings, part, seeds=count)))
+    measured: dict[bytes, np.ndarray] = {}  # by what is removed, since some conditions are the same
+    tables = []
+    for condition, removed in ablations(edge_distance(part.states.geometry)):
+        key = removed.tobytes()
+        if key not in measured:
+            left = encoded(subject.settings, without_sites(part, removed), seeds=count)
+            measured[key] = scores(model, trained, left)
+        here, values = Seen(model, {}, part), {"ablated_balanced_accuracy": measured[key]}
+        tables.append(unit_rows(subject, here, condition, range(count), **values))
+    return Measured(pd.concat(tables, ignore_index=True), {})
+
+
+def ablations(depth: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield conditions and the sites (N,) bool that they remove, of sites at depths (N,) int64."""
+    for d in depths_of(int(depth.max())):
+        yield f"removed=shell, depth={d:g}", depth == d
+        yield f"removed=outside, depth={d:g}", depth < d
+        yield f"removed=inside, depth={d:g}", depth >= d
+
+
+def depths_of(deepest: int) -> list[int]:
+    """Return the depths to measure: all where they are few, else closer to each other near the edge.
+
+    Examples
+    --------
+    >>> depths_of(3), depths_of(11)
+    ([0, 1, 2, 3], [0, 1, 2, 3, 5, 7, 11])
+    """
+    if deepest < DEPTHS:
+        return list(range(deepest + 1))
+    return [0, *np.unique(np.rint(np.geomspace(1, deepest, DEPTHS - 1)).astype(int)).tolist()]
+
+
+def edge_distance(positions: np.ndarray) -> np.ndarray:
+    """Return the distances (N,) of positions (N, d) to their convex hull, rounded down, int64.
+
+    Examples
+    --------
+    >>> edge_distance(np.arange(5.0)[:, None]).tolist()
+    [0, 1, 2, 1, 0]
+    """
+    if positions.shape[1] == 1:
+        x = positions[:, 0]
+        distance = np.minimum(x - x.min(), x.max() - x)
+    else:
+        planes = ConvexHull(positions).equations  # outward normals and offsets, n·x + b = 0 on the hull
+        distance = -(positions @ planes[:, :-1].T + planes[:, -1]).max(axis=1)
+    return np.floor(distance + TOUCHING).astype(np.int64)
+
+
+def without_sites(dataset: Dataset, removed: np.ndarray) -> Dataset:
+    """Return a dataset whose occupied states have no amplitude on removed sites (N,) bool."""
+    states = dataset.states
+    occupied = np.where(removed[states.site_of_orbital], 0, states.occupied).astype(states.occupied.dtype)
+    return replace(dataset, states=replace(states, occupied=occupied))
+
+
+def balanced_rows(labels: np.ndarray, samples: int) -> np.ndarray:
+    """Return the first rows of labels (B,), in order and at most `samples`, as many of each label as there are.
+
+    Examples
+    --------
+    >>> balanced_rows(np.array([0, 0, 0, 0, 1, 1]), 4).tolist()
+    [0, 1, 4, 5]
+    """
+    place = np.zeros(len(labels), dtype=np.int64)  # of a row among those of its label
+    for label in np.unique(labels):
+        same = labels == label
+        place[same] = np.arange(same.sum())
+    return np.sort(np.argsort(place, kind="stable")[:samples])

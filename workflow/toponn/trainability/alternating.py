@@ -1,0 +1,239 @@
+"""Alternating least squares: the ring is linear in each of its site tensors, so that each is solved for in turn.
+
+With the others held, ``½⟨(f − C)²⟩`` is quadratic in one site tensor, or in the read-out of the coordinate network whose
+hidden units stay as they were drawn. In the plane ``f = κ Σ_ij a_i Y_ij b_j``, where ``Y_ij = Σ_k T_ijk c_k`` is made
+once for two solutions, that of a and that of b, and so on around the three tensors.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toponn.checks import NotApplicable
+from toponn.encodings.loops import triple_indices
+from toponn.models.base import Parameters
+from toponn.models.ring import KAPPA, Ring
+from toponn.trainability.subject import squared_loss
+from toponn.training.loop import Samples
+
+RIDGE = 1e-3
+"""Penalty of a solution's square over the mean eigenvalue of its normal matrix."""
+
+PIECE = 1 << 24
+"""Numbers of the expanded loops that are made at a time."""
+KEPT = 1 << 28
+"""Numbers of the expanded loops that are kept from one sweep to the next; more are made anew each time."""
+GROUP = 1 << 26
+"""Numbers of Y of the seeds that are solved for together."""
+
+
+class Solved(NamedTuple):
+    """What alternating least squares came to.
+
+    Attributes
+    ----------
+    parameters : of every seed, those of the sweep with its lowest loss on the validation samples
+    losses : (sweeps + 1, S) float64, ``½⟨(f − C)²⟩`` of the training samples; row 0 is before the first solution
+    kept : (S,) int64, the sweep that is kept
+    """
+
+    parameters: Parameters
+    losses: np.ndarray
+    kept: np.ndarray
+
+
+class Loops:
+    """Loop features as antisymmetric tensors, and what is left of them when a site tensor is contracted.
+
+    Parameters
+    ----------
+    loops : (B, L)
+    sites : N
+    order : 2 or 3
+    """
+
+    def __init__(self, loops: Tensor, sites: int, order: int):
+        self.loops, self.sites, self.order = loops.T.contiguous(), sites, order
+        self.i, self.j = torch.triu_indices(sites, sites, 1)
+        if order == 3:
+            self.place, self.sign = places(sites)
+            self.kept = list(self._pieces()) if self.place.numel() * len(loops) <= KEPT else None
+
+    def _pieces(self) -> Iterator[Tensor]:
+        """Yield ``T_ijk``, (N, pairs i < j, b), of some samples after the others."""
+        for part in self.loops.split(max(1, PIECE // self.place.numel()), dim=1):
+            yield part.contiguous()[self.place].mul_(self.sign[..., None])
+
+    def contracted(self, held: Tensor) -> Tensor:
+        """Return ``Y_ij = Σ_k T_ijk c_k`` (S, N, N, B) of a held site tensor (S, N); of chains T_ij (1, N, N, B)."""
+        if self.order == 2:
+            return self._antisymmetric(self.loops[None])
+        pieces = self._pieces() if self.kept is None else self.kept
+        held = held.to(self.loops.dtype)
+        pairs = [(held @ part.flatten(1)).unflatten(1, part.shape[1:]) for part in pieces]  # (S, P, b)
+        return self._antisymmetric(torch.cat(pairs, dim=-1))
+
+    def _antisymmetric(self, pairs: Tensor) -> Tensor:
+        """Return matrices (S, N, N, B) from the entries (S, P, B) above their diagonals."""
+        full = pairs.new_zeros(len(pairs), self.sites, self.sites, pairs.shape[-1])
+        full[:, self.i, self.j] = pairs
+        full[:, self.j, self.i] = -pairs
+        return full
+
+
+def places(sites: int) -> tuple[Tensor, Tensor]:
+    """Return where T_ijk is among the loop features, and its sign, (N, P) each: k, and the pairs i < j."""
+    place = torch.zeros(sites, sites, sites, dtype=torch.int64)
+    sign = torch.zeros(sites, sites, sites)
+    triples = torch.from_numpy(triple_indices(sites))
+    for order in itertools.permutations(range(3)):
+        at = tuple(triples[list(order)])
+        place[at] = torch.arange(triples.shape[1])
+        sign[at] = float(np.linalg.det(np.eye(3)[list(order)]))
+    i, j = torch.triu_indices(sites, sites, 1)
+    return place[i, j].T.contiguous(), sign[i, j].T.contiguous()
+
+
+def alternating(
+    model: Ring, parameters: Parameters, training: Samples, validation: Samples, *, sweeps: int, ridge: float = RIDGE
+) -> Solved:
+    """Return site tensors of a rank-1 ring after so many sweeps of exact solutions, for all seeds.
+
+    Raises
+    ------
+    NotApplicable
+        If the ring is a sum of several, or the samples are not loop features.
+    """
+    if model.rank != 1 or "loops" not in training.inputs:
+        raise NotApplicable("least squares in turn are for rings of rank 1 that see loop features")
+    sites = len(training.inputs["coordinates"])
+    loops = Loops(training.inputs["loops"], sites, model.order)
+    group = max(1, GROUP // (len(training) * sites**2))
+    seeds = torch.arange(len(next(iter(parameters.values())))).split(group)
+    every = [
+        solved(
+            model, {name: t[some] for name, t in parameters.items()}, loops, training.labels, validation, sweeps, ridge
+        )
+        for some in seeds
+    ]
+    joined = {name: torch.cat([one.parameters[name] for one in every]) for name in parameters}
+    return Solved(joined, *(np.concatenate([one[place] for one in every], axis=-1) for place in (1, 2)))
+
+
+def solved(
+    model: Ring, parameters: Parameters, loops: Loops, labels: Tensor, validation: Samples, sweeps: int, ridge: float
+) -> Solved:
+    """Return what `alternating` does, for seeds that are solved for together."""
+    basis = features(model, parameters, validation.inputs["coordinates"])
+    unknown = unknowns(model, parameters)  # (S, order, F)
+    best, losses = parameters, []
+    lowest = squared_loss(model, parameters, validation)
+    kept = torch.zeros(len(unknown), dtype=torch.int64)
+    for sweep in range(1, sweeps + 1):
+        unknown, before, after = swept(unknown, basis, loops, labels, ridge)
+        losses += [before, after] if sweep == 1 else [after]
+        now = with_unknowns(model, parameters, unknown)
+        loss = squared_loss(model, now, validation)
+        better = loss < lowest
+        lowest = torch.where(better, loss, lowest)
+        kept[better] = sweep
+        best = {name: torch.where(better.reshape(-1, *[1] * (t.ndim - 1)), now[name], t) for name, t in best.items()}
+    return Solved(best, np.array(losses), kept.numpy())
+
+
+def swept(
+    unknown: Tensor, basis: Tensor, loops: Loops, labels: Tensor, ridge: float
+) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """Return the unknowns after one sweep, and the loss (S,) before and after it.
+
+    In a sweep each site tensor is held in turn while the two others are solved for, so that each is solved for twice;
+    of a chain's two tensors each is solved for once.
+    """
+    order, target, before = loops.order, labels.double(), None
+    for held in (2,) if order == 2 else (2, 0, 1):
+        first, second = (held + 1) % 3, (held + 2) % 3
+        unknown = balanced(unknown, basis)
+        Y = loops.contracted(site_tensor(unknown, basis, held % order))
+        for solve, other, sign in ((first, second, 1.0), (second, first, -1.0)):
+            fixed = site_tensor(unknown, basis, other).to(Y.dtype)  # (S, N)
+            along = (fixed[:, None, None] @ Y).squeeze(2).double()  # (S, N, B)
+            design = sign * KAPPA[order] * (basis @ along)  # (S, F, B)
+            if before is None:
+                before = half_square(unknown[:, solve], design, target)
+            unknown = unknown.clone()
+            unknown[:, solve] = ridge_solution(design, target, ridge)
+    return balanced(unknown, basis), before, half_square(unknown[:, solve], design, target)
+
+
+def site_tensor(unknown: Tensor, basis: Tensor, place: int) -> Tensor:
+    """Return one of the site tensors (S, N) of unknowns (S, order, F) in a basis (S or 1, F, N)."""
+    return (unknown[:, place, None] @ basis)[:, 0]
+
+
+def half_square(unknown: Tensor, design: Tensor, target: Tensor) -> np.ndarray:
+    """Return ``½⟨(f − C)²⟩`` (S,) float64 of unknowns (S, F), their design (S, F, B) and labels (B,)."""
+    residual = (unknown[:, None] @ design)[:, 0] - target
+    return (0.5 * residual.square().mean(dim=1)).numpy()
+
+
+def ridge_solution(design: Tensor, target: Tensor, ridge: float) -> Tensor:
+    """Return the ridge-regularised least-squares solutions (S, F) of ``designᵀ x = target``, in double precision."""
+    values, vectors = torch.linalg.eigh(design @ design.mT)
+    right = vectors.mT @ (design @ target)[..., None]  # (S, F, 1)
+    scale = values.mean(dim=1, keepdim=True).clamp_min(torch.finfo(values.dtype).tiny)
+    return (vectors @ (right / (values.clamp_min(0.0) + ridge * scale)[..., None]))[..., 0]
+
+
+def balanced(unknown: Tensor, basis: Tensor) -> Tensor:
+    """Return the unknowns (S, order, F) of site tensors of the same product and equal norms."""
+    norms = (unknown @ basis).norm(dim=-1, keepdim=True).clamp_min(1e-30)  # (S, order, 1)
+    return unknown * (norms.log().mean(dim=1, keepdim=True).exp() / norms)
+
+
+def features(model: Ring, parameters: Parameters, coordinates: Tensor) -> Tensor:
+    """Return what the site tensors are linear in, float64: (1, N, N) of free ones, of the coordinate network (S, F, N)."""
+    if model.form == "free":
+        return torch.eye(len(coordinates), dtype=torch.float64)[None]
+    seeds, _, hidden = parameters["v"].shape
+    each = torch.eye(hidden, dtype=parameters["v"].dtype).expand(seeds, -1, -1)
+    parts = model.site_tensors.values(
+        {**parameters, "v": each, "c": torch.zeros_like(parameters["c"][:, :1]).expand(-1, hidden)}, coordinates
+    )
+    return torch.cat([parts, torch.ones_like(parts[:, :1])], dim=1).double()
+
+
+def unknowns(model: Ring, parameters: Parameters) -> Tensor:
+    """Return the site tensors (S, order, N), or the read-out of the coordinate network with its constants last, float64."""
+    if model.form == "free":
+        return parameters["site"].double()
+    return torch.cat([parameters["v"], parameters["c"][..., None]], dim=-1).double()
+
+
+def with_unknowns(model: Ring, parameters: Parameters, unknown: Tensor) -> Parameters:
+    """Return the parameters with the unknowns (S, order, F) put in."""
+    if model.form == "free":
+        return {"site": unknown.to(parameters["site"].dtype)}
+    unknown = unknown.to(parameters["v"].dtype)
+    return {**parameters, "v": unknown[..., :-1].contiguous(), "c": unknown[..., -1].contiguous()}
+
+
+def sweep_flops(model: Ring, parameters: Parameters, samples: int, sites: int) -> float:
+    """Return the floating-point operations of one sweep of one seed, counted as `epoch_flops` does: matrix products.
+
+    A contraction takes ``2 B N P``, P = N(N − 1)/2 pairs, a solution ``2 B N²`` for its design in the site tensor,
+    ``2 B N F`` for that in F features, ``2 B F²`` for the normal matrix and ``9 F³`` for its eigenvectors. In the plane
+    there are three contractions and six solutions, on chains two solutions.
+
+    References
+    ----------
+    G. H. Golub, C. F. Van Loan, Matrix Computations (4th ed., 2013), § 8.3, for the eigenvectors.
+    """
+    count = unknowns(model, parameters).shape[-1]
+    projected = 0 if model.form == "free" else 2 * samples * sites * count
+    solution = 2 * samples * sites**2 + projected + 2 * samples * count**2 + 9 * count**3
+    contraction = 2 * samples * sites * (sites * (sites - 1) // 2)
+    return float(2 * solution if model.order == 2 else 3 * contraction + 6 * solution)

@@ -1,0 +1,72 @@
+"""How far from its closed-form weights the hybrid network may start and still be trained back to the invariant."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from toponn.models.base import Parameters, generators
+from toponn.seeds import stream
+from toponn.trainability.subject import Measured, Seen, Subject, outcome, scores, seen, success_values, unit_rows
+from toponn.training.runs import ring_area, ring_lengths
+
+
+def basin(subject: Subject, *, noise: Sequence[float], seeds: int) -> Measured:
+    """Return how often closed-form weights with noise on them are trained back, on every size.
+
+    Diagnostics: ``basin_success`` (0 or 1) and ``basin_balanced_accuracy`` after retraining, and
+    ``start_balanced_accuracy`` before it, all on the split of the study's success; conditions ``noise=<σ>``.
+
+    Parameters
+    ----------
+    subject : a model that has a closed form; of its datasets ``home`` and, where there are, ``sizes``
+    noise : values of σ, root mean square of the noise over that of the tensor it is added to
+    seeds : number of directions of the noise, the same for every σ
+    """
+    paths = dict.fromkeys([subject.home, *subject.datasets.get("sizes", ())])
+    rows = [row for path in paths for row in basin_rows(subject, path, noise, range(seeds))]
+    return Measured(pd.concat(rows, ignore_index=True), {})
+
+
+def basin_rows(subject: Subject, path: Path, noise: Sequence[float], seeds: Sequence[int]) -> list[pd.DataFrame]:
+    """Return the rows of one dataset, a table for each σ."""
+    splits = ("train", "validation", subject.success["split"])
+    here = seen(subject.settings, path, splits, seeds=len(seeds))
+    exact, direction = closed_form_and_direction(subject, here, seeds)
+    rows = []
+    for sigma in noise:
+        start = noisy(exact, direction, sigma)
+        before = scores(here.model, start, here.samples[subject.success["split"]])
+        _, after = outcome(subject, here, start)
+        measured = {"basin_success": success_values(subject, after), "basin_balanced_accuracy": after}
+        measured["start_balanced_accuracy"] = before
+        rows.append(unit_rows(subject, here, f"noise={sigma:g}", seeds, **measured))
+    return rows
+
+
+def closed_form_and_direction(subject: Subject, here: Seen, seeds: Sequence[int]) -> tuple[Parameters, Parameters]:
+    """Return the closed-form weights of every seed, and the standard normal numbers that are its direction.
+
+    Hidden units of the coordinate form that the closed form does not read are those of the seed's random start.
+    """
+    dataset = here.dataset
+    like = here.model.initial(generators(subject.root, dataset.name, subject.name, seeds))
+    exact = here.model.closed_form(like, ring_lengths(dataset.states), ring_area(dataset))
+    draws = [stream(subject.root, "basin", dataset.name, subject.name, seed) for seed in seeds]
+    normal = {key: np.array([rng.normal(size=tuple(t.shape[1:])) for rng in draws]) for key, t in exact.items()}
+    return exact, {key: torch.from_numpy(array).to(exact[key].dtype) for key, array in normal.items()}
+
+
+def noisy(exact: Parameters, direction: Parameters, sigma: float) -> Parameters:
+    """Return ``w + σ rms(w) ξ``, the root mean square taken over each tensor of each seed.
+
+    The noise is added: if it multiplied, weights that are zero would stay zero, and most of a closed form's are.
+    """
+    return {key: t + sigma * root_mean_square(t) * direction[key] for key, t in exact.items()}
+
+
+def root_mean_square(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square over all axes but that of seeds, shaped to multiply the tensor."""
+    return tensor.square().mean(dim=tuple(range(1, tensor.ndim)), keepdim=True).sqrt()

@@ -1,0 +1,179 @@
+"""Curvature of the loss and the kernel of its gradients: exactly where there are few weights, by Lanczos' method else.
+
+Products with the Hessian are derivatives of derivatives, reverse over reverse: the wedges of the ring have no forward
+mode. They are made by ``torch.autograd`` and not by ``torch.func``, which refuses the checkpoints of the ring's routes
+through states.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toponn.models.base import Model, Parameters, count_parameters
+from toponn.training.loop import Samples
+
+COPIES = 64
+"""Seeds and columns of a Hessian that are computed together: more columns at a time share one pass over the samples."""
+
+BREAKDOWN = 1e-10
+"""Residual of Lanczos' method, relative to the largest element of its matrix, that is rounding alone."""
+
+JACOBIAN = 1 << 25
+"""Numbers of the Jacobians that are held at a time, 256 MB."""
+
+Loss = Callable[[Parameters], Tensor]
+"""The loss (S,) of parameters of S seeds, each of which depends on the parameters of its own seed."""
+
+
+def flattened(parameters: Parameters) -> Tensor:
+    """Return the parameters of every seed as one vector, (S, P), in their own order."""
+    return torch.cat([tensor.reshape(len(tensor), -1) for tensor in parameters.values()], dim=1)
+
+
+def unflattened(vectors: Tensor, like: Parameters) -> Parameters:
+    """Return vectors (S, P) as tensors that are named and shaped as parameters."""
+    parts = vectors.split([tensor[0].numel() for tensor in like.values()], dim=1)
+    parts = [part.contiguous() for part in parts]  # the networks take views of their weights
+    return {name: part.view(-1, *like[name].shape[1:]) for name, part in zip(like, parts, strict=True)}
+
+
+def hessian_product(loss: Loss, parameters: Parameters) -> Callable[[Tensor], Tensor]:
+    """Return the map of vectors (S, P) to the products (S, P) of each seed's Hessian with its own.
+
+    The gradient is made once and its graph is kept, so that a product is one more derivative.
+    """
+    leaves = [tensor.detach().clone().requires_grad_() for tensor in parameters.values()]
+    named = dict(zip(parameters, leaves, strict=True))
+    slopes = torch.autograd.grad(loss(named).sum(), leaves, create_graph=True, materialize_grads=True)
+
+    def product(vectors: Tensor) -> Tensor:
+        along = list(unflattened(vectors, named).values())
+        parts = torch.autograd.grad(slopes, leaves, along, retain_graph=True, materialize_grads=True)
+        return flattened(dict(zip(named, parts, strict=True)))
+
+    return product
+
+
+def exact_hessian(loss: Loss, parameters: Parameters) -> Tensor:
+    """Return the Hessian (S, P, P) of every seed, from its products with the P unit vectors."""
+    seeds, P = flattened(parameters).shape
+    rows = []
+    for units in torch.eye(P, dtype=flattened(parameters).dtype).split(max(1, COPIES // seeds)):
+        copies = {name: tensor.repeat_interleave(len(units), dim=0) for name, tensor in parameters.items()}
+        products = hessian_product(loss, copies)(units.repeat(seeds, 1))  # (S·rows, P), the rows of seed 0 first
+        rows.append(products.view(seeds, len(units), P))
+    H = torch.cat(rows, dim=1)
+    return (H + H.mT) / 2
+
+
+def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Return the nodes and weights of a quadrature of the spectral density of symmetric matrices, by Lanczos' method.
+
+    The largest and smallest nodes (Ritz values) approach the extreme eigenvalues from within. The mean over start
+    vectors of the weight of an interval is the share of the eigenvalues in it.
+
+    Parameters
+    ----------
+    product : of the matrix of each seed with its own vector, (S, P) to (S, P)
+    start : (S, P) random vectors, or (V, S, P) for the mean of the densities from V of them
+    steps : at most; a seed whose Krylov space is exhausted before has found all that it can from its start
+
+    Returns
+    -------
+    values : (S, m) ascending for each start, ``m = V min(steps, P)``; an exhausted seed repeats its largest
+    weights : (S, m), of sum one; repeated values have none
+
+    References
+    ----------
+    B. Ghorbani, S. Krishnan, Y. Xiao, arXiv 1901.10159, Algorithm 1.
+    """
+    starts = start.reshape(-1, *start.shape[-2:])
+    parts = [quadrature(*tridiagonal(product, one, min(steps, one.shape[1]))) for one in starts]
+    values, weights = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+    return values, weights / len(starts)
+
+
+def tridiagonal(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the matrices in the basis of their Krylov spaces, with full reorthogonalisation.
+
+    Returns
+    -------
+    diagonal, beside : (S, steps), the element beside the last of the diagonal is left zero
+    dimension : (S,) int64, of the Krylov space, below `steps` where it was exhausted
+    """
+    diagonal, beside = start.new_zeros(2, len(start), steps)
+    basis = start.new_zeros(len(start), steps, start.shape[1])
+    basis[:, 0] = start / start.norm(dim=1, keepdim=True)
+    dimension, scale = torch.full((len(start),), steps), start.new_zeros(len(start))
+    for j in range(steps):
+        residual = product(basis[:, j])
+        diagonal[:, j] = (residual * basis[:, j]).sum(dim=1)
+        spanned = basis[:, : j + 1]
+        for _ in range(2):  # once leaves rounding errors of the size of what it took away
+            residual = residual - (spanned.mT @ (spanned @ residual[..., None]))[..., 0]
+        length = residual.norm(dim=1)
+        scale = torch.maximum(scale, torch.maximum(diagonal[:, j].abs(), length))
+        dimension[(length <= BREAKDOWN * scale) & (dimension > j)] = j + 1
+        going = dimension > j + 1
+        if j + 1 == steps or not going.any():
+            break
+        beside[going, j] = length[going]
+        basis[going, j + 1] = residual[going] / length[going, None]
+    return diagonal, beside, dimension
+
+
+def quadrature(diagonal: Tensor, beside: Tensor, dimension: Tensor) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues (S, m) of tridiagonal matrices and the squared first elements of their eigenvectors."""
+    values, weights = torch.zeros_like(diagonal), torch.zeros_like(diagonal)
+    for seed, m in enumerate(dimension.tolist()):
+        off = beside[seed, : m - 1]
+        T = torch.diag(diagonal[seed, :m]) + torch.diag(off, 1) + torch.diag(off, -1)
+        nodes, vectors = torch.linalg.eigh(T)
+        values[seed], weights[seed, :m] = nodes[-1], vectors[0].square()
+        values[seed, :m] = nodes
+    return values, weights / weights.sum(dim=1, keepdim=True)
+
+
+def tangent_kernel(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
+    """Return ``K_bb' = Σ_p ∂f_b/∂θ_p ∂f_b'/∂θ_p`` (S, B, B) of every seed, over all P weights.
+
+    Steps of gradient descent move f on the samples by −K times the slope of the loss in f.
+
+    References
+    ----------
+    A. Jacot, F. Gabriel, C. Hongler, arXiv 1806.07572, Eq. (2).
+    """
+    together = max(1, JACOBIAN // (len(samples) * count_parameters(parameters)))
+    groups = zip(*(tensor.split(together) for tensor in parameters.values()), strict=True)
+    kernels = []
+    for group in groups:
+        J = jacobian(model, dict(zip(parameters, group, strict=True)), samples)
+        kernels.append(J @ J.mT)
+    return torch.cat(kernels)
+
+
+def jacobian(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
+    """Return ``∂f_b/∂θ_p`` (S, B, P), one sample after the other."""
+    leaves = {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
+    first = next(iter(leaves.values()))
+    J = first.new_empty(len(first), len(samples), count_parameters(leaves))
+    for b in range(len(samples)):
+        value = model.value(leaves, samples.batch(slice(b, b + 1)).inputs).sum()
+        slopes = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
+        J[:, b] = flattened(dict(zip(leaves, slopes, strict=True)))
+    return J
+
+
+def effective_rank(eigenvalues: np.ndarray) -> np.ndarray:
+    """Return the participation ratio ``(Σλ)²/Σλ²`` (S,) of spectra (S, k): the number of eigenvalues that count.
+
+    Examples
+    --------
+    >>> effective_rank(np.array([[1.0, 1.0, 1.0, 0.0], [5.0, 0.0, 0.0, 0.0]]))
+    array([3., 1.])
+    """
+    largest = np.abs(eigenvalues).max(axis=1, keepdims=True)
+    shares = np.divide(eigenvalues, largest, out=np.full_like(eigenvalues, np.nan), where=largest > 0)
+    return shares.sum(axis=1) ** 2 / (shares**2).sum(axis=1)

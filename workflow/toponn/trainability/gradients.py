@@ -1,0 +1,72 @@
+"""How steep the loss is at a random start, against the size of the samples."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from toponn.checks import NotApplicable
+from toponn.datasets import read_dataset
+from toponn.joblog import LOGGER
+from toponn.models.base import Model, Parameters
+from toponn.trainability.subject import Measured, Seen, Subject, first_samples, squared_loss, unit_rows
+from toponn.training.loop import Samples
+from toponn.training.runs import shapes_of, start_parameters
+from toponn.training.views import build_model, encoded
+
+AT_ONCE = 10
+"""Seeds that are differentiated together: weights of the largest samples take much memory."""
+
+
+def gradients(subject: Subject, *, seeds: int, samples: int) -> Measured:
+    """Return ``gradient_variance`` and ``start_gradient_norm`` at the study's random starts, for samples of every size.
+
+    The loss is ``½⟨(f − C)²⟩`` on the first samples of each test split. A seed's row has its squared deviation from the
+    mean gradient of all seeds, averaged over the weights and times S/(S − 1), so that the mean over seeds is the
+    unbiased variance of a component of the gradient.
+
+    References
+    ----------
+    J. McClean et al., Nat. Commun. 9, 4812 (2018), for this variance against size as the sign of a barren plateau.
+    """
+    rows = []
+    for path in subject.datasets["scaling"]:
+        dataset = read_dataset(path, "test")
+        part = first_samples(dataset, samples)
+        try:
+            few = encoded(subject.settings, part, seeds=seeds)
+            here = Seen(build_model(subject.settings, shapes_of(few)), {"test": few}, part)
+            here.model.check_applicable(few.inputs)
+        except NotApplicable as reason:
+            LOGGER.info("%s: not applicable: %s", dataset.name, reason)
+            continue
+        initial = start_parameters(here.model, dataset, subject.root, subject.name, range(seeds))
+        g = flat_gradients(here.model, initial, few)
+        values = {"gradient_variance": deviations(g), "start_gradient_norm": np.linalg.norm(g, axis=1)}
+        rows.append(unit_rows(subject, here, "start=random", range(seeds), **values))
+        LOGGER.info("%s: variance %.3g", dataset.name, values["gradient_variance"].mean())
+    return Measured(pd.concat(rows, ignore_index=True), {})
+
+
+def flat_gradients(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray:
+    """Return the gradient of the loss by all weights of every seed, (S, P) float64."""
+    count = len(next(iter(parameters.values())))
+    parts = []
+    for first in range(0, count, AT_ONCE):
+        leaves = {name: t[first : first + AT_ONCE].clone().requires_grad_() for name, t in parameters.items()}
+        loss = squared_loss(model, leaves, samples).sum()
+        parts.append(torch.cat([g.flatten(1) for g in torch.autograd.grad(loss, list(leaves.values()))], dim=1))
+    return torch.cat(parts).double().numpy()
+
+
+def deviations(gradients: np.ndarray) -> np.ndarray:
+    """Return each seed's squared deviation (S,) from the mean gradient, a mean over weights whose mean is the variance.
+
+    Examples
+    --------
+    >>> g = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 3.0]])
+    >>> float(deviations(g).mean()) == float(g.var(axis=0, ddof=1).mean())
+    True
+    """
+    count = len(gradients)
+    away = (gradients - gradients.mean(axis=0)) ** 2
+    return away.mean(axis=1) * count / max(count - 1, 1)

@@ -1,0 +1,118 @@
+"""Trained weights carried from a smaller sample to a larger one, where training goes on."""
+
+import numpy as np
+import torch
+from scipy.interpolate import RegularGridInterpolator
+from torch import Tensor
+
+from toponn.checks import NotApplicable
+from toponn.models.base import Model, Parameters
+from toponn.models.closed_forms import wavefunction_tensors
+from toponn.models.wavefunction import Wavefunction
+from toponn.trainability.subject import Seen
+
+
+def grown(parameters: Parameters, here: Seen, there: Seen) -> Parameters:
+    """Return the weights of a model on smaller samples as weights of the same model on larger ones.
+
+    Weights that do not belong to the sites stay as they are. Free site tensors are interpolated in normalised
+    coordinates; where they are smooth f is an integral of a db∧dc (of a db on chains) over the sample, so that they need
+    no factor: what is left is the error of a sum for an integral, a sixth from 4 to 6 sites a side. The matrices of the
+    wavefunction form are stretched along their diagonals.
+
+    Parameters
+    ----------
+    parameters : S seeds, without the head's temperature
+    here, there : of the smaller and of the larger samples
+
+    Raises
+    ------
+    NotApplicable
+        If free site tensors in the plane are not on the full grid of a rectangle, or the larger sample is no larger.
+    """
+    if there.size <= here.size:
+        raise NotApplicable(f"weights grow onto larger samples, these have {there.size} after {here.size}")
+    if not here.model.fixed_geometry:
+        return {name: tensor.clone() for name, tensor in parameters.items()}
+    old, new = (seen.samples[next(iter(seen.samples))].inputs["coordinates"].double() for seen in (here, there))
+    if isinstance(there.model, Wavefunction):
+        return stretched_operators(parameters, there.model, old[:, 0], new[:, 0])
+    return {"site": interpolated(parameters["site"], old.numpy(), new.numpy())}
+
+
+def interpolated(site: Tensor, old: np.ndarray, new: np.ndarray) -> Tensor:
+    """Return site tensors (S, t, N) at old coordinates (N, d) interpolated linearly at new ones, (S, t, M).
+
+    Raises
+    ------
+    NotApplicable
+        If the old coordinates do not fill a grid.
+    """
+    axes = [np.unique(np.round(column, 6)) for column in old.T]
+    shape = tuple(map(len, axes))
+    if np.prod(shape) != len(old):
+        raise NotApplicable(f"free site tensors grow on full grids, these are {len(old)} sites of a grid of {shape}")
+    places = tuple(np.abs(column[:, None] - axis).argmin(axis=1) for column, axis in zip(old.T, axes, strict=True))
+    values = site.double().numpy()
+    grid = np.empty((*shape, *values.shape[:2]))
+    grid[places] = np.moveaxis(values, -1, 0)
+    if len(axes) == 1:
+        found = weights(axes[0], new[:, 0]) @ grid.reshape(len(old), -1)
+    else:
+        found = RegularGridInterpolator(axes, grid, bounds_error=False, fill_value=None)(new).reshape(len(new), -1)
+    return torch.from_numpy(found.T.reshape(*values.shape[:2], len(new)).copy()).to(site.dtype)
+
+
+def stretched_operators(parameters: Parameters, model: Wavefunction, old: Tensor, new: Tensor) -> Parameters:
+    """Return the matrices of the wavefunction form on a longer chain.
+
+    Between and within the sublattices entry (i, j) is a function of the distance i − j and the centre (i + j)/2 in
+    normalised coordinates, so that the identity, the sublattices, the position and windows are what they were; the
+    matrix between occupied states has no place in space, and the same rule keeps its multiple of the identity. The
+    window then has the factor that gives the closed form's, carried over, the sum that it has on the longer chain.
+
+    Parameters
+    ----------
+    model : on the longer chain
+    old, new : normalised coordinates (L,) of the cells
+    """
+    states, cells = model.shapes["occupied"][0], len(new)
+    found = {}
+    for name, tensor in parameters.items():
+        if name == "contraction":
+            found[name] = stretched(tensor, states)
+            continue
+        blocks = stretched(tensor.unflatten(-1, (2, -1)).unflatten(-3, (2, -1)).transpose(-3, -2), cells)
+        found[name] = blocks.transpose(-3, -2).flatten(-4, -3).flatten(-2, -1)
+    if "window" in found:
+        found["window"] = found["window"] * window_factor(model.formula, old, new, states)
+    return found
+
+
+def window_factor(formula: str, old: Tensor, new: Tensor, states: int) -> float:
+    """Return the sum of the closed form's window on the longer chain over that of the shorter one's, stretched."""
+    exact, short = (wavefunction_tensors(formula, u, states)["window"].diagonal()[: len(u)].numpy() for u in (new, old))
+    return float(exact.sum() / np.interp(new.numpy(), old.numpy(), short).sum())
+
+
+def stretched(matrices: Tensor, size: int) -> Tensor:
+    """Return matrices (…, L, L) as (…, size, size): each diagonal interpolated along itself, zero beyond the last."""
+    old = matrices.shape[-1]
+    found = matrices.new_zeros(*matrices.shape[:-2], size, size)
+    for offset in range(1 - old, old):
+        reach = abs(offset)
+        centres = [(2 * np.arange(n - reach) + reach) / (n - 1) - 1 for n in (old, size)]
+        along = torch.from_numpy(weights(*centres)).to(matrices.dtype)
+        found.diagonal(offset, -2, -1).copy_(matrices.diagonal(offset, -2, -1) @ along.T)
+    return found
+
+
+def weights(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return the matrix (M, N) that interpolates values at N old points at M new ones, constant beyond the ends.
+
+    Examples
+    --------
+    >>> weights(np.array([0.0, 1.0]), np.array([0.25, 2.0])).tolist()
+    [[0.75, 0.25], [0.0, 1.0]]
+    """
+    return np.stack([np.interp(new, old, unit) for unit in np.eye(len(old))], axis=1)

@@ -1,0 +1,155 @@
+"""Curvature of the loss at random, trained and closed-form weights: how far its directions differ, and which lead down.
+
+The loss has flat directions that are none of the data's. A rank-1 ring knows its site tensors only through their wedge
+product, which maps of determinant one between them leave alone: SL(3), of 8 dimensions, in the plane and SL(2), of 3,
+on chains. And since ``P² = P``, a constant added to any site tensor changes nothing. So its Hessian has 11 (5) zero
+eigenvalues wherever the gradient is zero, and condition numbers are taken over what lies above `NEGLIGIBLE`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from toponn.models.base import Model, Parameters, count_parameters, finite_seeds, generators
+from toponn.seeds import stream
+from toponn.trainability.curvature import exact_hessian, hessian_product, lanczos
+from toponn.trainability.subject import (
+    Measured,
+    Seen,
+    Subject,
+    doubled,
+    doubled_parameters,
+    seen,
+    squared_loss,
+    trained_parameters,
+    unit_rows,
+)
+from toponn.training.loop import Samples
+from toponn.training.runs import ring_area, ring_lengths
+from toponn.training.saved import load_run
+
+NEGLIGIBLE, STIFF = 1e-6, 1e-3
+"""Sizes of an eigenvalue relative to the largest of either sign: zero up to the one, stiff above the other.
+
+Most of the eigenvalues of a network lie within 1e-4, where sixty steps of Lanczos' method put one or two nodes for all
+of them, on either side of zero by chance.
+"""
+
+
+def hessian(subject: Subject, *, seeds: int, samples: int, steps: int, exact: int) -> Measured:
+    """Return the spectrum of the Hessian of ``½⟨(f − C)²⟩`` at random, trained and closed-form weights.
+
+    Rows, with the condition ``at=random|trained|closed_form, method=exact|lanczos``; by Lanczos' method the Ritz values
+    stand for eigenvalues and their weights for the share of each:
+
+    - ``hessian_largest``, ``hessian_smallest``: the highest and the lowest eigenvalue;
+    - ``hessian_negative_fraction``: share of the directions with λ below −1e-3 of the largest |λ|;
+    - ``hessian_stiff_share``: share of the directions with |λ| above 1e-3 of the largest;
+    - ``hessian_condition``, where the method is exact: the largest |λ| over the smallest of those above 1e-6 of it, so
+      at most 1e6. Lanczos' method does not find small eigenvalues.
+
+    A ring's spectrum has zeros of its gauge freedom, see this module.
+
+    Parameters
+    ----------
+    seeds : how many; closed-form weights are those of one
+    samples : how many of the train split, from its first
+    steps : of Lanczos' method
+    exact : number of weights up to which all eigenvalues are computed, in double precision
+
+    Returns
+    -------
+    Measured
+        Arrays ``<at>/eigenvalues`` (S, k) ascending and ``<at>/weights`` (S, k), of sum one.
+    """
+    here = seen(subject.settings, subject.home, ["train"], seeds=seeds)
+    first = here.samples["train"].batch(slice(0, samples))
+    rows, arrays = [], {}
+    for at, numbers, parameters in places(subject, here, seeds):
+        if count_parameters(parameters) <= exact:
+            method, (values, weights) = "exact", exact_spectrum(here.model, parameters, first)
+        else:
+            draws = [stream(subject.root, "hessian", here.dataset.name, subject.name, seed) for seed in numbers]
+            method, (values, weights) = "lanczos", lanczos_spectrum(here.model, parameters, first, draws, steps)
+        arrays |= {f"{at}/eigenvalues": values, f"{at}/weights": weights}
+        found = spectrum_numbers(values, weights)
+        if method == "lanczos":
+            found.pop("hessian_condition")
+        rows.append(unit_rows(subject, here, f"at={at}, method={method}", numbers, **found))
+    return Measured(pd.concat(rows, ignore_index=True), arrays)
+
+
+def places(subject: Subject, here: Seen, seeds: int) -> Iterator[tuple[str, list[int], Parameters]]:
+    """Yield the name of a place, the numbers of its seeds and their weights.
+
+    Random weights are those with which training starts, unless it starts at the closed form.
+    """
+    numbers = list(range(seeds))
+    random = here.model.initial(generators(subject.root, here.dataset.name, subject.name, numbers))
+    yield "random", numbers, random
+    numbers = trained_seeds(subject, seeds)
+    if numbers:
+        yield "trained", numbers, trained_parameters(subject, seeds)
+    if hasattr(here.model, "closed_form"):
+        like = {name: tensor[:1] for name, tensor in doubled_parameters(random).items()}
+        lengths, area = ring_lengths(here.dataset.states), ring_area(here.dataset)
+        yield "closed_form", [0], here.model.closed_form(like, lengths, area)
+
+
+def trained_seeds(subject: Subject, seeds: int) -> list[int]:
+    """Return the numbers of the seeds whose weights are `trained_parameters`."""
+    runs = [load_run(folder) for folder in subject.folders]
+    finite = [
+        seed
+        for run in runs
+        for seed, whole in zip(run.document["seeds"], finite_seeds(run.parameters).tolist(), strict=True)
+        if whole
+    ]
+    return finite[:seeds]
+
+
+def exact_spectrum(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenvalues of the Hessian and their equal weights, (S, P), float64."""
+    samples = doubled(samples)
+    H = exact_hessian(lambda weights: squared_loss(model, weights, samples), doubled_parameters(parameters))
+    values = torch.linalg.eigvalsh(H).numpy()
+    return values, np.full_like(values, 1 / values.shape[1])
+
+
+def lanczos_spectrum(
+    model: Model, parameters: Parameters, samples: Samples, draws: Sequence[np.random.Generator], steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return Ritz values and weights (S, m) of the Hessian, from one Gaussian vector of each seed's generator.
+
+    The recursion is in double precision, products with the Hessian in single: their errors are 1e-6 of the largest
+    eigenvalue, far below what the Ritz values resolve, and convolutions are five times faster.
+    """
+    single = {name: tensor.float() for name, tensor in parameters.items()}
+    product = hessian_product(lambda weights: squared_loss(model, weights, samples), single)
+    start = torch.from_numpy(np.array([rng.normal(size=count_parameters(parameters)) for rng in draws]))
+    values, weights = lanczos(lambda vectors: product(vectors.float()).double(), start, steps)
+    return values.numpy(), weights.numpy()
+
+
+def spectrum_numbers(values: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the numbers (S,) of the table from eigenvalues or Ritz values (S, k) and their weights, of sum one.
+
+    Examples
+    --------
+    >>> found = spectrum_numbers(np.array([[-2.0, 0.0, 0.5, 8.0]]), np.full((1, 4), 0.25))
+    >>> {name: float(number[0]) for name, number in found.items()}  # doctest: +NORMALIZE_WHITESPACE
+    {'hessian_largest': 8.0, 'hessian_smallest': -2.0, 'hessian_negative_fraction': 0.25,
+     'hessian_condition': 16.0, 'hessian_stiff_share': 0.75}
+    """
+    sizes = np.abs(values)
+    largest = sizes.max(axis=1, keepdims=True)
+    above = np.where(sizes > NEGLIGIBLE * largest, sizes, np.inf).min(axis=1)  # inf of a Hessian that is zero
+    return {
+        "hessian_largest": values.max(axis=1),
+        "hessian_smallest": values.min(axis=1),
+        "hessian_negative_fraction": np.where(values < -STIFF * largest, weights, 0).sum(axis=1),
+        "hessian_condition": np.where(np.isfinite(above), largest[:, 0] / above, np.nan),
+        "hessian_stiff_share": np.where(sizes > STIFF * largest, weights, 0).sum(axis=1),
+    }

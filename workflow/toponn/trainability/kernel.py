@@ -1,0 +1,80 @@
+"""The kernel by which gradient descent moves the values of all samples at once, before and after training."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from toponn.trainability.curvature import effective_rank, tangent_kernel
+from toponn.trainability.hessian import trained_seeds
+from toponn.trainability.subject import (
+    Measured,
+    Subject,
+    doubled,
+    doubled_parameters,
+    seen,
+    trained_parameters,
+    unit_rows,
+)
+from toponn.training.runs import start_parameters
+
+
+def kernel(subject: Subject, *, seeds: int, samples: int) -> Measured:
+    """Return the spectrum of the tangent kernel at the start and at the end of training, of the same seeds.
+
+    Rows, with the condition ``at=start|end``:
+
+    - ``kernel_effective_rank``: participation ratio of the eigenvalues, between 1 and the number of samples;
+    - ``kernel_largest_share``: the largest eigenvalue over their sum;
+    - ``kernel_alignment``: with the kernel of the labels, see `centred_alignment`.
+
+    Parameters
+    ----------
+    seeds : how many, the first of those that did not fail
+    samples : how many of the train split, from its first
+
+    Returns
+    -------
+    Measured
+        Arrays ``<at>/eigenvalues`` (S, B) descending.
+    """
+    here = seen(subject.settings, subject.home, ["train"], seeds=seeds)
+    first = doubled(here.samples["train"].batch(slice(0, samples)))
+    numbers = trained_seeds(subject, seeds)
+    start = start_parameters(here.model, here.dataset, subject.root, subject.name, numbers)
+    rows, arrays = [], {}
+    for at, parameters in {"start": start, "end": trained_parameters(subject, seeds)}.items():
+        K = tangent_kernel(here.model, doubled_parameters(parameters), first)
+        values = torch.linalg.eigvalsh(K).flip(1).numpy()
+        arrays[f"{at}/eigenvalues"] = values
+        found = {
+            "kernel_effective_rank": effective_rank(values),
+            "kernel_largest_share": quotient(values[:, 0], values.sum(axis=1)),
+            "kernel_alignment": centred_alignment(K.numpy(), first.labels.numpy()),
+        }
+        rows.append(unit_rows(subject, here, f"at={at}", numbers, **found))
+    return Measured(pd.concat(rows, ignore_index=True), arrays)
+
+
+def centred_alignment(K: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the cosine between kernels (S, B, B) and that of the labels (B,), ``yyᵀ``, without their means, (S,).
+
+    It is NaN where a kernel is zero or all labels are the same.
+
+    Examples
+    --------
+    >>> y = np.array([0, 1, 1, 3])
+    >>> centred_alignment(np.stack([np.outer(y, y), np.eye(4)]), y).round(6)
+    array([1.     , 0.57735])
+
+    References
+    ----------
+    C. Cortes, M. Mohri, A. Rostamizadeh, J. Mach. Learn. Res. 13, 795 (2012), Definition 4.
+    """
+    y = labels - labels.mean()
+    centred = K - K.mean(axis=1, keepdims=True) - K.mean(axis=2, keepdims=True) + K.mean(axis=(1, 2), keepdims=True)
+    return quotient(np.einsum("b,sbc,c->s", y, centred, y), np.linalg.norm(centred, axis=(1, 2)) * (y @ y))
+
+
+def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Return above/below (S,), NaN where that is 0/0."""
+    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

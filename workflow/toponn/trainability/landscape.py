@@ -1,0 +1,291 @@
+"""The loss between what a ring learned and its closed form: along straight lines, and on a plane through both.
+
+f is a polynomial in the weights of a ring: of degree n, it is known everywhere on a line from n + 1 points, and on a
+plane from a grid of them.
+
+For free and coordinate rings the line is one of site tensors. For the coordinate form too this is a line of networks:
+two of them side by side, of twice the width, whose read-out is interpolated.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from toponn.models.base import Model, Parameters, generators, require
+from toponn.models.ring import Ring
+from toponn.models.wavefunction import DEGREES, Wavefunction
+from toponn.seeds import stream
+from toponn.trainability.alignment import unimodular_alignment, wavefunction_alignment
+from toponn.trainability.subject import (
+    Measured,
+    Seen,
+    Subject,
+    doubled,
+    doubled_parameters,
+    seen,
+    squared_loss,
+    trained_parameters,
+    unit_rows,
+)
+from toponn.training.loop import Samples, evaluate
+from toponn.training.runs import ring_area, ring_lengths
+from toponn.training.views import build_model
+
+BEYOND = 0.4
+"""How far the plane reaches beyond its three points, as a share of their extent."""
+
+LOOKS = 20
+"""How often a seed looks at each sample, roughly: at the nodes of a few lines."""
+
+ROUNDING = 1e-9
+"""Share of the largest loss, or length, that is rounding and neither an ascent nor a direction."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The space in which lines are straight: site tensors, or the matrices of the wavefunction form.
+
+    Attributes
+    ----------
+    model : of f at its points, a free ring or the wavefunction form
+    degree : of f as a polynomial in all weights
+    samples : on which the loss is taken, float64
+    coordinates : (N, d) of the sites, to make site tensors of weights
+    source : the model of the weights
+    """
+
+    model: Model
+    degree: int
+    samples: Samples
+    coordinates: Tensor
+    source: Model
+
+    @classmethod
+    def of(cls, here: Seen, samples: Samples) -> "Space":
+        """Return the space of a model; samples are float64."""
+        coordinates = samples.inputs["coordinates"]
+        if isinstance(here.model, Wavefunction):
+            degree = sum(DEGREES[name] for name in here.model.trainable)
+            return cls(here.model, degree, samples, coordinates, here.model)
+        free = {"model": "ring", "form": "free", "start": "random", "rank": here.model.rank, "scale": 1.0}
+        ring = build_model(free, here.model.shapes)
+        return cls(ring, ring.order, samples, coordinates, here.model)
+
+    def points(self, parameters: Parameters) -> Parameters:
+        """Return the points at which weights of S seeds lie, in float64."""
+        weights = doubled_parameters(parameters)
+        if isinstance(self.source, Ring):
+            return {"site": self.source.tensors(weights, self.coordinates).flatten(1, 2)}
+        return weights
+
+    def aligned(self, learned: Parameters, target: Parameters) -> Parameters:
+        """Return points of the same f that lie nearest to others (of S seeds, or of one)."""
+        if isinstance(self.source, Wavefunction):
+            return wavefunction_alignment(learned, target)
+        rings = [tensors["site"].unflatten(1, (-1, self.model.order)).numpy() for tensors in (learned, target)]
+        each = [unimodular_alignment(rings[0][:, r], rings[1][:, r]) for r in range(self.source.rank)]
+        return {"site": torch.from_numpy(np.concatenate(each, axis=1))}
+
+    def loss(self, points: Parameters) -> np.ndarray:
+        """Return the loss (S,) at points."""
+        with torch.no_grad():
+            return squared_loss(self.model, points, self.samples).numpy()
+
+    def values(self, points: Parameters, nodes: int) -> Tensor:
+        """Return f (S, nodes, B) at points (S, nodes, …)."""
+        flat = evaluate(self.model, {name: tensor.flatten(0, 1) for name, tensor in points.items()}, self.samples)
+        return flat.unflatten(0, (-1, nodes))
+
+    def line(self, start: Parameters, end: Parameters, t: np.ndarray) -> np.ndarray:
+        """Return the loss (S, T) at ``(1 − t)·start + t·end``, from points of S seeds to as many, or to one."""
+        nodes = chebyshev(t.min(), t.max(), self.degree + 1)
+        points = {name: _between(tensor, end[name], torch.from_numpy(nodes)) for name, tensor in start.items()}
+        f = torch.einsum("tk,skb->stb", torch.from_numpy(lagrange(nodes, t)), self.values(points, len(nodes)))
+        return self.mean_square(f).numpy()
+
+    def plane(self, origin: Parameters, axes: list[Parameters], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the loss (Y, X) at ``origin + x·axes[0] + y·axes[1]``, all of one seed."""
+        along = [chebyshev(values.min(), values.max(), self.degree + 1) for values in (x, y)]
+        on_x, on_y = (torch.from_numpy(grid.ravel()) for grid in np.meshgrid(*along))
+        points = {
+            name: tensor + _stretched(on_x, axes[0][name]) + _stretched(on_y, axes[1][name])
+            for name, tensor in origin.items()
+        }
+        f = evaluate(self.model, points, self.samples).unflatten(0, (len(along[1]), len(along[0])))  # (K, K, B)
+        to_x, to_y = (torch.from_numpy(lagrange(n, values)) for n, values in zip(along, (x, y), strict=True))
+        half = torch.einsum("xk,jkb->jxb", to_x, f)
+        return np.stack([self.mean_square(torch.einsum("j,jxb->xb", row, half)).numpy() for row in to_y])
+
+    def mean_square(self, f: Tensor) -> Tensor:
+        """Return the loss of values f (…, B), as `squared_loss` has it."""
+        return 0.5 * (f - self.samples.labels).square().mean(dim=-1)
+
+
+def landscape(subject: Subject, *, seeds: int, samples: int, points: int, reach: float) -> Measured:
+    """Return how high the loss rises between trained rings and their closed form, and the curves and plane behind it.
+
+    The loss is ``½⟨(f − C)²⟩`` over the first training samples, in float64. "aligned" says whether the trained weights
+    are first replaced by those of the same f that lie nearest to the end of the line.
+
+    Parameters
+    ----------
+    seeds : trained seeds to look at
+    samples : of the training split
+    points : on each line, and along each side of the plane
+    reach : how far lines go on beyond both ends, in units of their length
+
+    Returns
+    -------
+    Measured, with rows
+        ``line_barrier`` : maximum over the line less the larger of its ends, from trained weights to the closed form
+            ("aligned=yes", "aligned=no"), from a random start ("from=random, aligned=yes") and from one trained seed to
+            the next ("between=trained, aligned=yes")
+        ``line_descends`` : 1.0 where the loss never rises from a random start to the closed form
+        ``end_loss`` : "at=trained", "at=closed_form" and "at=random"
+    and arrays
+        ``line/t`` (T,), from the start, 0, to the closed form, 1; ``line/aligned``, ``line/unaligned`` and
+        ``line/random`` (S, T), the loss; ``plane/x`` (X,), ``plane/y`` (Y,) and ``plane/loss`` (Y, X) through the
+        closed form and two trained seeds, in units of the norm of the closed form's weights; ``plane/points`` (3, 2),
+        the three, of which the last is NaN where there is one seed and the second direction is random
+
+    Raises
+    ------
+    NotApplicable
+        If the model is no ring, or no trained seed is finite.
+    """
+    require(subject.settings["model"] == "ring", "only rings have a closed form to draw a line to")
+    here = seen(subject.settings, subject.home, ["train"], seeds=seeds, uses=LOOKS)
+    trained = trained_parameters(subject, seeds)
+    count = len(next(iter(trained.values())))
+    require(count > 0, "no trained seed has finite weights")
+    space = Space.of(here, doubled(here.samples["train"].batch(slice(0, samples))))
+    exact = space.points(closed_form(here, trained))
+    learned, names = space.points(trained), range(count)
+    drawn = here.model.initial(generators(subject.root, here.dataset.name, subject.name, names))
+    start = space.aligned(space.points(drawn), exact)
+    near = space.aligned(learned, exact)
+    lines = {
+        ("aligned", "aligned=yes"): (near, exact),
+        ("unaligned", "aligned=no"): (learned, exact),
+        ("random", "from=random, aligned=yes"): (start, exact),
+    }
+    if count > 1:
+        first, second = _seeds(learned, slice(0, -1)), _seeds(learned, slice(1, None))
+        lines["between", "between=trained, aligned=yes"] = space.aligned(first, second), second
+    arrays, rows = {"line/t": np.linspace(-reach, 1 + reach, points)}, []
+    inside = np.linspace(0, 1, points)
+    for (name, condition), (begin, end) in lines.items():
+        drawn_line, between = np.split(space.line(begin, end, np.append(arrays["line/t"], inside)), [points], axis=1)
+        rows.append(unit_rows(subject, here, condition, range(len(between)), line_barrier=barrier(between)))
+        if name != "between":
+            arrays[f"line/{name}"] = drawn_line
+        if name == "random":
+            rows.append(unit_rows(subject, here, condition, names, line_descends=descends(between)))
+    for place, where in (("trained", learned), ("random", start), ("closed_form", exact)):
+        losses = space.loss(where)
+        rows.append(unit_rows(subject, here, f"at={place}", range(len(losses)), end_loss=losses))
+    rng = stream(subject.root, "landscape", subject.name)
+    return Measured(
+        pd.concat(rows, ignore_index=True), arrays | plane(space, exact, _seeds(near, slice(0, 2)), points, rng)
+    )
+
+
+def closed_form(here: Seen, like: Parameters) -> Parameters:
+    """Return the weights of the closed form in float64, of one seed, shaped as those of trained seeds."""
+    one = {name: tensor[:1] for name, tensor in doubled_parameters(like).items()}
+    return here.model.closed_form(one, ring_lengths(here.dataset.states), ring_area(here.dataset))
+
+
+def barrier(losses: np.ndarray) -> np.ndarray:
+    """Return the maximum over a line less the larger of its ends, (S,) of losses (S, T) from one end to the other.
+
+    Examples
+    --------
+    >>> barrier(np.array([[1.0, 3.0, 2.0], [2.0, 1.0, 0.0]])).tolist()
+    [1.0, 0.0]
+    """
+    return losses.max(axis=1) - losses[:, [0, -1]].max(axis=1)
+
+
+def descends(losses: np.ndarray) -> np.ndarray:
+    """Return 1.0 where losses (S, T) never rise along the line, else 0.0, (S,)."""
+    rise = np.diff(losses, axis=1).max(axis=1)
+    return (rise <= ROUNDING * losses.max(axis=1)).astype(float)
+
+
+def plane(
+    space: Space, exact: Parameters, near: Parameters, points: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return the arrays of the plane through the closed form and two trained seeds, aligned; see `landscape`."""
+    origin, ends = flattened(exact), flattened(near)
+    unit = float(origin.norm())
+    axes = orthonormal([end - origin[0] for end in ends], rng) * unit  # (2, P)
+    places = np.full((3, 2), np.nan)
+    places[0] = 0
+    places[1 : len(ends) + 1] = ((ends - origin) @ axes.T / unit**2).numpy()
+    low, high = np.nanmin(places, axis=0), np.nanmax(places, axis=0)
+    extent = high - low
+    extent = np.where(extent > ROUNDING * extent.max(), extent, extent.max() or 1.0)  # of three points in a line
+    x, y = np.linspace(low - BEYOND * extent, high + BEYOND * extent, points).T
+    loss = space.plane(exact, [shaped(axis[None], exact) for axis in axes], x, y)
+    return {"plane/x": x, "plane/y": y, "plane/loss": loss, "plane/points": places}
+
+
+def orthonormal(directions: list[Tensor], rng: np.random.Generator) -> Tensor:
+    """Return two orthonormal vectors (2, P) that span directions (P,) in turn; random ones where there are too few."""
+    drawn = [torch.from_numpy(rng.normal(size=len(directions[0]))) for _ in range(2)]
+    axes: list[Tensor] = []
+    for vector in [*directions, *drawn]:
+        rest = vector - sum((axis * (axis @ vector) for axis in axes), torch.zeros_like(vector))
+        if len(axes) < 2 and rest.norm() > ROUNDING * vector.norm():
+            axes.append(rest / rest.norm())
+    return torch.stack(axes)
+
+
+def flattened(points: Parameters) -> Tensor:
+    """Return points of S seeds as vectors (S, P), their tensors in the order of their names."""
+    return torch.cat([points[name].flatten(1) for name in sorted(points)], dim=1)
+
+
+def shaped(vectors: Tensor, like: Parameters) -> Parameters:
+    """Return vectors (S, P) as points."""
+    names = sorted(like)
+    parts = vectors.split([like[name][0].numel() for name in names], dim=1)
+    return {name: part.unflatten(1, like[name].shape[1:]) for name, part in zip(names, parts, strict=True)}
+
+
+def chebyshev(low: float, high: float, count: int) -> np.ndarray:
+    """Return points (count,) between two bounds at which interpolation by a polynomial is well conditioned."""
+    angles = np.pi * (np.arange(count) + 0.5) / count
+    return (low + high) / 2 - (high - low) / 2 * np.cos(angles)
+
+
+def lagrange(nodes: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Return the matrix (T, K) that takes values of a polynomial of degree K − 1 at nodes (K,) to those at t (T,).
+
+    Examples
+    --------
+    >>> lagrange(np.array([0.0, 1.0]), np.array([0.25])).tolist()
+    [[0.75, 0.25]]
+    """
+    rest = ~np.eye(len(nodes), dtype=bool)
+    above = np.where(rest, t[:, None, None] - nodes, 1.0).prod(axis=2)  # (T, K)
+    return above / np.where(rest, nodes[:, None] - nodes, 1.0).prod(axis=1)
+
+
+def _seeds(points: Parameters, which: slice) -> Parameters:
+    return {name: tensor[which] for name, tensor in points.items()}
+
+
+def _between(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """Return ``(1 − t)·start + t·end`` (S, T, …) of (S, …) and (S or 1, …)."""
+    t = t.reshape(-1, *[1] * (start.ndim - 1))
+    return (1 - t) * start[:, None] + t * end[:, None]
+
+
+def _stretched(factors: Tensor, axis: Tensor) -> Tensor:
+    """Return multiples (K, …) of one direction (1, …)."""
+    return factors.reshape(-1, *[1] * (axis.ndim - 1)) * axis

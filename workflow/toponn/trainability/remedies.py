@@ -1,0 +1,200 @@
+"""What helps where training from random weights fails, each remedy at the cost of plain training."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from toponn.checks import NotApplicable
+from toponn.datasets import read_dataset
+from toponn.joblog import LOGGER
+from toponn.models.base import Model, Parameters, require
+from toponn.models.head import TEMPERATURE
+from toponn.models.ring import Ring
+from toponn.trainability.alternating import alternating, sweep_flops
+from toponn.trainability.growing import grown
+from toponn.trainability.subject import Measured, Seen, Subject, outcome, scores, seen, success_values, unit_rows
+from toponn.training.runs import epoch_flops, ring_area, ring_lengths, start_parameters
+from toponn.training.views import build_model
+
+SMALL_SHARE = 1 / 3
+"""Most of the cost of plain training that training on smaller samples may take."""
+
+
+class Result(NamedTuple):
+    """Balanced accuracies (S,) and the floating-point operations (S,) that each seed took."""
+
+    scores: np.ndarray
+    flops: np.ndarray
+
+
+def remedies(subject: Subject, *, seeds: int, ranks: Sequence[int], sweeps: int) -> Measured:
+    """Return how often each remedy succeeds, with no more floating-point operations than all epochs of plain training.
+
+    Diagnostics: ``remedy_success`` (0 or 1), ``remedy_balanced_accuracy``, both on the split of the study's success,
+    and ``remedy_flops`` as spent. Conditions: ``remedy=plain``; ``remedy=grown``, trained on smaller samples first;
+    ``remedy=alternating``, least squares in turn; ``remedy=rank R``, a sum of R rings; ``remedy=closed-form scale``,
+    random weights as large as those of the closed form. What does not apply to a model is left out.
+
+    Parameters
+    ----------
+    subject : of its datasets ``home`` and, where there are, ``sizes``
+    seeds : number of random starts of each remedy
+    ranks : numbers of rings in the sum
+    sweeps : most sweeps of least squares
+    """
+    splits = ("train", "validation", subject.success["split"])
+    here = seen(subject.settings, subject.home, splits, seeds=seeds)
+    budget = subject.settings["training"]["epochs"] * epoch_cost(subject, here, start_of(subject, here, seeds))
+    options: dict[str, Callable[[Subject, Seen, int, float], Result]] = {
+        "plain": plain,
+        "grown": from_small,
+        "alternating": partial(in_turn, sweeps=sweeps),
+        **{f"rank {rank}": partial(of_rank, rank=rank) for rank in ranks},
+        "closed-form scale": rescaled,
+    }
+    rows = []
+    for name, remedy in options.items():
+        try:
+            result = remedy(subject, here, seeds, budget)
+        except NotApplicable as reason:
+            LOGGER.info("remedy=%s is left out: %s", name, reason)
+            continue
+        measured = {"remedy_success": success_values(subject, result.scores)}
+        measured |= {"remedy_balanced_accuracy": result.scores, "remedy_flops": result.flops}
+        rows.append(unit_rows(subject, here, f"remedy={name}", range(seeds), **measured))
+    return Measured(pd.concat(rows, ignore_index=True), {})
+
+
+def start_of(subject: Subject, here: Seen, seeds: int) -> Parameters:
+    """Return the random weights that training of a model starts from."""
+    return start_parameters(here.model, here.dataset, subject.root, subject.name, range(seeds))
+
+
+def epoch_cost(subject: Subject, here: Seen, start: Parameters) -> float:
+    """Return the operations of one epoch of one seed."""
+    return epoch_flops(here.model, start, here.samples["train"], subject.settings["training"]["batch_size"])
+
+
+def trained(subject: Subject, here: Seen, start: Parameters, epochs: int) -> tuple[Parameters, Result]:
+    """Return the weights without the head's temperature, and what they come to, after training from `start`."""
+    ended, held_out = outcome(subject, here, start, epochs=epochs)
+    parameters = {name: tensor for name, tensor in ended.parameters.items() if name != TEMPERATURE}
+    return parameters, Result(held_out, ended.epochs * epoch_cost(subject, here, start))
+
+
+def plain(subject: Subject, here: Seen, seeds: int, budget: float) -> Result:
+    """Return what plain training comes to."""
+    return trained(subject, here, start_of(subject, here, seeds), subject.settings["training"]["epochs"])[1]
+
+
+def rescaled(subject: Subject, here: Seen, seeds: int, budget: float) -> Result:
+    """Return what training comes to from random weights as large as those of the closed form."""
+    start = closed_form_scale(here, start_of(subject, here, seeds))
+    return trained(subject, here, start, subject.settings["training"]["epochs"])[1]
+
+
+def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: int) -> Result:
+    """Return what a sum of `rank` rings comes to, trained for as many epochs as the budget allows."""
+    require("rank" in subject.settings, f"{here.model.form or here.model.family} is no sum of rings")
+    rings = Seen(build_model({**subject.settings, "rank": rank}, here.model.shapes), here.samples, here.dataset)
+    start = start_of(subject, rings, seeds)
+    epochs = int(budget / epoch_cost(subject, rings, start))
+    require(epochs > 0, f"an epoch of rank {rank} costs more than plain training")
+    return trained(subject, rings, start, epochs)[1]
+
+
+def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: int) -> Result:
+    """Return what alternating least squares comes to, which reads loop features whatever training does."""
+    require(isinstance(here.model, Ring), "only rings are linear in each of their site tensors")
+    if "loops" not in here.samples["train"].inputs:
+        through_loops = {**subject.settings, "route": "loops"}
+        here = seen(through_loops, subject.home, tuple(here.samples), seeds=seeds)
+    start = start_of(subject, here, seeds)
+    one = sweep_flops(here.model, start, len(here.samples["train"]), here.size)
+    sweeps = min(sweeps, int(budget / one))
+    require(sweeps > 0, "a sweep costs more than plain training")
+    found = alternating(here.model, start, here.samples["train"], here.samples["validation"], sweeps=sweeps)
+    held_out = scores(here.model, found.parameters, here.samples[subject.success["split"]])
+    return Result(held_out, np.full(seeds, sweeps * one))
+
+
+def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Result:
+    """Return what training on smaller samples first, and at home with the rest of the budget, comes to."""
+    stages = [seen(subject.settings, path, tuple(home.samples), seeds=seeds) for path in smaller(subject, home)]
+    require(len(stages) > 0, "there are no smaller samples")
+    costs = [epoch_cost(subject, here, start_of(subject, here, seeds)) for here in [*stages, home]]
+    plan = stage_epochs(costs, subject.settings["training"]["epochs"], budget)
+    before, parameters, flops = None, None, np.zeros(seeds)
+    for here, epochs in zip([*stages, home], plan, strict=True):
+        if epochs:
+            start = start_of(subject, here, seeds) if before is None else grown(parameters, before, here)
+            parameters, result = trained(subject, here, start, epochs)
+            before, flops = here, flops + result.flops
+    return Result(result.scores, flops)
+
+
+def smaller(subject: Subject, home: Seen) -> list[Path]:
+    """Return the datasets of smaller samples than at home, the smallest first."""
+    sizes = {path: len(ring_lengths(read_dataset(path).states)) for path in subject.datasets.get("sizes", ())}
+    return sorted((path for path in sizes if sizes[path] < home.size), key=sizes.__getitem__)
+
+
+def stage_epochs(costs: Sequence[float], epochs: int, budget: float) -> list[int]:
+    """Return the epochs on each size, the last at home.
+
+    On smaller samples half of the epochs of plain training, or fewer if that took more than `SMALL_SHARE` of the
+    budget; at home what is left.
+
+    Parameters
+    ----------
+    costs : of one epoch on each size, the last at home
+
+    Examples
+    --------
+    >>> stage_epochs([1.0, 4.0, 16.0], 60, 960.0)
+    [30, 30, 50]
+    >>> stage_epochs([8.0, 16.0], 60, 960.0)
+    [30, 45]
+    >>> stage_epochs([12.0, 16.0], 60, 960.0)
+    [26, 40]
+    """
+    half = epochs // 2
+    share = min(1.0, SMALL_SHARE * budget / max(half * sum(costs[:-1]), 1.0))
+    first = [int(half * share)] * (len(costs) - 1)
+    spent = sum(count * cost for count, cost in zip(first, costs[:-1], strict=True))
+    return [*first, int((budget - spent) / costs[-1])]
+
+
+def closed_form_scale(here: Seen, start: Parameters) -> Parameters:
+    """Return random weights scaled so that what they multiply in f has the root mean square of the closed form's.
+
+    That is each free site tensor, each site tensor of the coordinate network over the sites, by its read-out, and
+    each matrix of the wavefunction form. The rings of a sum all have the scale of the closed form's only one.
+
+    Raises
+    ------
+    NotApplicable
+        If the model has no closed form.
+    """
+    model: Model = here.model
+    require(hasattr(model, "closed_form"), f"{model.family} has no closed form")
+    exact = model.closed_form(start, ring_lengths(here.dataset.states), ring_area(here.dataset))
+    if not isinstance(model, Ring):
+        return {name: t * root_mean_square(exact[name], 1) / root_mean_square(t, 1) for name, t in start.items()}
+    coordinates = here.samples["train"].inputs["coordinates"]
+    wanted, found = (model.tensors(parameters, coordinates) for parameters in (exact, start))  # (S, R, order, N)
+    factor = root_mean_square(wanted[:, :1], 3) / root_mean_square(found, 3)
+    factor = factor.flatten(1, 2)  # (S, R·order, 1)
+    if model.form == "free":
+        return {"site": start["site"] * factor}
+    return {**start, "v": start["v"] * factor, "c": start["c"] * factor[..., 0]}
+
+
+def root_mean_square(tensor: Tensor, first: int) -> Tensor:
+    """Return the root mean square over the axes from `first` on, which are kept with length one."""
+    return tensor.square().mean(dim=tuple(range(first, tensor.ndim)), keepdim=True).sqrt()

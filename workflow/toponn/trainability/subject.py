@@ -1,0 +1,221 @@
+"""What every diagnostic looks at: one model of a task, its data as it sees them, its training elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from toponn.datasets import Dataset, read_dataset
+from toponn.models.base import Model, Parameters, finite_seeds
+from toponn.models.head import predictions
+from toponn.statistics import balanced_accuracy
+from toponn.trainability import UNIT
+from toponn.training.devices import device_of
+from toponn.training.loop import Samples, Trained, evaluate, train
+from toponn.training.runs import ring_lengths, shapes_of
+from toponn.training.saved import load_run
+from toponn.training.views import build_model, encoded
+
+
+class Measured(NamedTuple):
+    """What a diagnostic returns: rows of the table of diagnostics, and arrays for its figure."""
+
+    rows: pd.DataFrame
+    arrays: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model of the study on one task.
+
+    Attributes
+    ----------
+    task : "winding" or "chern"
+    name : the model's key in the study
+    settings : its entry there, the learning rate and weight decay that the search chose among them
+    datasets : files by role; ``home``, which the model is trained on, and what else its diagnostic asks for
+    folders : run folders of its trained blocks, where its diagnostic asks for them
+    root : seed of the study
+    success : the study's ``success``: ``split`` and ``balanced_accuracy``
+    device : "auto", "cpu" or "cuda"
+    """
+
+    task: str
+    name: str
+    settings: Mapping[str, Any]
+    datasets: Mapping[str, Sequence[Path]]
+    folders: Sequence[Path]
+    root: int
+    success: Mapping[str, Any]
+    device: str = "auto"
+
+    @property
+    def home(self) -> Path:
+        """The dataset that the model is trained on."""
+        return self.datasets["home"][0]
+
+    def changed(self, **settings: Any) -> "Subject":
+        """Return the same model under other settings."""
+        return replace(self, settings={**self.settings, **settings})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Splits of a dataset as a model sees them.
+
+    Attributes
+    ----------
+    model : built for the samples
+    samples : encoded, by split
+    dataset : the first of the splits, for its geometry
+    """
+
+    model: Model
+    samples: Mapping[str, Samples]
+    dataset: Dataset
+
+    @property
+    def size(self) -> int:
+        """Number of cells (1D) or sites (2D) of a sample."""
+        return len(ring_lengths(self.dataset.states))
+
+
+def seen(
+    settings: Mapping[str, Any], path: Path, splits: Sequence[str], *, seeds: int, uses: int | None = None
+) -> Seen:
+    """Return splits of a dataset as the model of these settings sees them.
+
+    Parameters
+    ----------
+    seeds, uses : how many seeds look at each sample, and how often each; by default as often as in training
+
+    Raises
+    ------
+    NotApplicable
+        If its encoding cannot represent them.
+    """
+    uses = settings.get("training", {}).get("epochs", 1) if uses is None else uses
+    parts = {split: read_dataset(path, split) for split in dict.fromkeys(splits)}
+    samples = {split: encoded(settings, part, seeds=seeds, uses=uses) for split, part in parts.items()}
+    first = next(iter(parts))
+    return Seen(build_model(settings, shapes_of(samples[first])), samples, parts[first])
+
+
+def first_samples(dataset: Dataset, count: int) -> Dataset:
+    """Return the first samples of a dataset, without references and proxies."""
+    states, label = dataset.states[:count], dataset.label[:count]
+    return Dataset(dataset.name, dataset.task, states, label, {}, dataset.attributes)
+
+
+def doubled(samples: Samples) -> Samples:
+    """Return samples in double precision."""
+    return Samples({name: _double(t) for name, t in samples.inputs.items()}, samples.labels)
+
+
+def doubled_parameters(parameters: Parameters) -> Parameters:
+    """Return parameters of the model, without the head's temperature, in double precision."""
+    return {name: _double(t) for name, t in parameters.items() if not name.startswith("head.")}
+
+
+def _double(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():
+        return tensor.to(torch.complex128)
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def squared_loss(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
+    """Return ``½⟨(f − C)²⟩`` (S,): up to a constant the loss of training at the temperature τ = 1, where all start.
+
+    ``−log p(C) = (f − C)²/2τ² + log Z(f)``, and by Poisson's summation log Z over all integers is constant to within
+    ``2 exp(−2π²τ²)``, which is 5e-9 at τ = 1.
+    """
+    return 0.5 * (model.value(parameters, samples.inputs) - samples.labels).square().mean(dim=1)
+
+
+def study_parameters(subject: Subject) -> Parameters:
+    """Return the trained weights of all seeds of the study, without the head's temperature; NaN where one failed."""
+    runs = [load_run(folder) for folder in subject.folders]
+    names = [name for name in runs[0].parameters if not name.startswith("head.")]
+    return {name: torch.cat([run.parameters[name] for run in runs]) for name in names}
+
+
+def trained_parameters(subject: Subject, seeds: int) -> Parameters:
+    """Return the trained weights of the first `seeds` seeds that did not fail, without the head's temperature."""
+    every = study_parameters(subject)
+    finite = torch.nonzero(finite_seeds(every)).flatten()[:seeds]
+    return {name: tensor[finite] for name, tensor in every.items()}
+
+
+def study_scores(subject: Subject, here: Seen, seeds: int) -> np.ndarray:
+    """Return the scores (S,) of the first `seeds` seeds of the study on the split of success, NaN where one failed."""
+    parameters = {name: tensor[:seeds] for name, tensor in study_parameters(subject).items()}
+    return scores(here.model, parameters, here.samples[subject.success["split"]])
+
+
+def scores(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray:
+    """Return the balanced accuracy (S,) of every seed, NaN where one gives values that are not finite."""
+    value = evaluate(model, parameters, samples).cpu()
+    right = balanced_accuracy(samples.labels.cpu().numpy(), predictions(value).numpy())
+    return np.where(torch.isfinite(value).all(dim=1).numpy(), right, np.nan)
+
+
+def outcome(
+    subject: Subject, here: Seen, initial: Parameters, training: Samples | None = None, **changes: Any
+) -> tuple[Trained, np.ndarray]:
+    """Train from `initial` with the subject's own protocol, or changes of it; return what came of it, and the scores.
+
+    Parameters
+    ----------
+    here : with the splits ``train`` (unless `training` is given), ``validation`` and that of the subject's success
+    training : samples to train on instead
+    changes : of the model's ``training`` in the study
+
+    Returns
+    -------
+    trained : Trained
+    scores : (S,) balanced accuracy on the split of success, NaN where a seed failed
+    """
+    hyper = {**subject.settings["training"], **changes}
+    order = {"root": subject.root, "order": here.dataset.name, "device": device_of(subject.device)}
+    samples = here.samples["train"] if training is None else training
+    trained = train(here.model, initial, samples, here.samples["validation"], **hyper, **order)
+    held_out = scores(here.model, trained.parameters, here.samples[subject.success["split"]])
+    return trained, np.where(trained.failed, np.nan, held_out)
+
+
+def fitted_scores(subject: Subject, here: Seen, training: Samples) -> np.ndarray:
+    """Return the score (1,) on the split of success of a model that is solved, not trained, on some samples."""
+    held_out = here.samples["validation"]
+    parameters = here.model.fit(training.inputs, training.labels, held_out.inputs, held_out.labels)
+    return scores(here.model, parameters, here.samples[subject.success["split"]])
+
+
+def unit_rows(
+    subject: Subject, here: Seen, condition: str, seeds: Sequence[int], **diagnostics: np.ndarray
+) -> pd.DataFrame:
+    """Return rows of the table of diagnostics: one a seed for each diagnostic, whose values (S,) are given by name."""
+    about = {"task": subject.task, "model": here.model.family, "form": here.model.form}
+    about |= {"size": here.size, "condition": condition}
+    parts = [
+        pd.DataFrame({"seed": list(seeds), "value": np.asarray(values, dtype=float)}).assign(diagnostic=name, **about)
+        for name, values in diagnostics.items()
+    ]
+    return pd.concat(parts, ignore_index=True)[UNIT]
+
+
+def scored_rows(
+    subject: Subject, here: Seen, condition: str, seeds: Sequence[int], kind: str, scores: np.ndarray
+) -> pd.DataFrame:
+    """Return rows ``<kind>_success`` and ``<kind>_balanced_accuracy`` of scores (S,), NaN where a seed failed."""
+    values = {f"{kind}_success": success_values(subject, scores), f"{kind}_balanced_accuracy": scores}
+    return unit_rows(subject, here, condition, seeds, **values)
+
+
+def success_values(subject: Subject, scores: np.ndarray) -> np.ndarray:
+    """Return 1.0 for seeds that succeed and 0.0 for those that do not, or failed."""
+    return (np.nan_to_num(scores) >= subject.success["balanced_accuracy"]).astype(float)
