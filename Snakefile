@@ -20,6 +20,7 @@ rule all:
         map_files(),
         table_files(),
         figure_files(),
+        answer_files(),
     message:
         f"The study {STUDY['study']} is complete"
 

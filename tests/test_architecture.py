@@ -44,7 +44,9 @@ ARROWS = {
     "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization", "generation"},
     # 5
     "claims": BASE,
+    "answers": BASE,
     "figures": BASE,
+    "answers_page": BASE | {"answers", "figures"},
 }
 """What each module or family may import from the library, besides its own family."""
 
@@ -79,6 +81,8 @@ THIRD_PARTIES = {
     "generalization": {"numpy", "pandas", "torch"},
     "trainability": {"numpy", "pandas", "scipy", "torch"},
     "claims": {"numpy", "pandas", "scipy"},
+    "answers": {"numpy", "pandas"},
+    "answers_page": {"pandas"},
     "figures": {"numpy", "pandas", "scipy", "matplotlib"},
 }
 SCRIPTS_MAY = {"toponn", "numpy", "pandas", "torch"}

@@ -446,7 +446,7 @@ def test_a_window_wider_than_samples_of_another_size_is_refused():
 
 def test_such_twins_in_different_tasks_are_accepted():
     study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
-    study["tasks"]["chern"]["sizes"]["models"], study["tasks"]["chern"]["diagnosed"] = ["twin"], {"ring_free": 20}
+    study["tasks"]["chern"]["sizes"]["models"], study["tasks"]["chern"]["diagnosed"] = ["twin"], {"models": ["ring_free"]}
     assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
 
 

@@ -77,7 +77,7 @@ def test_a_diagnostic_applies_to_models_that_have_what_it_needs():
 
 def test_a_diagnostic_takes_no_more_seeds_than_its_model_has_or_the_task_allows():
     study = check(DEFAULT)
-    allowed = DEFAULT["tasks"]["chern"]["diagnosed"]["resnet"]
+    allowed = DEFAULT["tasks"]["chern"]["diagnosed"]["seeds"]["resnet"]
     assert derived.diagnostic_options(study, "chern", "clean", "resnet")["seeds"] == allowed
     assert derived.diagnostic_options(study, "chern", "clean", "loop_ridge")["seeds"] == 1
     assert derived.diagnostic_options(study, "chern", "basin", "ring_free") == DEFAULT["trainability"]["basin"]

@@ -1,9 +1,10 @@
-# Claims: what the source paper states, against what was measured.
+# Claims: what the source paper states, against what was measured; and the page that answers the study's question.
 
 
 # On a cluster these stay where snakemake runs: starting a job takes longer.
 localrules:
     claims_table,
+    answers,
 
 
 rule claims_table:
@@ -13,6 +14,7 @@ rule claims_table:
         generalization=f"{TABLES}/generalization.csv",
         summary=f"{TABLES}/generalization_summary.csv",
         references=f"{TABLES}/references.csv",
+        proxies=[f"{TABLES}/proxies.csv"] if proxy_files("proxies") else [],
     output:
         table=report(
             f"{TABLES}/claims.csv",
@@ -33,8 +35,51 @@ rule claims_table:
         runtime=10,
     params:
         *code_of("scripts/claims_table.py"),
+        proxy_tests=[test for task in TASKS for test in proxies_of(STUDY, task)],
         seed=STUDY["seed"],
     message:
         "Confronting the claims with the tables"
     script:
         "../../scripts/claims_table.py"
+
+
+rule answers:
+    input:
+        runs=f"{TABLES}/runs.csv",
+        trainability=f"{TABLES}/trainability.csv",
+        proxies=f"{TABLES}/proxies.csv",
+        summary=f"{TABLES}/generalization_summary.csv",
+        figures=[path for path in answer_figures() if path.endswith(".png")],
+    output:
+        table=report(
+            f"{TABLES}/answers.csv",
+            caption="../report/tables.rst",
+            category="Answers",
+            subcategory="both tasks",
+            labels={"result": "statements", "of": "all models"},
+        ),
+        page=report(
+            f"{RESULTS}/answers.html",
+            caption="../report/answers.rst",
+            category="Answers",
+            subcategory="both tasks",
+            labels={"result": "one page of answers", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/answers.log",
+    benchmark:
+        f"{BENCHMARKS}/answers.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/answers.py"),
+        homes={task: STUDY["tasks"][task]["dataset"] for task in TASKS},
+        tests={task: STUDY["tasks"][task]["tests"] for task in TASKS},
+    message:
+        "Answering which models learn the invariant and which a proxy"
+    script:
+        "../../scripts/answers.py"

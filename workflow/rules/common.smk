@@ -289,6 +289,18 @@ def table_files():
     return tables + search_table_file() + label_table_files() + diagnostic_tables()
 
 
+def answer_files():
+    """Return the page of answers and its table, where the study has diagnostics and proxy tests."""
+    whole = len(diagnostic_tables()) == 2
+    return [f"{RESULTS}/answers.html", f"{TABLES}/answers.csv"] if whole else []
+
+
+def answer_figures():
+    """Return the figures that the answers refer to."""
+    kinds = ("generalization", "sizes", "site_tensors", "proxies", *DIAGNOSTIC_FIGURES)
+    return figure_files(*kinds)
+
+
 def diagnostic_tables():
     """Return the tables of diagnostics and of proxy tests that there are."""
     found = {"diagnostics": diagnostic_files("csv"), "proxies": proxy_files("proxies")}
@@ -349,7 +361,7 @@ def n_seeds(models, n_blocks=None):
 
 def diagnosed_seeds(task, diagnostics):
     """Return the number of seeds of each model that some of these diagnostics look at, the largest where they differ."""
-    models = STUDY["tasks"][task].get("diagnosed", {})
+    models = STUDY["tasks"][task].get("diagnosed", {"models": []})["models"]
     found = {
         model: [
             diagnostic_options(STUDY, task, diagnostic, model)["seeds"]

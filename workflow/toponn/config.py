@@ -249,8 +249,10 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
 def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
     """Refuse models that the task does not train from a random start, and datasets that diagnostics cannot use."""
     parts = raw["tasks"][task]
-    for name in parts.get("diagnosed", {}):
-        choose(dict.fromkeys(tested_models(raw, task)), name, f"{where}.diagnosed")
+    for i, name in enumerate(parts.get("diagnosed", {"models": []})["models"]):
+        choose(dict.fromkeys(tested_models(raw, task)), name, f"{where}.diagnosed.models[{i}]")
+    for name in parts.get("diagnosed", {}).get("seeds", {}):
+        choose(raw["models"], name, f"{where}.diagnosed.seeds")
     home = raw["datasets"][parts["dataset"]]
     for role in ("clean", "many"):
         if role not in parts:

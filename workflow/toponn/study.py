@@ -81,7 +81,7 @@ def diagnosed_models(config: Mapping[str, Any], task: str, diagnostic: str) -> l
     needs = NEEDS[diagnostic]
     return [
         model
-        for model in config["tasks"][task].get("diagnosed", {})
+        for model in config["tasks"][task].get("diagnosed", {"models": []})["models"]
         if not ("closed form" in needs and config["models"][model]["model"] != "ring")
         and not ("gradient" in needs and "training" not in config["models"][model])
         and all(task_datasets(config, task, role) for role in needs if role in ROLES)
@@ -104,8 +104,8 @@ def task_datasets(config: Mapping[str, Any], task: str, role: str) -> list[str]:
 def diagnostic_options(config: Mapping[str, Any], task: str, diagnostic: str, model: str) -> dict[str, Any]:
     """Return the study's options of a diagnostic for a model, with no more seeds than it has or is allowed."""
     options = dict(config["trainability"][diagnostic])
-    most = config["tasks"][task]["diagnosed"][model], config["models"][model]["seeds"]
-    return options | {"seeds": min(options["seeds"], *most)}
+    most = config["tasks"][task]["diagnosed"].get("seeds", {}).get(model, options["seeds"])
+    return options | {"seeds": min(options["seeds"], most, config["models"][model]["seeds"])}
 
 
 def datasets_in_use(config: Mapping[str, Any]) -> list[str]:

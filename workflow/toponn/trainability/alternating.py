@@ -1,8 +1,8 @@
 """Alternating least squares: the ring is linear in each of its site tensors, so that each is solved for in turn.
 
-With the others held, ``½⟨(f − C)²⟩`` is quadratic in one site tensor, or in the read-out of the coordinate network whose
-hidden units stay as they were drawn. In the plane ``f = κ Σ_ij a_i Y_ij b_j``, where ``Y_ij = Σ_k T_ijk c_k`` is made
-once for two solutions, that of a and that of b, and so on around the three tensors.
+With the others held, ``½⟨(f − C)²⟩`` is quadratic in one site tensor, or in the read-out of the coordinate network,
+whose hidden units stay as they were drawn. In the plane ``f = κ Σ_ij a_i Y_ij b_j``, where ``Y_ij = Σ_k T_ijk c_k`` is
+made once for two solutions, that of a and that of b, and so on around the three tensors.
 """
 
 import itertools
@@ -195,7 +195,7 @@ def balanced(unknown: Tensor, basis: Tensor) -> Tensor:
 
 
 def features(model: Ring, parameters: Parameters, coordinates: Tensor) -> Tensor:
-    """Return what the site tensors are linear in, float64: (1, N, N) of free ones, of the coordinate network (S, F, N)."""
+    """Return what site tensors are linear in, float64: (1, N, N) of free ones, (S, F, N) of the coordinate network."""
     if model.form == "free":
         return torch.eye(len(coordinates), dtype=torch.float64)[None]
     seeds, _, hidden = parameters["v"].shape
@@ -207,7 +207,7 @@ def features(model: Ring, parameters: Parameters, coordinates: Tensor) -> Tensor
 
 
 def unknowns(model: Ring, parameters: Parameters) -> Tensor:
-    """Return the site tensors (S, order, N), or the read-out of the coordinate network with its constants last, float64."""
+    """Return site tensors (S, order, N), or the read-out of the coordinate network, its constants last, float64."""
     if model.form == "free":
         return parameters["site"].double()
     return torch.cat([parameters["v"], parameters["c"][..., None]], dim=-1).double()

@@ -6,7 +6,7 @@ from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
 from toponn.checks import NotApplicable
-from toponn.models.base import Model, Parameters
+from toponn.models.base import Parameters
 from toponn.models.closed_forms import wavefunction_tensors
 from toponn.models.wavefunction import Wavefunction
 from toponn.trainability.subject import Seen
@@ -16,9 +16,9 @@ def grown(parameters: Parameters, here: Seen, there: Seen) -> Parameters:
     """Return the weights of a model on smaller samples as weights of the same model on larger ones.
 
     Weights that do not belong to the sites stay as they are. Free site tensors are interpolated in normalised
-    coordinates; where they are smooth f is an integral of a db∧dc (of a db on chains) over the sample, so that they need
-    no factor: what is left is the error of a sum for an integral, a sixth from 4 to 6 sites a side. The matrices of the
-    wavefunction form are stretched along their diagonals.
+    coordinates; where they are smooth f is an integral of a db∧dc (of a db on chains) over the sample, so that they
+    need no factor: what is left is the error of a sum for an integral, a sixth from 4 to 6 sites a side. The matrices
+    of the wavefunction form are stretched along their diagonals.
 
     Parameters
     ----------

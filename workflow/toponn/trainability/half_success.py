@@ -54,7 +54,7 @@ def half_success(frame: pd.DataFrame, *, rng: np.random.Generator) -> tuple[floa
 
 
 def levels(noise: np.ndarray, successes: np.ndarray, trials: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the level of half success, NaN where it is not known, and the lowest and highest that it can be, (D,) each.
+    """Return the level of half success, NaN where it is not known, and the least and most that it can be, (D,) each.
 
     Parameters
     ----------
