@@ -17,7 +17,10 @@ with job_log(snakemake) as log:
         task=snakemake.wildcards.task,
         name=snakemake.wildcards.model,
         settings=settled(settings, read_tables(searched)) if searched else settings,
-        datasets={role: [Path(path) for path in snakemake.input[role]] for role in ("home", *given.roles)},
+        datasets={
+            "home": [Path(snakemake.input.home)],
+            **{role: [Path(path) for path in snakemake.input[role]] for role in given.roles},
+        },
         folders=[Path(weights).parent for weights in snakemake.input.weights],
         root=given.seed,
         success=given.success,

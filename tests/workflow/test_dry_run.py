@@ -14,19 +14,35 @@ def _expected(study: dict) -> dict[str, int]:
     sized = [task["sizes"] for task in tasks if "sizes" in task]
     used = {name for task in tasks for name in (task["dataset"], *task["tests"])}
     used |= {name for sizes in sized for name in sizes["datasets"]}
+    used |= {name for task in tasks for role in ("proxies", "scaling") for name in task[role]}
+    used |= {task[role] for task in tasks for role in ("clean", "many")}
     trained = [model for task in tasks for model in task["models"]]
-    at_sizes = [model for sizes in sized for _ in sizes["datasets"] for model in sizes["models"]]
+    at_sizes = [
+        min(models[model]["seeds"], sizes.get("seeds", models[model]["seeds"]))
+        for sizes in sized
+        for _ in sizes["datasets"]
+        for model in sizes["models"]
+    ]
+    diagnosed = [model for task in tasks for model in task["diagnosed"]["models"]]
+    rings = [model for model in diagnosed if models[model]["model"] == "ring"]
+    convex = [model for model in diagnosed if "training" not in models[model]]
     rates = ("learning_rate", "weight_decay")
     searched = [m for m in trained if any(isinstance(models[m].get("training", {}).get(rate), list) for rate in rates)]
     random_start = [[m for m in task["models"] if models[m].get("start") != "closed_form"] for task in tasks]
     per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
-    per_task += ("figure_generalization", "figure_site_tensors")
+    per_task += ("figure_generalization", "figure_site_tensors", "proxies", "figure_proxies", "figure_decoupling")
+    per_task += ("figure_landscape", "figure_remedies")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
+    tables += ("diagnostics_table", "proxies_table", "answers")
     return {
         "dataset": len(used),
         "search": len(searched),
-        "train": sum(ceil(models[m]["seeds"] / study["block"]) for m in trained + at_sizes),
+        "train": sum(ceil(n / study["block"]) for n in [models[m]["seeds"] for m in trained] + at_sizes),
+        # Twelve diagnostics, of which three are for rings and five for models that are trained step by step alone.
+        "diagnose": 4 * len(diagnosed) + 5 * (len(diagnosed) - len(convex)) + 3 * len(rings),
+        "figure_curves": 5 * len(study["tasks"]),
+        "figure_spectra": 2 * len(study["tasks"]),
         "figure_sizes": len(sized),
         "evaluate": sum(map(len, random_start)),
         **{rule: len(study[section]) for section, rules in LABELS.items() for rule in (rules, f"figure_{rules}")},

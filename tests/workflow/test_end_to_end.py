@@ -24,6 +24,10 @@ COLUMNS = {
     "worst right decided margin",
     "ceiling": "name system lattice disorder strength length n_sites estimator_a estimator_b selection n_samples "
     "agreement low high",
+    "diagnostics": "task model form diagnostic size condition seed value",
+    "proxies": "task model form test proxy proxy_accuracy n_samples n_conflicts n_seeds invariant invariant_low "
+    "invariant_high proxied proxied_low proxied_high status",
+    "answers": "question task statement model form value low high note figure",
     "claims": "claim statement test measured low high verdict figure",
 }
 QUICK = "workflow/studies/quick.yaml"
@@ -60,8 +64,29 @@ def test_every_model_seed_and_test_has_its_row(results, study):
     with (results / "tables/generalization.csv").open(newline="") as file:
         tests = {(row["task"], row["test"]) for row in csv.DictReader(file)}
     assert tests == {
-        (name, test) for name, task in study["tasks"].items() for test in (task["dataset"], *task["tests"])
+        (name, test)
+        for name, task in study["tasks"].items()
+        for test in (task["dataset"], *task["tests"], *task["proxies"])
     }
+
+
+def test_every_diagnostic_has_a_row_for_each_seed_and_an_interval_where_it_is_summed_up(results, study):
+    with (results / "tables/diagnostics.csv").open(newline="") as file:
+        units = list(csv.DictReader(file))
+    found = {(row["task"], row["diagnostic"].split("_")[0]) for row in units}
+    kinds = "rate scale samples clean gradient basin hessian kernel line pruned ablated remedy output residual".split()
+    assert {(task, kind) for task in study["tasks"] for kind in kinds} <= found
+    with (results / "tables/trainability.csv").open(newline="") as file:
+        shares = [row for row in csv.DictReader(file) if row["diagnostic"].endswith("_success")]
+    assert shares and all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in shares)
+
+
+def test_the_page_of_answers_has_every_question_with_numbers_and_figures(results):
+    page = (results / "answers.html").read_text(encoding="utf-8")
+    with (results / "tables/answers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["question"] for row in rows} == set(re.findall(r"<h2>(.+?)</h2>", page))
+    assert {row["figure"] for row in rows} == set(re.findall(r'<figure id="(.+?)">', page))
 
 
 def test_every_study_of_the_labels_has_its_rows_and_maps(results, study):
@@ -79,9 +104,11 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
     names |= {"route_costs"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
-    names |= {
-        f"{kind}_{task}" for kind in ("learning_curves", "success", "generalization", "site_tensors") for task in tasks
-    }
+    kinds = (
+        "learning_curves success generalization site_tensors rates sample_sizes gradients basin pruning hessian kernel"
+    )
+    kinds += " landscape remedies decoupling proxies"
+    names |= {f"{kind}_{task}" for kind in kinds.split() for task in tasks}
     assert {path.stem for path in (results / "figures").iterdir()} == names
     for name in names:
         pdf, png = ((results / f"figures/{name}.{ending}").read_bytes() for ending in ("pdf", "png"))
@@ -91,13 +118,14 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
 
 def test_the_report_holds_every_category_figure_and_caption(results, study):
     report = (results / "report.html").read_text(encoding="utf-8")
-    for category in ("Datasets", "Labels", "Training", "Trainability", "Generalization", "Claims"):
+    for category in ("Datasets", "Labels", "Training", "Trainability", "Generalization", "Claims", "Answers"):
         assert f'"{category}"' in report
     for figure in (results / "figures").glob("*.png"):
         assert figure.name in report
     # Captions are filled: they say how many seeds of each model a figure shows.
     seeds = study["models"]["cnn"]["seeds"]
-    assert len(re.findall(rf"cnn</tt> {seeds}\b", report)) == 3 * len(study["tasks"])
+    drawn = [task for task in study["tasks"].values() if "cnn" in task["models"]]
+    assert len(re.findall(rf"cnn</tt> {seeds}\b", report)) >= 4 * len(drawn)
     assert "{{ snakemake" not in report
 
 

@@ -6,18 +6,62 @@ from pathlib import PurePosixPath
 import pytest
 import yaml
 
+from toponn import study as derived
+
 pytestmark = pytest.mark.slow
 
 QUICK = "workflow/studies/quick.yaml"
-# What follows from new weights of any model, and from new results on any test: the tables hold both tasks.
-AFTER_TESTS = {"tables/generalization.csv", "tables/generalization_summary.csv", "tables/claims.csv"} | {
-    f"figures/generalization_{task}.{ending}" for task in ("winding", "chern") for ending in ("pdf", "png")
+TASKS = ("winding", "chern")
+
+
+def _figures(*names):
+    return {f"figures/{name}.{ending}" for name in names for ending in ("pdf", "png")}
+
+
+def _both(*kinds):
+    return _figures(*(f"{kind}_{task}" for kind in kinds for task in TASKS))
+
+
+# What follows from new rows of the table of trainability, of the diagnostics, from new weights of any model, and from new
+# results on any test: the tables hold both tasks, and the diagnostics how outputs follow the marker on the tests.
+CURVES = ("rates", "sample_sizes", "gradients", "basin", "pruning")
+ANSWERS = {"answers.html", "tables/answers.csv"}
+AFTER_TRAINABILITY = {"tables/trainability.csv", "tables/claims.csv"} | ANSWERS
+AFTER_TRAINABILITY |= _both("success", "sizes", "remedies", *CURVES)
+AFTER_DIAGNOSTICS = AFTER_TRAINABILITY | {"tables/diagnostics.csv"} | _both("decoupling")
+AFTER_TRAINING = AFTER_TRAINABILITY | {"tables/runs.csv"}
+AFTER_TESTS = AFTER_DIAGNOSTICS | {
+    "tables/generalization.csv",
+    "tables/generalization_summary.csv",
+    "tables/proxies.csv",
 }
-AFTER_TRAINING = {"tables/runs.csv", "tables/trainability.csv"} | {
-    f"figures/{figure}.{ending}"
-    for figure in ("success_winding", "success_chern", "sizes_winding")
-    for ending in ("pdf", "png")
-}
+AFTER_TESTS |= _both("generalization", "proxies")
+
+
+def _proxies(*tasks):
+    return {f"trainability/{task}/{name}.csv" for task in tasks for name in ("proxies", "overlap")}
+
+
+def _diagnosed(task, models, *diagnostics):
+    """Return the files of these diagnostics of these models, and the figures that are drawn from them."""
+    files = {
+        f"trainability/{task}/{diagnostic}/{model}.{ending}"
+        for diagnostic in diagnostics
+        for model in models
+        for ending in ("csv", "h5")
+    }
+    return files | _figures(*(f"{d}_{task}" for d in diagnostics if d in ("hessian", "kernel", "landscape")))
+
+
+def _diagnoses(study, model):
+    """Return the files of all diagnostics of a model."""
+    found = set()
+    for task in TASKS:
+        names = [
+            name for name in derived.diagnostics_of(study, task) if model in derived.diagnosed_models(study, task, name)
+        ]
+        found |= _diagnosed(task, [model], *names)
+    return found
 
 
 def _learning_curves(task):
@@ -42,11 +86,15 @@ def _evaluation(task, model):
 
 
 def _after_retraining(model, block=0):
-    """Return what is made again when a block of a model with random start is trained again in both tasks."""
+    """Return what is made again when a block of a model with random start is trained again in both tasks.
+
+    Its diagnostics look at the first block.
+    """
     tasks = {"winding": "ssh_24", "chern": "qwz_8"}
     return (
         AFTER_TESTS
         | AFTER_TRAINING
+        | _proxies(*TASKS)
         | {
             file
             for task, dataset in tasks.items()
@@ -55,9 +103,9 @@ def _after_retraining(model, block=0):
     )
 
 
-def _sizes(study):
-    """Return the datasets of other sizes that rings are trained on."""
-    return study["tasks"]["winding"]["sizes"]["datasets"]
+def _sizes(study, task):
+    """Return the datasets of other sizes that a task trains on."""
+    return study["tasks"][task]["sizes"]["datasets"]
 
 
 def _labels(*names):
@@ -87,7 +135,8 @@ def test_a_models_hyper_parameter_reruns_its_jobs_and_what_depends_on_them(finis
     text = _with(_quick(finished_project), cnn={"training": {"epochs": 7}})
     with finished_project.edited(QUICK, text):
         study = finished_project.study(QUICK)
-        assert finished_project.pending() == _after_retraining("cnn") | _search(study, "cnn")
+        again = _after_retraining("cnn") | _search(study, "cnn") | _diagnoses(study, "cnn")
+        assert finished_project.pending() == again
 
 
 def test_more_seeds_add_blocks_and_leave_the_others(finished_project):
@@ -101,7 +150,8 @@ def test_a_test_dataset_reruns_itself_and_the_tests_of_its_task(finished_project
     study = _quick(finished_project)
     study["datasets"]["qwz_12"]["samples"]["test"] += 1
     models = ("ring_coordinate", "ring_free", "cnn", "resnet", "mlp", "loop_ridge")
-    expected = AFTER_TESTS | {"datasets/qwz_12.h5", "tables/references.csv"}
+    expected = AFTER_TESTS | {"datasets/qwz_12.h5", "tables/references.csv"} | _proxies("chern")
+    expected |= _diagnosed("chern", ["ring_coordinate", "mlp"], "gradients")
     with finished_project.edited(QUICK, yaml.safe_dump(study, sort_keys=False)):
         assert finished_project.pending() == expected.union(*(_evaluation("chern", m) for m in models))
 
@@ -111,6 +161,7 @@ def test_a_systems_module_reruns_its_datasets_and_what_depends_on_them(finished_
     models = finished_project.study(QUICK)["tasks"]["winding"]["models"]
     models = [model for model in models if not model.endswith("closed_form")]
     expected = AFTER_TESTS | {"datasets/extended_ssh_24.h5", "tables/references.csv"} | _labels("extended_ssh")
+    expected |= _proxies("winding")
     with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
         assert finished_project.pending() == expected.union(*(_evaluation("winding", m) for m in models))
 
@@ -139,22 +190,42 @@ def test_a_models_module_reruns_that_model_alone(finished_project):
     module = "workflow/toponn/models/mlp.py"
     with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
         study = finished_project.study(QUICK)
-        assert finished_project.pending() == _after_retraining("mlp") | _search(study, "mlp")
+        again = _after_retraining("mlp") | _search(study, "mlp") | _diagnoses(study, "mlp")
+        assert finished_project.pending() == again
+
+
+def test_a_diagnostics_module_reruns_that_diagnostic_alone(finished_project):
+    module = "workflow/toponn/trainability/kernel.py"
+    study = finished_project.study(QUICK)
+    expected = AFTER_DIAGNOSTICS.union(
+        *(_diagnosed(task, derived.diagnosed_models(study, task, "kernel"), "kernel") for task in TASKS)
+    )
+    with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
+        assert finished_project.pending() == expected
 
 
 def test_the_rings_module_reruns_the_rings_alone(finished_project):
     module = "workflow/toponn/models/ring.py"
     tasks, study = {"winding": "ssh_24", "chern": "qwz_8"}, finished_project.study(QUICK)
-    expected = (AFTER_TESTS | AFTER_TRAINING).union(*(_runs(d, "ring_free") for d in _sizes(study)))
+    expected = AFTER_TESTS | AFTER_TRAINING | _proxies(*TASKS)
+    expected |= _runs("ssh_6", "ring_free") | _runs("qwz_6", "ring_coordinate")
+    assert _sizes(study, "winding") + _sizes(study, "chern") == ["ssh_6", "qwz_6"]
+    expected |= _diagnoses(study, "ring_free") | _diagnoses(study, "ring_coordinate")
+    # Diagnostics that load the module for whatever model they look at.
+    expected |= {
+        output
+        for job in finished_project.jobs()
+        for output in job.outputs
+        if job.rule == "diagnose" and module in job.loaded
+    }
     for task, dataset in tasks.items():
-        expected |= {f"tables/route_{table}.csv" for table in ("costs", "exponents")}
-        expected |= {f"figures/route_costs.{ending}" for ending in ("pdf", "png")}
+        expected |= {f"tables/route_{table}.csv" for table in ("costs", "exponents")} | _figures("route_costs")
         for form in ("ring_coordinate", "ring_free"):
             expected |= _runs(dataset, form) | _runs(dataset, f"{form}_closed_form") | _evaluation(task, form)
             expected |= _search(study, form) | _search(study, f"{form}_closed_form")
         diagnostics = ("expressivity.csv", "site_tensors.csv", "site_tensors.h5")
         expected |= _learning_curves(task) | {f"trainability/{task}/{file}" for file in diagnostics}
-        expected |= {f"figures/site_tensors_{task}.pdf", f"figures/site_tensors_{task}.png"}
+        expected |= _figures(f"site_tensors_{task}")
     with finished_project.edited(module, finished_project.text(module) + "\n_EDITED = True\n"):
         assert finished_project.pending() == expected
 

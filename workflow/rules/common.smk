@@ -1,4 +1,5 @@
 # What the rules share: the checked study, the names of its files, and the code that a script reaches.
+import functools
 import os
 import re
 import shlex
@@ -18,8 +19,9 @@ os.environ.update(
 # Snakemake runs scripts by its own interpreter, whose path it does not quote (its issue 2645): a folder may hold a space.
 sys.executable = shlex.quote(sys.executable)
 
+from toponn import codetrace
 from toponn.checks import ConfigError, resolve, row_of
-from toponn.codetrace import code_of, member_module
+from toponn.codetrace import member_module
 from toponn.config import check
 from toponn.encodings import ENCODINGS
 from toponn.lattices import LATTICES
@@ -405,6 +407,13 @@ def test_sizes(task):
 # --- Code -----------------------------------------------------------------------------------------------------------
 
 
+@functools.cache  # the files do not change while the Snakefile is read, and jobs ask for the same ones
+def code_of(*paths):
+    """Return the project files that scripts or modules reach, each with the digest of its code."""
+    return codetrace.code_of(*paths)
+
+
+@functools.cache
 def member_code(script, row):
     """Return a row of a family's dict, and what its module adds to the code that `script` reaches."""
     return [row, *sorted(set(code_of(member_module(row))) - set(code_of(script)))]

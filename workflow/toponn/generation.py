@@ -47,9 +47,10 @@ def generate(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and attributes of a dataset, ready for `write_dataset`; arguments are the config's keys.
 
-    With the site gauge "scrambled" the basis of every site is rotated by a random unitary of its own, one phase on sites
-    of one orbital: no invariant moves, while the entries of the projector do. With `consensus` draws on which a reference
-    disagrees with the label are left out too, for tests at strong disorder, where no single estimator can be trusted.
+    With the site gauge "scrambled" the basis of every site is rotated by a random unitary of its own, one phase on
+    sites of one orbital: no invariant moves, while the entries of the projector do. With `consensus` draws on which a
+    reference disagrees with the label are left out too, for tests at strong disorder, where no single estimator can be
+    trusted.
 
     With the mid-gap pair "dropped" the occupied states of chains are without the one nearest to the middle of the gap,
     (B, O − 1, n); label, margin, gap and references are still those of the full state.
