@@ -14,6 +14,13 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/limits.smk"
 
 
+if workflow.output_settings.dryrun:
+    print(
+        f"The study {STUDY['study']} takes about {expected_hours():.1f} core-hours from nothing.",
+        file=sys.stderr,
+    )
+
+
 rule all:
     input:
         dataset_files(),

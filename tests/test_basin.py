@@ -43,7 +43,7 @@ def chains(tmp_path_factory):
 
 def subject_of(form: str, chains) -> Subject:
     settings = {**SETTINGS[form], "training": TRAINING}
-    datasets = {"home": chains[:1], "sizes": chains[1:]}
+    datasets = {"home": chains[:1], "smaller": chains[1:]}
     return Subject("winding", f"ring_{form}", settings, datasets, [], 7, {"split": "test", "balanced_accuracy": 0.9})
 
 

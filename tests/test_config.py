@@ -319,7 +319,7 @@ MEANING = [
     ),
     (
         (*MLP, "window", 9),
-        "models.mlp.window: found 9; allowed: a whole number from 1 up to 8, the shortest side of qwz",
+        "models.mlp.window: found 9; allowed: a whole number from 1 up to 6, the shortest side of ssh_6",
     ),
     ((*MAP, "plane", "ising"), "maps.qwz.plane: found 'ising'; allowed: disorder, anderson"),
     (
@@ -446,7 +446,8 @@ def test_a_window_wider_than_samples_of_another_size_is_refused():
 
 def test_such_twins_in_different_tasks_are_accepted():
     study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
-    study["tasks"]["chern"]["sizes"]["models"], study["tasks"]["chern"]["diagnosed"] = ["twin"], {"models": ["ring_free"]}
+    study["tasks"]["chern"]["sizes"]["models"] = ["twin"]
+    study["tasks"]["chern"]["diagnosed"] = {"models": ["ring_free"]}
     assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
 
 

@@ -20,9 +20,9 @@ from toponn.trainability.curvature import (
     tangent_kernel,
     unflattened,
 )
-from toponn.trainability.hessian import hessian, spectrum_numbers, trained_seeds
+from toponn.trainability.hessian import hessian, spectrum_numbers
 from toponn.trainability.kernel import centred_alignment, kernel
-from toponn.trainability.subject import Subject, squared_loss
+from toponn.trainability.subject import Subject, squared_loss, trained_seeds
 from toponn.training.loop import Samples, train
 from toponn.training.runs import ring_area, ring_lengths, train_block, write_run
 from toponn.training.views import encode

@@ -254,7 +254,7 @@ def test_weights_do_not_grow_off_a_grid_or_onto_no_more_sites(paths):
 
 def subject_of(paths, task: str, form: str, **changes) -> Subject:
     names = ("ssh_12", "ssh_8", "ssh_6") if task == "winding" else ("qwz_6", "qwz_4")
-    datasets: dict[str, list[Path]] = {"home": [paths[names[0]]], "sizes": [paths[name] for name in names[1:]]}
+    datasets: dict[str, list[Path]] = {"home": [paths[names[0]]], "smaller": [paths[name] for name in names[1:]]}
     settings = {**SETTINGS[form], **changes}
     return Subject(task, form, settings, datasets, [], ROOT, {"split": "test", "balanced_accuracy": 0.9}, "cpu")
 

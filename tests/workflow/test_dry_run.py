@@ -14,7 +14,7 @@ def _expected(study: dict) -> dict[str, int]:
     sized = [task["sizes"] for task in tasks if "sizes" in task]
     used = {name for task in tasks for name in (task["dataset"], *task["tests"])}
     used |= {name for sizes in sized for name in sizes["datasets"]}
-    used |= {name for task in tasks for role in ("proxies", "scaling") for name in task[role]}
+    used |= {name for task in tasks for role in ("proxies", "smaller", "scaling") for name in task[role]}
     used |= {task[role] for task in tasks for role in ("clean", "many")}
     trained = [model for task in tasks for model in task["models"]]
     at_sizes = [

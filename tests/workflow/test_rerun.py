@@ -22,8 +22,8 @@ def _both(*kinds):
     return _figures(*(f"{kind}_{task}" for kind in kinds for task in TASKS))
 
 
-# What follows from new rows of the table of trainability, of the diagnostics, from new weights of any model, and from new
-# results on any test: the tables hold both tasks, and the diagnostics how outputs follow the marker on the tests.
+# What follows from new rows of the table of trainability, of the diagnostics, from new weights of any model, and from
+# new results on any test: tables hold both tasks, and the diagnostics how outputs follow the marker on the tests.
 CURVES = ("rates", "sample_sizes", "gradients", "basin", "pruning")
 ANSWERS = {"answers.html", "tables/answers.csv"}
 AFTER_TRAINABILITY = {"tables/trainability.csv", "tables/claims.csv"} | ANSWERS

@@ -18,7 +18,7 @@ rule dataset:
     threads: 1
     resources:
         mem_mb=lambda w: dataset_mb(w.dataset),
-        runtime=lambda w: dataset_minutes(w.dataset),
+        runtime=lambda w: minutes(dataset_seconds(w.dataset)),
     params:
         *code_of("scripts/dataset.py"),
         system=lambda w: system_code("scripts/dataset.py", STUDY["datasets"][w.dataset]),

@@ -26,7 +26,7 @@ rule evaluate:
     threads: 1
     resources:
         mem_mb=lambda w: evaluation_mb(w.task),
-        runtime=lambda w: evaluation_minutes(w.task, w.model),
+        runtime=lambda w: minutes(evaluation_seconds(w.task, w.model)),
         gpu=gpus(),
     params:
         *code_of("scripts/evaluate.py"),

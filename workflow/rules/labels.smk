@@ -19,7 +19,7 @@ rule phase_map:
     threads: 1
     resources:
         mem_mb=lambda w: map_mb(w.map),
-        runtime=lambda w: map_minutes(w.map),
+        runtime=lambda w: minutes(map_seconds(w.map)),
     params:
         *code_of("scripts/phase_map.py"),
         system=lambda w: system_code("scripts/phase_map.py", STUDY["maps"][w.map]),
@@ -44,7 +44,7 @@ rule convergence:
     threads: 1
     resources:
         mem_mb=lambda w: sizes_mb(STUDY["convergence"][w.convergence]),
-        runtime=lambda w: sizes_minutes(STUDY["convergence"][w.convergence]),
+        runtime=lambda w: minutes(sizes_seconds(STUDY["convergence"][w.convergence])),
     params:
         *code_of("scripts/convergence.py"),
         system=lambda w: system_code(
@@ -71,7 +71,7 @@ rule ceiling:
     threads: 1
     resources:
         mem_mb=lambda w: sizes_mb(STUDY["ceiling"][w.ceiling]),
-        runtime=lambda w: sizes_minutes(STUDY["ceiling"][w.ceiling]),
+        runtime=lambda w: minutes(sizes_seconds(STUDY["ceiling"][w.ceiling])),
     params:
         *code_of("scripts/ceiling.py"),
         system=lambda w: system_code("scripts/ceiling.py", STUDY["ceiling"][w.ceiling]),

@@ -1,7 +1,22 @@
-# Limits: the size of the work of each job, and the memory and time that follow from it.
+# Limits: the size of the work of each job, and the memory and time that follow from it. Times to expect were measured on
+# one core of a server processor, in the jobs of the default study; what a job may take is four times as much and ten
+# minutes.
 import math
 
 from toponn.shapes import shape_of
+
+START = 5
+"""Seconds of a job before its work begins."""
+
+WORK = {
+    "ring": {"winding": (1.2e-9, 2), "chern": (2e-11, 3)},
+    "wavefunction": {"winding": (1.4e-9, 3)},
+    "cnn": {"winding": (2e-7, 1), "chern": (2e-7, 1)},
+    "resnet": {"winding": (7e-7, 1), "chern": (1.1e-6, 1)},
+    "mlp": {"winding": (1e-7, 1), "chern": (2e-7, 1)},
+    "loop_ridge": {"winding": (1e-6, 2), "chern": (2e-9, 3)},
+}
+"""Seconds for each seed, epoch and sample: a factor, and the power of the number of cells or sites that it goes with."""
 
 
 def n_samples(dataset):
@@ -47,10 +62,15 @@ def dataset_mb(dataset):
     return math.ceil(1000 + 2 * projectors_mb(dataset))
 
 
-def dataset_minutes(dataset):
-    """Return a job's time: ten minutes and 20 ns for each sample and cubed row of its localizer, drawn twice."""
+def minutes(seconds):
+    """Return the time that a job may take: ten minutes, and four times what is expected of it."""
+    return math.ceil(10 + 4 * seconds / 60)
+
+
+def dataset_seconds(dataset):
+    """Return what to expect of a job: 0.15 ns for each sample and cubed row of its localizer."""
     cubes = n_samples(dataset) * (2 * n_orbitals(dataset)) ** 3
-    return math.ceil(10 + 2 * cubes * 2e-8 / 60)
+    return START + cubes * 1.5e-10
 
 
 def batch_mb(orbitals):
@@ -63,11 +83,11 @@ def map_mb(name):
     return math.ceil(1000 + 10 * batch_mb(n_orbitals_of(STUDY["maps"][name])))
 
 
-def map_minutes(name):
-    """Return a job's time: ten minutes and 20 ns for each sample and cubed row of its localizer."""
+def map_seconds(name):
+    """Return what to expect of a job: 0.2 ns for each sample and cubed row of its localizer."""
     recipe = STUDY["maps"][name]
     count = math.prod(recipe["cells"]) * recipe["samples"]
-    return math.ceil(10 + count * (2 * n_orbitals_of(recipe)) ** 3 * 2e-8 / 60)
+    return START + count * (2 * n_orbitals_of(recipe)) ** 3 * 2e-10
 
 
 def sizes_mb(recipe):
@@ -80,11 +100,11 @@ def sizes_mb(recipe):
     return math.ceil(1000 + 10 * max(batch_mb(orbitals), together))
 
 
-def sizes_minutes(recipe):
-    """Return a job's time: ten minutes and 50 ns for each sample and its cubed number of orbitals."""
+def sizes_seconds(recipe):
+    """Return what to expect of a job: 1 ns for each sample and its cubed number of orbitals."""
     cubes = sum(n_orbitals_at(recipe, length) ** 3 for length in recipe["lengths"])
     rounds = len(recipe["points" if "points" in recipe else "strengths"])
-    return math.ceil(10 + rounds * recipe["samples"] * cubes * 5e-8 / 60)
+    return START + rounds * recipe["samples"] * cubes * 1e-9
 
 
 def training_mb(dataset, model):
@@ -92,26 +112,44 @@ def training_mb(dataset, model):
     return math.ceil(2000 + 4 * projectors_mb(dataset))
 
 
-def block_seeds(model):
-    """Return the number of seeds in the first block of a model."""
-    return min(STUDY["block"], STUDY["models"][model]["seeds"])
+def work(dataset, model, samples, epochs, seeds):
+    """Return the seconds that so many seeds take to see so many samples of a dataset in each of so many epochs."""
+    factor, power = WORK[member_of(STUDY["models"][model])][task_of(dataset)]
+    return factor * (n_orbitals(dataset) / 2) ** power * samples * epochs * seeds
 
 
-def training_minutes(dataset, model):
-    """Return a job's time: ten minutes and 0.1 ms for each cell, sample, epoch and seed."""
+def trained_seconds(dataset, model, seeds):
+    """Return what to expect of one training of so many seeds, without the start of the job."""
+    sizes = STUDY["datasets"][dataset]["samples"]
     epochs = STUDY["models"][model].get("training", {}).get("epochs", 1)
-    seeds = block_seeds(model)
-    cells = n_orbitals(dataset) / 2
-    return math.ceil(10 + cells * n_samples(dataset) * epochs * seeds * 1e-4 / 60)
+    return work(dataset, model, sizes["train"] + sizes["validation"], epochs, seeds)
 
 
-def search_minutes(task, model):
-    """Return a job's time: that of training, for the seeds of all trials."""
-    share = (
-        n_trials(STUDY["models"][model]) * STUDY["search"]["seeds"] / block_seeds(model)
+def training_seconds(dataset, model, block):
+    """Return what to expect of a job: the training of a block of seeds."""
+    return START + trained_seconds(
+        dataset, model, len(seed_blocks(dataset, model)[block])
     )
-    return math.ceil(
-        10 + share * training_minutes(STUDY["tasks"][task]["dataset"], model)
+
+
+def search_seconds(task, model):
+    """Return what to expect of a job: the training of the seeds of all trials."""
+    seeds = n_trials(STUDY["models"][model]) * STUDY["search"]["seeds"]
+    return START + trained_seconds(STUDY["tasks"][task]["dataset"], model, seeds)
+
+
+def evaluation_mb(task):
+    """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
+    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
+    return math.ceil(2000 + 4 * max(map(projectors_mb, tests)))
+
+
+def evaluation_seconds(task, model):
+    """Return what to expect of a job: one look of every seed at each sample of every test."""
+    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
+    seeds = STUDY["models"][model]["seeds"]
+    return START + sum(
+        work(t, model, STUDY["datasets"][t]["samples"]["test"], 1, seeds) for t in tests
     )
 
 
@@ -128,29 +166,26 @@ def diagnostic_mb(task, diagnostic):
     )
 
 
-def trainings_of(task, diagnostic):
-    """Return how many trainings of the task's length a diagnostic makes; one that makes none takes as long as one."""
-    options = STUDY["trainability"][diagnostic]
-    tried = {
-        "learning_rates": "factors",
-        "scales": "factors",
-        "sample_sizes": "samples",
-        "basin": "noise",
-        "remedies": "ranks",
-    }
-    count = len(options[tried[diagnostic]]) if diagnostic in tried else 1
-    if diagnostic == "basin":
-        sizes = diagnostic_data(task, diagnostic)
-        return count * sum(n_orbitals(name) for name in sizes) / n_orbitals(sizes[0])
-    return count + (4 if diagnostic == "remedies" else 0)
+TRIED = {
+    "learning_rates": "factors",
+    "scales": "factors",
+    "sample_sizes": "samples",
+    "basin": "noise",
+    "remedies": "ranks",
+}
+"""The option of a diagnostic that says how often it trains."""
 
 
-def diagnostic_minutes(task, diagnostic, model):
-    """Return a job's time: that of its trainings, for the seeds that it takes."""
+def diagnostic_seconds(task, diagnostic, model):
+    """Return what to expect of a job: as many trainings as its options say, or the time of one where it makes none."""
+    options = diagnostic_options(STUDY, task, diagnostic, model)
+    count = len(options[TRIED[diagnostic]]) if diagnostic in TRIED else 1
     home = STUDY["tasks"][task]["dataset"]
-    seeds = diagnostic_options(STUDY, task, diagnostic, model)["seeds"]
-    share = trainings_of(task, diagnostic) * seeds / block_seeds(model)
-    return math.ceil(10 + share * training_minutes(home, model))
+    trained = diagnostic_data(task, "basin") if diagnostic == "basin" else [home]
+    count += 4 if diagnostic == "remedies" else 0
+    return 2 * START + count * sum(
+        trained_seconds(dataset, model, options["seeds"]) for dataset in trained
+    )
 
 
 def route_mb():
@@ -159,19 +194,42 @@ def route_mb():
     return math.ceil(2000 + 12 * orbitals**2 * 8 / 1e6)
 
 
-def evaluation_mb(task):
-    """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
-    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
-    return math.ceil(2000 + 4 * max(map(projectors_mb, tests)))
-
-
 def expressivity_mb(task):
     """Return a job's memory in MB: 2 GB of libraries and the projectors of the training data eight times."""
     return math.ceil(2000 + 8 * projectors_mb(STUDY["tasks"][task]["dataset"]))
 
 
-def evaluation_minutes(task, model):
-    """Return a job's time: ten minutes and 0.1 ms for each cell, sample and seed of every test."""
-    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
-    work = sum(n_samples(test) * n_orbitals(test) / 2 for test in tests)
-    return math.ceil(10 + work * STUDY["models"][model]["seeds"] * 1e-4 / 60)
+def expected_hours():
+    """Return the core-hours to expect of the whole study from nothing: of its datasets, trainings, tests and diagnostics."""
+    seconds = sum(map(dataset_seconds, datasets_in_use(STUDY)))
+    for task in TASKS:
+        home = STUDY["tasks"][task]["dataset"]
+        trained = [(home, model) for model in trained_models(STUDY, task)]
+        trained += [
+            (d, m) for d, models in other_sizes(STUDY, task).items() for m in models
+        ]
+        seconds += sum(
+            training_seconds(dataset, model, block)
+            for dataset, model in trained
+            for block in range(len(seed_blocks(dataset, model)))
+        )
+        seconds += sum(
+            search_seconds(task, model)
+            for model in trained_models(STUDY, task)
+            if is_searched(STUDY["models"][model])
+        )
+        seconds += sum(
+            evaluation_seconds(task, model) for model in tested_models(STUDY, task)
+        )
+        seconds += sum(
+            diagnostic_seconds(task, diagnostic, model)
+            for diagnostic in diagnostics_of(STUDY, task)
+            for model in diagnosed_models(STUDY, task, diagnostic)
+        )
+    labels = sum(map_seconds(name) for name in STUDY["maps"])
+    labels += sum(
+        sizes_seconds(recipe)
+        for section in ("convergence", "ceiling")
+        for recipe in STUDY[section].values()
+    )
+    return (seconds + labels) / 3600

@@ -38,7 +38,7 @@ rule expressivity:
 rule diagnose:
     input:
         home=training_data,
-        sizes=lambda w: role_files(w, "sizes"),
+        smaller=lambda w: role_files(w, "smaller"),
         clean=lambda w: role_files(w, "clean"),
         many=lambda w: role_files(w, "many"),
         scaling=lambda w: role_files(w, "scaling"),
@@ -57,7 +57,7 @@ rule diagnose:
     threads: 1
     resources:
         mem_mb=lambda w: diagnostic_mb(w.task, w.diagnostic),
-        runtime=lambda w: diagnostic_minutes(w.task, w.diagnostic, w.model),
+        runtime=lambda w: minutes(diagnostic_seconds(w.task, w.diagnostic, w.model)),
         gpu=gpus(),
     params:
         *code_of("scripts/diagnose.py"),

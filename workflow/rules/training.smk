@@ -21,7 +21,7 @@ rule search:
     threads: 1
     resources:
         mem_mb=lambda w: training_mb(STUDY["tasks"][w.task]["dataset"], w.model),
-        runtime=lambda w: search_minutes(w.task, w.model),
+        runtime=lambda w: minutes(search_seconds(w.task, w.model)),
         gpu=gpus(),
     params:
         *code_of("scripts/search.py"),
@@ -86,7 +86,7 @@ rule train:
     threads: 1
     resources:
         mem_mb=lambda w: training_mb(w.dataset, w.model),
-        runtime=lambda w: training_minutes(w.dataset, w.model),
+        runtime=lambda w: minutes(training_seconds(w.dataset, w.model, int(w.block))),
         gpu=gpus(),
     params:
         *code_of("scripts/train.py"),

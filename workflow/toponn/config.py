@@ -267,6 +267,8 @@ def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
         found = raw["datasets"][parts["many"]]["samples"]["train"]
         allowed = f"at least {most}, the largest of trainability.sample_sizes.samples"
         raise ConfigError(refusal(f"datasets.{parts['many']}.samples.train", found, allowed))
+    for i, name in enumerate(parts.get("smaller", [])):
+        _check_training_dataset(raw, task, name, f"{where}.smaller[{i}]")
     for i, name in enumerate(parts.get("scaling", [])):
         _check_task_dataset(raw, task, name, f"{where}.scaling[{i}]", ("test",))
 

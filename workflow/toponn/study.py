@@ -7,7 +7,7 @@ from typing import Any
 SEARCHED = ("learning_rate", "weight_decay")
 """What a list of values may stand for, of which the validation split chooses one."""
 
-ROLES = ("sizes", "clean", "many", "scaling")
+ROLES = ("smaller", "clean", "many", "scaling")
 """Datasets of a task, beside the one that it is trained on, that diagnostics look at."""
 
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -16,15 +16,15 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "sample_sizes": ("many",),
     "clean": ("clean",),
     "gradients": ("gradient", "scaling"),
-    "basin": ("gradient", "closed form", "sizes"),
+    "basin": ("gradient", "closed form", "smaller"),
     "hessian": ("gradient", "runs"),
     "kernel": ("gradient", "runs"),
     "landscape": ("gradient", "closed form", "runs"),
     "pruning": ("runs",),
     "ablation": ("runs",),
-    "remedies": ("gradient", "closed form", "sizes"),
+    "remedies": ("gradient", "closed form", "smaller"),
 }
-"""What each diagnostic needs: a model trained by gradients, one that has a closed form, its trained runs, or datasets."""
+"""What each diagnostic needs: a model trained by gradients or with a closed form, its trained runs, datasets."""
 
 
 def blocks(n_seeds: int, block: int) -> list[list[int]]:
@@ -70,7 +70,7 @@ def other_sizes(config: Mapping[str, Any], task: str) -> dict[str, list[str]]:
 
 
 def seeds_of(config: Mapping[str, Any], task: str, dataset: str, model: str) -> int:
-    """Return how many seeds of a model are trained on a dataset: at other sizes than the task's, `sizes` may say fewer."""
+    """Return how many seeds of a model are trained on a dataset; at other sizes `sizes` may say fewer."""
     seeds = config["models"][model]["seeds"]
     home = config["tasks"][task]["dataset"]
     return seeds if dataset == home else min(seeds, config["tasks"][task]["sizes"].get("seeds", seeds))
@@ -95,9 +95,7 @@ def diagnostics_of(config: Mapping[str, Any], task: str) -> list[str]:
 
 def task_datasets(config: Mapping[str, Any], task: str, role: str) -> list[str]:
     """Return the datasets of a task in a role: ``home``, which its models are trained on, or one of `ROLES`."""
-    parts = config["tasks"][task]
-    named = {"sizes": parts.get("sizes", {}).get("datasets", []), "home": [parts["dataset"]]}
-    found = named.get(role, parts.get(role, []))
+    found = config["tasks"][task].get("dataset" if role == "home" else role, [])
     return [found] if isinstance(found, str) else list(found)
 
 

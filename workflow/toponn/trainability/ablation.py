@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 
 from toponn.datasets import Dataset, read_dataset
 from toponn.models.base import require
-from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, unit_rows
+from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, trained_seeds, unit_rows
 from toponn.training.runs import shapes_of
 from toponn.training.views import build_model, encoded
 
@@ -45,7 +45,7 @@ def ablation(subject: Subject, *, seeds: int, samples: int) -> Measured:
         If no trained seed is finite.
     """
     trained = trained_parameters(subject, seeds)
-    count = len(next(iter(trained.values())))
+    names, count = trained_seeds(subject, seeds), len(next(iter(trained.values())))
     require(count > 0, "no trained seed has finite weights")
     whole = read_dataset(subject.home, subject.success["split"])
     rows = balanced_rows(whole.label, samples)
@@ -59,7 +59,7 @@ def ablation(subject: Subject, *, seeds: int, samples: int) -> Measured:
             left = encoded(subject.settings, without_sites(part, removed), seeds=count)
             measured[key] = scores(model, trained, left)
         here, values = Seen(model, {}, part), {"ablated_balanced_accuracy": measured[key]}
-        tables.append(unit_rows(subject, here, condition, range(count), **values))
+        tables.append(unit_rows(subject, here, condition, names, **values))
     return Measured(pd.concat(tables, ignore_index=True), {})
 
 

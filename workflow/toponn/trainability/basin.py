@@ -21,11 +21,11 @@ def basin(subject: Subject, *, noise: Sequence[float], seeds: int) -> Measured:
 
     Parameters
     ----------
-    subject : a model that has a closed form; of its datasets ``home`` and, where there are, ``sizes``
+    subject : a model that has a closed form; of its datasets ``home`` and, where there are, ``smaller``
     noise : values of σ, root mean square of the noise over that of the tensor it is added to
     seeds : number of directions of the noise, the same for every σ
     """
-    paths = dict.fromkeys([subject.home, *subject.datasets.get("sizes", ())])
+    paths = dict.fromkeys([subject.home, *subject.datasets.get("smaller", ())])
     rows = [row for path in paths for row in basin_rows(subject, path, noise, range(seeds))]
     return Measured(pd.concat(rows, ignore_index=True), {})
 

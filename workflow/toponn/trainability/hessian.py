@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.models.base import Model, Parameters, count_parameters, finite_seeds, generators
+from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.seeds import stream
 from toponn.trainability.curvature import exact_hessian, hessian_product, lanczos
 from toponn.trainability.subject import (
@@ -24,11 +24,11 @@ from toponn.trainability.subject import (
     seen,
     squared_loss,
     trained_parameters,
+    trained_seeds,
     unit_rows,
 )
 from toponn.training.loop import Samples
 from toponn.training.runs import ring_area, ring_lengths
-from toponn.training.saved import load_run
 
 NEGLIGIBLE, STIFF = 1e-6, 1e-3
 """Sizes of an eigenvalue relative to the largest of either sign: zero up to the one, stiff above the other.
@@ -96,18 +96,6 @@ def places(subject: Subject, here: Seen, seeds: int) -> Iterator[tuple[str, list
         like = {name: tensor[:1] for name, tensor in doubled_parameters(random).items()}
         lengths, area = ring_lengths(here.dataset.states), ring_area(here.dataset)
         yield "closed_form", [0], here.model.closed_form(like, lengths, area)
-
-
-def trained_seeds(subject: Subject, seeds: int) -> list[int]:
-    """Return the numbers of the seeds whose weights are `trained_parameters`."""
-    runs = [load_run(folder) for folder in subject.folders]
-    finite = [
-        seed
-        for run in runs
-        for seed, whole in zip(run.document["seeds"], finite_seeds(run.parameters).tolist(), strict=True)
-        if whole
-    ]
-    return finite[:seeds]
 
 
 def exact_spectrum(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,6 @@ import pandas as pd
 import torch
 
 from toponn.trainability.curvature import effective_rank, tangent_kernel
-from toponn.trainability.hessian import trained_seeds
 from toponn.trainability.subject import (
     Measured,
     Subject,
@@ -13,6 +12,7 @@ from toponn.trainability.subject import (
     doubled_parameters,
     seen,
     trained_parameters,
+    trained_seeds,
     unit_rows,
 )
 from toponn.training.runs import start_parameters

@@ -28,6 +28,7 @@ from toponn.trainability.subject import (
     seen,
     squared_loss,
     trained_parameters,
+    trained_seeds,
     unit_rows,
 )
 from toponn.training.loop import Samples, evaluate
@@ -163,7 +164,7 @@ def landscape(subject: Subject, *, seeds: int, samples: int, points: int, reach:
     require(count > 0, "no trained seed has finite weights")
     space = Space.of(here, doubled(here.samples["train"].batch(slice(0, samples))))
     exact = space.points(closed_form(here, trained))
-    learned, names = space.points(trained), range(count)
+    learned, names = space.points(trained), trained_seeds(subject, seeds)
     drawn = here.model.initial(generators(subject.root, here.dataset.name, subject.name, names))
     start = space.aligned(space.points(drawn), exact)
     near = space.aligned(learned, exact)
@@ -179,14 +180,14 @@ def landscape(subject: Subject, *, seeds: int, samples: int, points: int, reach:
     inside = np.linspace(0, 1, points)
     for (name, condition), (begin, end) in lines.items():
         drawn_line, between = np.split(space.line(begin, end, np.append(arrays["line/t"], inside)), [points], axis=1)
-        rows.append(unit_rows(subject, here, condition, range(len(between)), line_barrier=barrier(between)))
+        rows.append(unit_rows(subject, here, condition, names[: len(between)], line_barrier=barrier(between)))
         if name != "between":
             arrays[f"line/{name}"] = drawn_line
         if name == "random":
             rows.append(unit_rows(subject, here, condition, names, line_descends=descends(between)))
     for place, where in (("trained", learned), ("random", start), ("closed_form", exact)):
         losses = space.loss(where)
-        rows.append(unit_rows(subject, here, f"at={place}", range(len(losses)), end_loss=losses))
+        rows.append(unit_rows(subject, here, f"at={place}", names[: len(losses)], end_loss=losses))
     rng = stream(subject.root, "landscape", subject.name)
     return Measured(
         pd.concat(rows, ignore_index=True), arrays | plane(space, exact, _seeds(near, slice(0, 2)), points, rng)

@@ -12,7 +12,16 @@ from torch import Tensor
 from toponn.encodings.loops import pair_indices, triple_indices
 from toponn.models.base import Parameters, require
 from toponn.states import States
-from toponn.trainability.subject import Measured, Seen, Subject, scores, seen, trained_parameters, unit_rows
+from toponn.trainability.subject import (
+    Measured,
+    Seen,
+    Subject,
+    scores,
+    seen,
+    trained_parameters,
+    trained_seeds,
+    unit_rows,
+)
 from toponn.training.runs import ring_lengths
 
 SHARE = 0.9
@@ -90,7 +99,7 @@ def pruning(subject: Subject, *, seeds: int, kept: Sequence[int]) -> Measured:
     C. Eckart, G. Young, Psychometrika 1, 211 (1936): no matrix of rank k is nearer than the k largest singular values.
     """
     trained = trained_parameters(subject, seeds)
-    names = range(len(next(iter(trained.values()))))
+    names = trained_seeds(subject, seeds)
     require(len(names) > 0, "no trained seed has finite weights")
     split = subject.success["split"]
     here = seen(subject.settings, subject.home, [split], seeds=seeds, uses=len(kept) + 1)

@@ -42,7 +42,7 @@ def remedies(subject: Subject, *, seeds: int, ranks: Sequence[int], sweeps: int)
 
     Parameters
     ----------
-    subject : of its datasets ``home`` and, where there are, ``sizes``
+    subject : of its datasets ``home`` and, where there are, ``smaller``
     seeds : number of random starts of each remedy
     ranks : numbers of rings in the sum
     sweeps : most sweeps of least squares
@@ -140,7 +140,7 @@ def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Resul
 
 def smaller(subject: Subject, home: Seen) -> list[Path]:
     """Return the datasets of smaller samples than at home, the smallest first."""
-    sizes = {path: len(ring_lengths(read_dataset(path).states)) for path in subject.datasets.get("sizes", ())}
+    sizes = {path: len(ring_lengths(read_dataset(path).states)) for path in subject.datasets.get("smaller", ())}
     return sorted((path for path in sizes if sizes[path] < home.size), key=sizes.__getitem__)
 
 

@@ -151,6 +151,12 @@ def trained_parameters(subject: Subject, seeds: int) -> Parameters:
     return {name: tensor[finite] for name, tensor in every.items()}
 
 
+def trained_seeds(subject: Subject, seeds: int) -> list[int]:
+    """Return the numbers of the seeds whose weights are `trained_parameters`."""
+    numbers = np.concatenate([load_run(folder).document["seeds"] for folder in subject.folders])
+    return numbers[finite_seeds(study_parameters(subject)).numpy()][:seeds].tolist()
+
+
 def study_scores(subject: Subject, here: Seen, seeds: int) -> np.ndarray:
     """Return the scores (S,) of the first `seeds` seeds of the study on the split of success, NaN where one failed."""
     parameters = {name: tensor[:seeds] for name, tensor in study_parameters(subject).items()}
