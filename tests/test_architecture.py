@@ -18,7 +18,8 @@ ARROWS = {
     **dict.fromkeys(BASE, BASE),
     # 1
     "study": BASE,
-    "config": BASE | {"study", "lattices", "systems", "disorder", "models"},  # of the models the family's dict alone
+    "config_entries": BASE | {"lattices", "systems", "disorder"},
+    "config": BASE | {"config_entries", "study", "systems", "models"},  # of both families the dicts alone
     # 2
     "lattices": BASE,
     "point_sets": BASE | {"lattices", "shapes"},
@@ -67,6 +68,7 @@ THIRD_PARTIES = {
     ),
     "codetrace": set(),
     "config": set(),
+    "config_entries": set(),
     "study": set(),
     "joblog": set(),
     "schema": {"jsonschema"},

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from toponn import config
+from toponn import config, config_entries
 from toponn.checks import ConfigError, resolve
 from toponn.disorder import DISORDER
 from toponn.lattices import LATTICES
@@ -318,6 +318,39 @@ MEANING = [
         "tasks.chern.models: found ['ring_free_closed_form']; allowed: at",
     ),
     (
+        ("datasets", "ssh_24_interface", "interface", "parameters", "intracel", 1.0),
+        "datasets.ssh_24_interface.interface.parameters.intracel: found",
+    ),
+    (("datasets", "ssh_24_interface", "interface", "beyond", 1.0), "interface.beyond: found 1.0; allowed: "),
+    (("datasets", "ssh_24", "site_gauge", "random"), "site_gauge: found 'random'; allowed: fixed, scrambled"),
+    (
+        ("datasets", "qwz_8_decoupled", "disorder", 1, "strength", 1.5),
+        "disorder[1].strength: found 1.5; allowed: shares of the bonds from 0 to 1",
+    ),
+    ((*CHERN, "clean", "ssh_24_clean"), "tasks.chern.clean: found 'ssh_24_clean'; allowed: datasets of chern"),
+    (
+        (*CHERN, "clean", "qwz_6"),
+        "tasks.chern.clean: found 'qwz_6'; allowed: datasets of the system and shape of qwz_8",
+    ),
+    (
+        (*CHERN, "proxies", ["qwz_8"]),
+        "tasks.chern.proxies[0]: found 'qwz_8'; allowed: datasets other than the training",
+    ),
+    ((*CHERN, "proxies", ["qwz_6"]), "tasks.chern.proxies[0]: found 'qwz_6'; allowed: datasets that are not among"),
+    ((*CHERN, "scaling", ["qwz"]), "tasks.chern.scaling[0]: found 'qwz'; allowed: "),
+    ((*CHERN, "smaller", ["qwz_12"]), "datasets.qwz_12.samples.train: found nothing; allowed: a whole number from 1"),
+    (
+        (*CHERN, "diagnosed", "models", ["ring_free_closed_form"]),
+        "tasks.chern.diagnosed.models[0]: found 'ring_free_closed_form'; allowed: ring_coordinate, ring_free, cnn",
+    ),
+    ((*CHERN, "diagnosed", "seeds", {"rnig": 3}), "tasks.chern.diagnosed.seeds: found 'rnig'; allowed: "),
+    (
+        ("trainability", "sample_sizes", "samples", [5000]),
+        "datasets.ssh_24_many.samples.train: found 2000; allowed: at least 5000, the largest of trainability.",
+    ),
+    (("trainability", "basn", {}), "trainability.basn: found"),
+    (("trainability", "basin", "noise", [-1.0]), "trainability.basin.noise[0]: found -1.0; allowed: "),
+    (
         (*MLP, "window", 9),
         "models.mlp.window: found 9; allowed: a whole number from 1 up to 6, the shortest side of ssh_6",
     ),
@@ -524,9 +557,11 @@ def test_the_schema_names_the_members_of_the_families():
 
 def test_the_estimators_that_a_map_may_name_are_those_of_the_recipes():
     references = import_module("toponn.recipes").REFERENCES
-    assert {task: ("spectral_localizer", *names) for task, names in references.items()} == config.ESTIMATORS_OF_TASK
+    assert {
+        task: ("spectral_localizer", *names) for task, names in references.items()
+    } == config_entries.ESTIMATORS_OF_TASK
     allowed = SCHEMA["$defs"]["map"]["properties"]["estimator"]["enum"]
-    assert set(allowed) == set().union(*config.ESTIMATORS_OF_TASK.values())
+    assert set(allowed) == set().union(*config_entries.ESTIMATORS_OF_TASK.values())
 
 
 def test_each_member_that_the_schema_names_has_its_own_rule():
@@ -541,11 +576,11 @@ def test_each_member_that_the_schema_names_has_its_own_rule():
 def test_the_dimensions_and_tasks_agree_with_the_systems_and_shapes():
     examples = {"segment": {"size": [4]}, "rectangle": {"size": [4, 4]}, "disk": {"radius": 4.0}}
     examples |= {"triangle": {"side": 4.0}, "l_shape": {"size": 4.0}}
-    for name, dimension in config.SHAPE_DIMENSION.items():
+    for name, dimension in config_entries.SHAPE_DIMENSION.items():
         assert resolve(SHAPES, name, "shape")(**examples[name]).dimension == dimension
-    assert set(config.SHAPE_DIMENSION) == set(SHAPES)
-    assert {resolve(SYSTEMS, name, "system").task for name in SYSTEMS} == set(config.DIMENSION)
-    assert set().union(*config.DISORDER_OF_TASK.values()) == set(DISORDER)
+    assert set(config_entries.SHAPE_DIMENSION) == set(SHAPES)
+    assert {resolve(SYSTEMS, name, "system").task for name in SYSTEMS} == set(config_entries.DIMENSION)
+    assert set().union(*config_entries.DISORDER_OF_TASK.values()) == set(DISORDER)
 
 
 def test_checking_a_study_imports_neither_torch_nor_pandas():

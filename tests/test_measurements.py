@@ -157,3 +157,40 @@ def test_decoupling_needs_random_starts_that_fail():
     found = claims.decoupling(pd.DataFrame(rows, columns=columns))
     assert [row["verdict"] for row in found] == ["supported", "not supported"]
     assert found[0]["test"] == "chern, free, 64 sites: share of random starts that succeed"
+
+
+def test_a_plain_network_that_gives_the_proxys_integer_is_found_out_on_proxy_tests_alone():
+    columns = "task model form test proxy n_conflicts proxied proxied_low proxied_high status".split()
+    rows = [
+        ("winding", "cnn", "", "decoupled", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok"),
+        ("winding", "mlp", "", "decoupled", "edge_correlations", 40, 0.2, 0.1, 0.3, "ok"),
+        ("winding", "resnet", "", "decoupled", "edge_correlations", 4, np.nan, np.nan, np.nan, "no conflicts"),
+        ("winding", "cnn", "", "ssh_96", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok"),
+        ("winding", "ring", "free", "decoupled", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok"),
+    ]
+    found = claims.sided_with(pd.DataFrame(rows, columns=columns), ["decoupled"])
+    assert [(row["test"].split()[0], row["verdict"]) for row in found] == [
+        ("cnn", "supported"),
+        ("mlp", "not supported"),
+    ]
+    assert found[0]["measured"] == 0.9 and found[0]["figure"] == "proxies_winding"
+
+
+def test_proxy_tests_count_for_the_claim_about_proxies_alone():
+    home = generalization([1.0] * 3, [1.0] * 3, [1.0] * 3, test="qwz")
+    misleading = generalization([1.0] * 3, [0.3] * 3, [0.3] * 3, test="decoupled")
+    columns = "task model form diagnostic size condition n_seeds value low high".split()
+    summary = pd.DataFrame(
+        [("chern", "ring", "coordinate", test, 0.5, 0.4, 0.6, "ok") for test in ("qwz", "haldane", "decoupled")],
+        columns="task model form test balanced_accuracy low high status".split(),
+    )
+    table = claims.claims_table(
+        pd.DataFrame([], columns=columns),
+        pd.concat([home, misleading]),
+        summary,
+        None,
+        proxy_tests=["decoupled"],
+        root=1,
+    )
+    assert {(row.claim, row.test) for row in table.itertuples() if row.claim == 4} == {(4, "haldane")}
+    assert not table["test"].str.contains("decoupled").any()
