@@ -103,14 +103,16 @@ def test_noise_is_added_in_one_direction_a_seed_with_the_root_mean_square_of_eac
 
 
 def test_the_level_of_half_success_of_a_planted_curve_is_found_within_its_interval():
-    inside, errors = 0, []
+    inside, errors, reaches = 0, [], []
     for seed in range(40):
         value, low, high = half_success(planted(seed, half=0.3, slope=3.0), rng=np.random.default_rng(seed))
         assert low <= value <= high
         inside += low <= 0.3 <= high
         errors.append(np.log(value / 0.3))
+        reaches.append((np.log(value / low), np.log(high / value)))
     assert abs(np.mean(errors)) < 0.05
     assert 34 <= inside <= 40, "the interval is one of 95 %"
+    np.testing.assert_allclose(np.mean(reaches, axis=0) / np.std(errors), 1.96, atol=0.5)
 
 
 def test_the_fitted_curve_is_the_most_likely_one():

@@ -12,6 +12,7 @@ from toponn.datasets import write_dataset
 from toponn.encodings.loops import triple_indices
 from toponn.generation import generate
 from toponn.models.base import generators
+from toponn.trainability import remedies as diagnostic
 from toponn.trainability.alternating import Loops, alternating, features, places, sweep_flops, swept, unknowns
 from toponn.trainability.growing import grown, stretched
 from toponn.trainability.remedies import closed_form_scale, remedies, stage_epochs
@@ -332,3 +333,18 @@ def test_random_weights_take_the_scale_of_the_closed_form(form, rank, paths):
     before = here.model.tensors(start, coordinates).flatten(0, 2)
     after = here.model.tensors(scaled, coordinates).flatten(0, 2)
     np.testing.assert_allclose(torch.cosine_similarity(before, after), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["winding", "chern"])
+def test_a_sum_of_rings_starts_with_an_f_as_large_as_that_of_one(task, paths, monkeypatch):
+    subject, starts = subject_of(paths, task, "free"), []
+    here = seen(subject.settings, subject.home, ("train",), seeds=300)
+    monkeypatch.setattr(diagnostic, "trained", lambda _, rings, start, epochs: (0, starts.append((rings, start))))
+    diagnostic.of_rank(subject, here, 300, 1e15, rank=4)
+    (rings, start), one = starts[0], here.model.initial(generators(ROOT, "data", "free", range(300)))
+    sizes = [
+        float(model.value(weights, here.samples["train"].inputs).square().mean().sqrt())
+        for model, weights in ((rings.model, start), (here.model, one))
+    ]
+    assert rings.model.rank == 4
+    assert 0.75 < sizes[0] / sizes[1] < 1.33, "within the scatter of 300 starts; without care it is 2"

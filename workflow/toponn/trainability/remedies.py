@@ -99,9 +99,14 @@ def rescaled(subject: Subject, here: Seen, seeds: int, budget: float) -> Result:
 
 
 def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: int) -> Result:
-    """Return what a sum of `rank` rings comes to, trained for as many epochs as the budget allows."""
+    """Return what a sum of `rank` rings comes to, trained for as many epochs as the budget allows.
+
+    Site tensors start smaller, so that f is as large as that of one ring: rank and scale are not to be confused.
+    """
     require("rank" in subject.settings, f"{here.model.form or here.model.family} is no sum of rings")
-    rings = Seen(build_model({**subject.settings, "rank": rank}, here.model.shapes), here.samples, here.dataset)
+    scale = subject.settings["scale"] * rank ** (-1 / (2 * here.model.order))
+    model = build_model({**subject.settings, "rank": rank, "scale": scale}, here.model.shapes)
+    rings = Seen(model, here.samples, here.dataset)
     start = start_of(subject, rings, seeds)
     epochs = int(budget / epoch_cost(subject, rings, start))
     require(epochs > 0, f"an epoch of rank {rank} costs more than plain training")
