@@ -19,7 +19,6 @@ from toponn.trainability.proxies import (
     fitted_proxies,
     overlap_rows,
     proxy_rows,
-    reliance,
 )
 
 CHAIN = {
@@ -80,22 +79,33 @@ def test_a_conflict_is_where_the_proxys_integer_is_not_the_label():
 
 def test_a_planted_proxy_is_found_and_so_is_the_invariant(home, test_split):
     label, proxy = test_split.label, test_split.proxies["clean_parameters"]
-    half = np.where(np.arange(100) % 2, label, proxy)  # on the conflicts, 20 of 40 each
+    conflicting = label != proxy
+    counts = [int((label[conflicting] == integer).sum()) for integer in (0, 1)]
+    half, other = (np.where(np.arange(100) % 2 == odd, label, proxy) for odd in (0, 1))  # each where the other does not
     values = {
         "honest": [label + 0.3, label - 0.3],
         "proxied": [proxy - 0.4, proxy + 0.4],
-        "half": [half, half],
+        "half": [half, other],
         "neither": [label + 3, label + 3],
         "seeds": [label, proxy],
+        "constant": [np.zeros(100), np.zeros(100)],  # right on all conflicts of label 0, and on them alone
     }
     rows = rows_of(home, **values)
     shares = {model: tuple(rows.loc[model, ["invariant", "proxied"]]) for model in values}
-    assert shares == {"honest": (1, 0), "proxied": (0, 1), "half": (0.5, 0.5), "neither": (0, 0), "seeds": (0.5, 0.5)}
+    assert shares == {
+        "honest": (1, 0),
+        "proxied": (0, 1),
+        "half": (0.5, 0.5),
+        "neither": (0, 0),
+        "seeds": (0.5, 0.5),
+        "constant": (0.5, 0.5),
+    }
     assert set(rows["n_conflicts"]) == {FLIPPED}
     assert set(rows["n_samples"]) == {100}
     assert set(rows["n_seeds"]) == {2}
     assert set(rows["status"]) == {"ok"}
-    low, high = wilson_interval(FLIPPED, FLIPPED)
+    effective = 4 / sum(1 / count for count in counts)
+    low, high = wilson_interval(effective, effective)
     assert rows.loc["honest", ["invariant_low", "invariant_high"]].tolist() == pytest.approx([low, high])
     assert rows.loc["proxied", ["invariant_low", "invariant_high"]].tolist() == pytest.approx([0, 1 - low])
     assert rows.loc["seeds", ["proxied_low", "proxied_high"]].tolist() == [0, 1], "both seeds may be drawn alike"
@@ -152,18 +162,6 @@ def test_predictions_for_other_samples_are_refused(home, test_split):
         proxy_rows("winding", home, {}, predictions, rng=np.random.default_rng(1))
     with pytest.raises(DataError, match="home: found predictions for other labels"):
         overlap_rows("winding", home, predictions)
-
-
-def test_reliance_counts_every_pair_of_test_and_proxy_equally(home, test_split, chains, tmp_path):
-    arrays, attributes = chains
-    label, proxy = test_split.label, test_split.proxies["clean_parameters"]
-    write_dataset(tmp_path / "w.h5", arrays | {"proxy/clean_parameters": 1.0 - arrays["label"]}, attributes)
-    predictions = {("cnn", ""): stored(label, [proxy, proxy]), ("mlp", ""): stored(label, None)}
-    predictions["cnn", ""] |= {"w/label": label, "w/value": np.stack([label, label]) * 1.0}
-    predictions["mlp", ""] |= {"w/label": label}
-    found = reliance(proxy_rows("winding", home, {"w": tmp_path / "w.h5"}, predictions, rng=np.random.default_rng(1)))
-    # at home all 40 conflicts follow the proxy, on w all 100 the label
-    assert found.values.tolist() == [["winding", "cnn", "", 2, 0.5, 0.0, 1.0, 0.5, 0.0, 1.0]]
 
 
 # --- What is learned in the metric of the data ------------------------------------------------------------

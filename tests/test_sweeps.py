@@ -276,12 +276,12 @@ def test_a_planted_exponent_is_found_and_scatter_widens_its_interval():
 
 def test_success_that_never_falls_has_no_half_and_one_that_does_has_it_between():
     never = units("basin_success", [(24, f"noise={s}", [1.0] * 20) for s in (0.1, 1, 10)])
-    row = half_success_rows(never, ROOT).iloc[0]
+    row = half_success_rows(never).iloc[0]
     assert np.isnan(row["value"]) and row["low"] == 10 and np.isinf(row["high"])
     falls = units(
         "basin_success", [(24, "noise=0.1", [1.0] * 20), (24, "noise=1", [1.0] * 20), (24, "noise=10", [0.0] * 20)]
     )
-    row = half_success_rows(falls, ROOT).iloc[0]
+    row = half_success_rows(falls).iloc[0]
     assert row["low"] <= row["value"] <= row["high"] and 1 < row["value"] < 10
 
 

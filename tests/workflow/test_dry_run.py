@@ -1,5 +1,6 @@
 """What the real Snakefile plans before anything was run, and how it refuses a wrong study."""
 
+import re
 from math import ceil
 
 import pytest
@@ -51,10 +52,22 @@ def _expected(study: dict) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("overlay", [None, QUICK])
+PAPER = "workflow/studies/paper.yaml"
+
+
+@pytest.mark.parametrize("overlay", [None, QUICK, PAPER])
 def test_an_empty_folder_gets_one_job_for_each_dataset_block_model_table_and_figure(fresh_project, overlay):
     given = ("--configfile", overlay) if overlay else ()
     assert fresh_project.counts(*given) == _expected(fresh_project.study(overlay))
+
+
+def test_a_dry_run_says_what_the_study_takes_and_the_large_one_takes_more(fresh_project):
+    hours = {}
+    for overlay in (QUICK, PAPER):
+        run = fresh_project.snakemake("-n", "-q", "rules", "--configfile", overlay)
+        (found,) = re.findall(r"The study (\w+) takes about ([\d.]+) core-hours from nothing", run.stderr)
+        hours[found[0]] = float(found[1])
+    assert 0 < 10 * hours["quick"] < hours["paper"]
 
 
 def test_a_stage_is_a_target_of_its_own(fresh_project):

@@ -21,9 +21,6 @@ PROXY_COLUMNS = (
     "task model form test proxy proxy_accuracy n_samples n_conflicts n_seeds "
     "invariant invariant_low invariant_high proxied proxied_low proxied_high status"
 ).split()
-RELIANCE_COLUMNS = (
-    "task model form n_pairs invariant invariant_least invariant_most proxied proxied_least proxied_most"
-).split()
 REGIONS = {"local_correlations": "bulk", "edge_correlations": "edge"}
 """Proxies that are fitted at home, and what they see."""
 MARKERS = {"winding": "real_space_winding", "chern": "real_space_chern"}
@@ -77,7 +74,9 @@ def proxy_rows(
 
     Every row is one model on the samples of one test on which one proxy's integer is not the label: the shares of
     them on which the model predicts the label and on which it predicts the proxy's integer, means over seeds with
-    95 % intervals over seeds and samples. They need not add up to one. A seed that failed does neither.
+    95 % intervals over seeds and samples. As in a balanced accuracy every integer counts alike, so that a model that
+    says the same of all samples does not side with whoever says it often. The two need not add up to one. A seed that
+    failed does neither.
 
     Parameters
     ----------
@@ -134,23 +133,10 @@ def _sides(
     sides = {"status": "ok"}
     for name, integer in (("invariant", labels[where]), ("proxied", np.rint(integers[where]))):
         agrees = (guesses == integer) & finite[:, None]
-        low, high = crossed_bootstrap(np.zeros(len(integer)), agrees, rng=rng)
-        sides |= {name: float(agrees.mean()), f"{name}_low": low, f"{name}_high": high}
+        share = float(np.mean([agrees[:, integer == value].mean() for value in np.unique(integer)]))
+        low, high = crossed_bootstrap(integer, agrees, rng=rng)
+        sides |= {name: share, f"{name}_low": low, f"{name}_high": high}
     return sides
-
-
-def reliance(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one row of `RELIANCE_COLUMNS` for each model: means over all pairs of a test and a proxy, and their range.
-
-    Pairs count equally, whatever their number of conflicts. A model without any pair of status "ok" has no row.
-    """
-    found = []
-    for key, group in rows[rows["status"] == "ok"].groupby(["task", "model", "form"], sort=False):
-        row = [*key, len(group)]
-        for name in ("invariant", "proxied"):
-            row += [group[name].mean(), group[name].min(), group[name].max()]
-        found.append(row)
-    return pd.DataFrame(found, columns=RELIANCE_COLUMNS)
 
 
 def overlap_rows(task: str, home: str | Path, predictions: Predictions) -> pd.DataFrame:

@@ -74,19 +74,17 @@ def gradient_exponents(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def half_success_rows(units: pd.DataFrame, root: int) -> pd.DataFrame:
+def half_success_rows(units: pd.DataFrame) -> pd.DataFrame:
     """Return ``half_success_noise`` for each model and size: the noise at which half of the retrainings succeed.
 
-    Where success does not fall below one half the value is missing, ``low`` the largest noise that was tried and
-    ``high`` infinite.
+    Where success does not fall below one half the value is missing and ``high`` is infinite.
     """
     rows = []
     basin = units[units["diagnostic"] == "basin_success"]
     noise = basin["condition"].str.extract(r"noise=([^,]+)", expand=False).astype(float)
     frame = basin.assign(noise=noise, success=basin["value"])
     for key, group in frame.groupby(["task", "model", "form", "size"], sort=False):
-        rng = stream(root, "half success", *map(str, key))
-        found = half_success(group[["seed", "noise", "success"]], rng=rng)
+        found = half_success(group[["noise", "success"]])
         task, model, form, size = key
         rows.append((task, model, form, "half_success_noise", size, "", group["seed"].nunique(), *found))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -95,5 +93,5 @@ def half_success_rows(units: pd.DataFrame, root: int) -> pd.DataFrame:
 def diagnostic_rows(units: pd.DataFrame, root: int) -> pd.DataFrame:
     """Return all rows of the trainability table that follow from the table of diagnostics."""
     summary = summarised(units, root)
-    parts = [summary, gradient_exponents(summary), half_success_rows(units, root)]
+    parts = [summary, gradient_exponents(summary), half_success_rows(units)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
