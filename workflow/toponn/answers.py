@@ -19,10 +19,10 @@ QUESTIONS = {
     "training": "What makes the exact model hard or easy to train?",
 }
 NEARLY_ALWAYS, HALF = 0.9, 0.5
-"""Shares of conflicting samples from which a model counts as one of the invariant, below which as one of a proxy."""
+"""Shares of conflicting samples from which on a model sides with the invariant, and with a proxy."""
 SOLVED = 0.95
 """Balanced accuracy that the lower end of the interval reaches on a test that counts as solved."""
-VERDICTS = ("the invariant", "something in between", "a proxy")
+VERDICTS = ("the invariant", "a proxy", "neither")
 
 Group = tuple[str, str, str]
 """Task, model and form."""
@@ -88,39 +88,37 @@ def conflicts_of(tables: Tables) -> Iterator[tuple[Group, pd.DataFrame]]:
             yield group, rows
 
 
-def mean_share(rows: pd.DataFrame, side: str) -> Numbers:
-    """Return the mean over (test, proxy) pairs of the share of conflicts on which a model sides with one of the two.
+def verdict(rows: pd.DataFrame) -> str:
+    """Return what a model learns, from its rows of the proxy tests.
 
-    The interval takes the pairs as independent.
+    The invariant, if its share of labels is at least 0.9 on every pair of a test and a proxy that disagree; else a proxy,
+    if on some pair the share of the proxy's integers is above one half with its whole interval; else neither.
     """
-    reach = (rows[f"{side}_high"] - rows[f"{side}_low"]) / 2
-    mean, half = float(rows[side].mean()), float(np.sqrt((reach**2).sum())) / len(rows)
-    return mean, max(0.0, mean - half), min(1.0, mean + half)
-
-
-def verdict(share: Numbers) -> str:
-    """Return what a model learns, from the share of conflicting samples on which it sides with the invariant.
-
-    Examples
-    --------
-    >>> verdict((0.97, 0.93, 1.0)), verdict((0.8, 0.7, 0.95)), verdict((0.2, 0.1, 0.4))
-    ('the invariant', 'something in between', 'a proxy')
-    """
-    _, low, high = share
-    return VERDICTS[0] if low >= NEARLY_ALWAYS else VERDICTS[2] if high < HALF else VERDICTS[1]
+    if (rows["invariant"] >= NEARLY_ALWAYS).all():
+        return VERDICTS[0]
+    return VERDICTS[1] if (rows["proxied_low"] > HALF).any() else VERDICTS[2]
 
 
 def siding(tables: Tables) -> Iterator[Row]:
-    """Yield whom each model sides with where a proxy and the invariant disagree, and where it does so least."""
+    """Yield where each model sides least with the invariant, and where most with a proxy."""
     for group, rows in conflicts_of(tables):
-        share, worst = mean_share(rows, "invariant"), rows.loc[rows["invariant"].idxmin()]
-        note = f"{verdict(share)}; {len(rows)} pairs; least {worst['invariant']:.2f} on {worst['test']}"
-        statement = "Share of the samples of proxy tests on which it gives the invariant where a proxy says otherwise"
-        yield row("invariant", group, statement, share, "proxies", note)
-        most = rows.loc[rows["proxied"].idxmax()]
-        note = f"on {most['test']}, {most['proxy'].replace('_', ' ')}, {int(most['n_conflicts'])} samples"
+        worst, most = rows.loc[rows["invariant"].idxmin()], rows.loc[rows["proxied"].idxmax()]
+        note = f"learns {verdict(rows)}; on {_pair(worst)}; mean of {len(rows)} pairs {rows['invariant'].mean():.3f}"
+        statement = (
+            "Least share of the samples of one proxy test on which it gives the label where a proxy says otherwise"
+        )
+        yield row("invariant", group, statement, _share(worst, "invariant"), "proxies", note)
         statement = "Largest share of the samples of one proxy test on which it gives the proxy's integer instead"
-        yield row("proxy", group, statement, numbers(most, "proxied", "proxied_low", "proxied_high"), "proxies", note)
+        yield row("proxy", group, statement, _share(most, "proxied"), "proxies", f"on {_pair(most)}")
+
+
+def _share(line: pd.Series, side: str) -> Numbers:
+    return numbers(line, side, f"{side}_low", f"{side}_high")
+
+
+def _pair(line: pd.Series) -> str:
+    """Return the test, the proxy and the number of samples on which it contradicts the label."""
+    return f"{line['test']} against {line['proxy'].replace('_', ' ')}, {int(line['n_conflicts'])} samples"
 
 
 def solved(tables: Tables) -> Iterator[Row]:
@@ -193,9 +191,7 @@ def basins(tables: Tables) -> Iterator[Row]:
     """Yield the noise on the closed form from which half of the seeds still come back."""
     for group, rows in tables.of("half_success_noise"):
         value, low, high = numbers(rows.iloc[0])
-        note = (
-            "" if np.isfinite(value) else f"beyond {low:g}, the largest tried" if np.isinf(high) else f"below {high:g}"
-        )
+        note = "" if np.isfinite(value) else f"at least {low:g}" if np.isinf(high) else f"at most {high:g}"
         found = (
             (value, low, high) if np.isfinite(value) else (low, low, np.inf) if np.isinf(high) else (high, 0.0, high)
         )
@@ -273,5 +269,5 @@ def verdicts(tables: Tables) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for (task, model, form), rows in conflicts_of(tables):
         groups = found.setdefault(task, {text: [] for text in VERDICTS})
-        groups[verdict(mean_share(rows, "invariant"))].append(f"{model},{form}".strip(","))
+        groups[verdict(rows)].append(f"{model},{form}".strip(","))
     return found

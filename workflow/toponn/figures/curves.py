@@ -94,8 +94,8 @@ KINDS = {
 }
 LOGARITHMIC = ("gradient_variance", "half_success_noise")  # y axes
 BOUNDS = {
-    "beyond": ("^", "low", "beyond the largest $\\sigma$ tried"),
-    "below": ("v", "high", "below the smallest $\\sigma$ tried"),
+    "beyond": ("^", "low", "at least: most succeed up to here"),
+    "below": ("v", "high", "at most: most fail from here on"),
 }
 """Marker, end of the interval at which it stands, and text of values of which only a bound is known."""
 
