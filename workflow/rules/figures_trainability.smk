@@ -22,7 +22,7 @@ rule figure_curves:
             caption="../report/curves.rst",
             category="Trainability",
             subcategory="{task}",
-            labels={"result": lambda w: CURVE_LABELS[w.curve], "of": "all models"},
+            labels=lambda w: {"result": CURVE_LABELS[w.curve], "of": "all models"},
         ),
     log:
         f"{LOGS}/figure_curves/{{curve}}_{{task}}.log",
@@ -94,8 +94,8 @@ rule figure_spectra:
             caption="../report/spectra.rst",
             category="Trainability",
             subcategory="{task}",
-            labels={
-                "result": lambda w: {"hessian": "Hessian", "kernel": "tangent kernel"}[
+            labels=lambda w: {
+                "result": {"hessian": "Hessian", "kernel": "tangent kernel"}[
                     w.spectrum
                 ],
                 "of": "all models",

@@ -91,8 +91,8 @@ def conflicts_of(tables: Tables) -> Iterator[tuple[Group, pd.DataFrame]]:
 def verdict(rows: pd.DataFrame) -> str:
     """Return what a model learns, from its rows of the proxy tests.
 
-    The invariant, if its share of labels is at least 0.9 on every pair of a test and a proxy that disagree; else a proxy,
-    if on some pair the share of the proxy's integers is above one half with its whole interval; else neither.
+    The invariant, if its share of labels is at least 0.9 on every pair of a test and a proxy that disagree; else a
+    proxy, if on some pair the share of the proxy's integers is above one half with its whole interval; else neither.
     """
     if (rows["invariant"] >= NEARLY_ALWAYS).all():
         return VERDICTS[0]
@@ -104,9 +104,7 @@ def siding(tables: Tables) -> Iterator[Row]:
     for group, rows in conflicts_of(tables):
         worst, most = rows.loc[rows["invariant"].idxmin()], rows.loc[rows["proxied"].idxmax()]
         note = f"learns {verdict(rows)}; on {_pair(worst)}; mean of {len(rows)} pairs {rows['invariant'].mean():.3f}"
-        statement = (
-            "Least share of the samples of one proxy test on which it gives the label where a proxy says otherwise"
-        )
+        statement = "Least share of the samples of one proxy test on which it gives the label, not the proxy's integer"
         yield row("invariant", group, statement, _share(worst, "invariant"), "proxies", note)
         statement = "Largest share of the samples of one proxy test on which it gives the proxy's integer instead"
         yield row("proxy", group, statement, _share(most, "proxied"), "proxies", f"on {_pair(most)}")
