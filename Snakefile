@@ -70,6 +70,7 @@ rule trainability:
             "route_costs",
             "site_tensors",
             "proxies",
+            "overlap",
             *DIAGNOSTIC_FIGURES,
         ),
     message:

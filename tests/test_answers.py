@@ -156,6 +156,7 @@ def test_the_page_holds_every_number_its_interval_and_its_figure_once(tmp_path):
         assert base64.b64encode(f"PNG of {name}".encode()).decode() in html
     assert not re.search(r'(src|href)="(?!data:|#)', html), "it needs no other file"
     assert "a proxy</b>: CNN" in html
+    assert "<th>ring free</th><td>0.900 (0.800 to 1.000)" in html, "a row a model"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def _expected(study: dict) -> dict[str, int]:
     random_start = [[m for m in task["models"] if models[m].get("start") != "closed_form"] for task in tasks]
     per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
     per_task += ("figure_generalization", "figure_site_tensors", "proxies", "figure_proxies", "figure_decoupling")
+    per_task += ("figure_overlap",)
     per_task += ("figure_landscape", "figure_remedies")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")

@@ -107,7 +107,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     kinds = (
         "learning_curves success generalization site_tensors rates sample_sizes gradients basin pruning hessian kernel"
     )
-    kinds += " landscape remedies decoupling proxies"
+    kinds += " landscape remedies decoupling proxies overlap"
     names |= {f"{kind}_{task}" for kind in kinds.split() for task in tasks}
     assert {path.stem for path in (results / "figures").iterdir()} == names
     for name in names:

@@ -27,7 +27,7 @@ def _both(*kinds):
 CURVES = ("rates", "sample_sizes", "gradients", "basin", "pruning")
 ANSWERS = {"answers.html", "tables/answers.csv"}
 AFTER_TRAINABILITY = {"tables/trainability.csv", "tables/claims.csv"} | ANSWERS
-AFTER_TRAINABILITY |= _both("success", "sizes", "remedies", *CURVES)
+AFTER_TRAINABILITY |= _both("success", "sizes", "remedies", "overlap", *CURVES)
 AFTER_DIAGNOSTICS = AFTER_TRAINABILITY | {"tables/diagnostics.csv"} | _both("decoupling")
 AFTER_TRAINING = AFTER_TRAINABILITY | {"tables/runs.csv"}
 AFTER_TESTS = AFTER_DIAGNOSTICS | {

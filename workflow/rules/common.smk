@@ -299,7 +299,7 @@ def answer_files():
 
 def answer_figures():
     """Return the figures that the answers refer to."""
-    kinds = ("generalization", "sizes", "site_tensors", "proxies", *DIAGNOSTIC_FIGURES)
+    kinds = ("generalization", "sizes", "proxies", "overlap", *DIAGNOSTIC_FIGURES)
     return figure_files(*kinds)
 
 
@@ -330,6 +330,7 @@ def figure_files(*kinds):
         "site_tensors",
         *DIAGNOSTIC_FIGURES,
         "proxies",
+        "overlap",
     )
     subjects = {
         "phase_map": STUDY["maps"],
@@ -339,6 +340,7 @@ def figure_files(*kinds):
         "route_costs": [""],
         "site_tensors": [task for task in TASKS if random_rings(task)],
         "proxies": [task for task in TASKS if proxies_of(STUDY, task)],
+        "overlap": [task for task in TASKS if proxies_of(STUDY, task)],
         **{kind: tasks_with(*needs) for kind, needs in DIAGNOSTIC_FIGURES.items()},
     }
     stems = [

@@ -211,6 +211,7 @@ rule figure_sizes:
         forms=lambda w: sized_forms(w.task),
         threshold=STUDY["success"]["balanced_accuracy"],
         n_seeds=lambda w: n_seeds(STUDY["tasks"][w.task]["sizes"]["models"]),
+        most=lambda w: STUDY["tasks"][w.task]["sizes"].get("seeds"),
         n_samples=lambda w: split_sizes(w.task),
         datasets=lambda w: [
             STUDY["tasks"][w.task]["dataset"],

@@ -9,6 +9,7 @@ localrules:
     figure_landscape,
     figure_proxies,
     figure_remedies,
+    figure_overlap,
 
 
 rule figure_curves:
@@ -230,3 +231,37 @@ rule figure_remedies:
         "Drawing other ways of training, {wildcards.task}"
     script:
         "../../scripts/figure_remedies.py"
+
+
+rule figure_overlap:
+    input:
+        trainability=f"{TABLES}/trainability.csv",
+    output:
+        pdf=f"{FIGURES}/overlap_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/overlap_{{task}}.png",
+            caption="../report/overlap.rst",
+            category="Trainability",
+            subcategory="{task}",
+            labels={"result": "outputs and the local marker", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_overlap/overlap_{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_overlap/overlap_{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_overlap.py"),
+        task=lambda w: w.task,
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+        n_samples=lambda w: split_sizes(w.task),
+        n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
+    message:
+        "Drawing outputs and the local marker, {wildcards.task}"
+    script:
+        "../../scripts/figure_overlap.py"

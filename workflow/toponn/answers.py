@@ -138,7 +138,7 @@ def followed(tables: Tables) -> Iterator[Row]:
     for group, rows in tables.of("residual_overlap"):
         if np.isfinite(rows["value"].iloc[0]):
             statement = "Correlation of its output with the local marker among samples of one label"
-            yield row("invariant", group, statement, numbers(rows.iloc[0]), "site_tensors")
+            yield row("invariant", group, statement, numbers(rows.iloc[0]), "overlap")
 
 
 def clean_to_disordered(tables: Tables) -> Iterator[Row]:

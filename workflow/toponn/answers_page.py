@@ -4,18 +4,21 @@ import base64
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from toponn.answers import QUESTIONS, VERDICTS
-from toponn.figures.style import model_style
+from toponn.figures.style import in_order, model_style
 
 TITLE = "Which models learn the invariant, which learn a proxy, and what makes the exact model hard or easy to train?"
 PLACES = {"winding": "Chains (winding number)", "chern": "Plane (Chern number)"}
 STYLE = """
 body {font: 15px/1.45 sans-serif; color: #1a1a1a; max-width: 62em; margin: 2em auto; padding: 0 1em}
 h1 {font-size: 1.35em} h2 {font-size: 1.15em; margin-top: 1.6em; border-bottom: 1px solid #d9d9d9}
-p {margin: .5em 0} b {font-weight: 600} small, .place {color: #6e6e6e} img {max-width: 100%} figure {margin: 1.5em 0}
+h3 {font-size: 1em; margin: 1.2em 0 .3em} p {margin: .5em 0} small {color: #6e6e6e} img {max-width: 100%}
+table {border-collapse: collapse; font-size: .93em} th {text-align: left; font-weight: 600; padding: .15em 1em .15em 0}
+td {padding: .15em 1.2em .15em 0; vertical-align: top} tr {border-top: 1px solid #eee} figure {margin: 1.5em 0}
 .short {background: #f3f6f9; padding: .6em 1em}
 """
 
@@ -55,7 +58,7 @@ def page(answers: pd.DataFrame, verdicts: Mapping[str, Mapping[str, list[str]]],
         parts.append(f"<h2>{escape(question)}</h2>")
         mine = answers[answers["question"] == question]
         for statement, rows in mine.groupby("statement", sort=False):
-            parts.append(f"<p><b>{escape(statement)}.</b><br>{'<br>'.join(_lines(rows, places))}</p>")
+            parts.append(f"<h3>{escape(statement)}</h3>{_table(rows, places)}")
     for name in shown:
         data = base64.b64encode(Path(figures[name]).read_bytes()).decode()
         image = f'<img alt="{escape(name)}" src="data:image/png;base64,{data}">'
@@ -80,19 +83,30 @@ def _short(verdicts: Mapping[str, Mapping[str, list[str]]]) -> list[str]:
     return lines
 
 
-def _lines(rows: pd.DataFrame, places: Mapping[str, int]) -> list[str]:
-    """Return a line a task: each model with its number and note, and the figure."""
-    lines = []
-    for (task, figure), group in rows.groupby(["task", "figure"], sort=False):
-        said = [
-            f"{_label(row.model, row.form)} {number(row.value, row.low, row.high)}"
-            + (f" <small>[{escape(row.note)}]</small>" if isinstance(row.note, str) and row.note else "")
-            for row in group.itertuples()
-        ]
-        link = f' <a href="#{escape(figure)}">Figure {places[figure]}</a>' if figure in places else ""
-        lines.append(f'<span class="place">{PLACES[task]}:</span> {"; ".join(said)}.{link}')
-    return lines
+def _table(rows: pd.DataFrame, places: Mapping[str, int]) -> str:
+    """Return one statement as a table: a row a model, a column a task with the figure that shows it."""
+    figures = dict(zip(rows["task"], rows["figure"], strict=True))
+    head = "".join(
+        f"<th>{PLACES[task]}"
+        + (f' <a href="#{escape(figure)}">Figure {places[figure]}</a>' if figure in places else "")
+        + "</th>"
+        for task, figure in figures.items()
+    )
+    cells = {(row.model, row.form, row.task): _cell(row) for row in rows.itertuples()}
+    body = "".join(
+        f"<tr><th>{_label(*pair)}</th>"
+        + "".join(f"<td>{cells.get((*pair, task), '')}</td>" for task in figures)
+        + "</tr>"
+        for pair in in_order(zip(rows["model"], rows["form"], strict=True))
+    )
+    return f"<table><tr><th></th>{head}</tr>{body}</table>"
+
+
+def _cell(row: Any) -> str:
+    note = f"<br><small>{escape(row.note)}</small>" if isinstance(row.note, str) and row.note else ""
+    return number(row.value, row.low, row.high) + note
 
 
 def _label(model: str, form: str) -> str:
-    return escape(model_style(model, form).label)
+    """Return the model's label without the comma, which separates models here."""
+    return escape(model_style(model, form).label.replace(", ", " ", 1) if form else model_style(model, form).label)

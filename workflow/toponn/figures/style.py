@@ -220,7 +220,7 @@ def dataset_label(name: str) -> str:
     ('extended SSH 24', 'QWZ 8 strong', 'Haldane disk')
     """
     written = {"ssh": "SSH", "qwz": "QWZ", "bhz": "BHZ", "haldane": "Haldane", "hofstadter": "Hofstadter"}
-    written |= {"chern": "Chern", "kitaev": "Kitaev"}
+    written |= {"chern": "Chern", "kitaev": "Kitaev", "anderson": "Anderson"}
     return " ".join(written.get(word, word) for word in name.split("_"))
 
 
