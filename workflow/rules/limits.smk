@@ -84,10 +84,10 @@ def map_mb(name):
 
 
 def map_seconds(name):
-    """Return what to expect of a job: 0.2 ns for each sample and cubed row of its localizer."""
+    """Return what to expect of a job: 0.06 ns for each sample and cubed row of its localizer."""
     recipe = STUDY["maps"][name]
     count = math.prod(recipe["cells"]) * recipe["samples"]
-    return START + count * (2 * n_orbitals_of(recipe)) ** 3 * 2e-10
+    return START + count * (2 * n_orbitals_of(recipe)) ** 3 * 6e-11
 
 
 def sizes_mb(recipe):
@@ -101,10 +101,10 @@ def sizes_mb(recipe):
 
 
 def sizes_seconds(recipe):
-    """Return what to expect of a job: 1 ns for each sample and its cubed number of orbitals."""
+    """Return what to expect of a job: 0.5 ns for each sample and its cubed number of orbitals."""
     cubes = sum(n_orbitals_at(recipe, length) ** 3 for length in recipe["lengths"])
     rounds = len(recipe["points" if "points" in recipe else "strengths"])
-    return START + rounds * recipe["samples"] * cubes * 1e-9
+    return START + rounds * recipe["samples"] * cubes * 5e-10
 
 
 def training_mb(dataset, model):
@@ -177,9 +177,11 @@ TRIED = {
 
 
 def diagnostic_seconds(task, diagnostic, model):
-    """Return what to expect of a job: as many trainings as its options say, or the time of one where it makes none."""
+    """Return what to expect of a job: as many trainings as its options say, or a third of one where it makes none."""
     options = diagnostic_options(STUDY, task, diagnostic, model)
-    count = len(options[TRIED[diagnostic]]) if diagnostic in TRIED else 1
+    count = {"clean": 1}.get(diagnostic, 0.3)
+    if diagnostic in TRIED:
+        count = len(options[TRIED[diagnostic]])
     home = STUDY["tasks"][task]["dataset"]
     trained = diagnostic_data(task, "basin") if diagnostic == "basin" else [home]
     count += 4 if diagnostic == "remedies" else 0
