@@ -11,7 +11,7 @@ from toponn.answers import COLUMNS, QUESTIONS, Tables, answers, verdict, verdict
 from toponn.answers_page import number, page
 
 PROXY = (
-    "task model form test proxy n_conflicts "
+    "task model form test proxy n_conflicts n_labels "
     "invariant invariant_low invariant_high proxied proxied_low proxied_high status"
 ).split()
 
@@ -25,7 +25,7 @@ def conflicts(model, form, *shares, status="ok"):
     """Return rows of the table of proxies from (test, invariant, proxied), each ± 0.05."""
     about = ("winding", model, form)
     rows = [
-        (*about, test, "edge_correlations", 40, a, max(a - 0.05, 0), min(a + 0.05, 1), b, b - 0.05, b + 0.05, status)
+        (*about, test, "edge_correlations", 40, 2, a, max(a - 0.05, 0), min(a + 0.05, 1), b, b - 0.05, b + 0.05, status)
         for test, a, b in shares
     ]
     return pd.DataFrame(rows, columns=PROXY)
@@ -79,9 +79,17 @@ def test_tests_that_were_not_made_to_mislead_do_not_decide_what_a_model_learns()
 
 
 def test_a_share_of_the_proxy_that_is_not_surely_above_one_half_makes_no_proxy():
-    assert verdict(conflicts("cnn", "", ("decoupled", 0.45, 0.54))) == "neither"
-    assert verdict(conflicts("cnn", "", ("decoupled", 0.4, 0.56))) == "a proxy"
-    assert verdict(conflicts("cnn", "", ("decoupled", 0.9, 0.56))) == "the invariant"
+    well = summary(("cnn", "", "decoupled", 0.95, 0.9, 1.0))
+    assert verdict(conflicts("cnn", "", ("decoupled", 0.45, 0.54)), well) == "neither"
+    assert verdict(conflicts("cnn", "", ("decoupled", 0.4, 0.56)), well) == "a proxy"
+    assert verdict(conflicts("cnn", "", ("decoupled", 0.9, 0.05)), well) == "the invariant"
+
+
+def test_a_model_that_gives_one_answer_to_all_samples_of_a_proxy_test_learns_no_invariant():
+    badly = summary(("cnn", "", "decoupled", 0.5, 0.45, 0.55))
+    assert verdict(conflicts("cnn", "", ("interface", 1.0, 0.0)), badly) == "neither"
+    of_one_label = conflicts("cnn", "", ("decoupled", 0.0, 1.0)).assign(n_labels=1)
+    assert verdicts(tables(proxies=of_one_label)) == {}
 
 
 def test_the_lowest_test_counts_and_proxy_tests_do_not():
@@ -167,6 +175,7 @@ def test_the_page_holds_every_number_its_interval_and_its_figure_once(tmp_path):
         ((1e-5, 0.0, 2e-5), "1e−05 (0.000 to 2e−05)"),
         ((10.0, 10.0, np.inf), "10 (10 to ∞)"),
         ((0.3, np.nan, np.nan), "0.300"),
+        ((np.nan, np.nan, np.nan), "no value"),
     ],
 )
 def test_numbers_are_written_with_their_intervals(numbers, text):

@@ -123,6 +123,12 @@ def test_a_share_that_is_not_surely_below_one_half_does_not_end_the_interval():
     assert (low, high) == (0.1, 0.5) and 0.1 < value < 0.2
 
 
+def test_where_success_falls_and_rises_again_the_interval_holds_the_level_and_all_that_is_not_sure():
+    counts = {0.05: 20, 0.1: 3, 0.2: 18}
+    value, low, high = half_success(retrainings(lambda seed, level: seed < counts.get(level, 20 if level == 0 else 0)))
+    assert (low, high) == (0.05, 0.5) and low < value < high
+
+
 def test_where_a_level_divides_success_from_failure_the_interval_is_the_gap():
     value, low, high = half_success(retrainings(lambda _, level: level < 0.3))
     assert value == pytest.approx(np.sqrt(0.2 * 0.5)) and (low, high) == (0.2, 0.5)

@@ -55,6 +55,7 @@ def refused(study):
 
 NAME = "lower-case letters, digits and _, starting with a letter, at most 64"
 CNN, RING, MLP = ("models", "cnn"), ("models", "ring_free"), ("models", "mlp")
+EDGE = {"name": "decoupled_edge", "strength": 1.0}
 SSH, DISK = ("datasets", "ssh_24"), ("datasets", "haldane_disk")
 WINDING, CHERN = ("tasks", "winding"), ("tasks", "chern")
 FIELD = {
@@ -329,8 +330,8 @@ MEANING = [
     ),
     ((*CHERN, "clean", "ssh_24_clean"), "tasks.chern.clean: found 'ssh_24_clean'; allowed: datasets of chern"),
     (
-        (*CHERN, "clean", "qwz_6"),
-        "tasks.chern.clean: found 'qwz_6'; allowed: datasets of the system and shape of qwz_8",
+        (*CHERN, "many", "qwz_6"),
+        "tasks.chern.many: found 'qwz_6'; allowed: datasets of the system and shape of qwz_8",
     ),
     (
         (*CHERN, "proxies", ["qwz_8"]),

@@ -184,7 +184,7 @@ def test_the_convex_model_is_solved_on_the_subset_alone(subject, monkeypatch):
 def test_the_closed_form_reads_clean_and_disordered_samples_alike(subject):
     measured = clean(subject("exact"), seeds=2)
     at_home, away = (values(measured, "clean_balanced_accuracy", test=test) for test in ("clean", "home"))
-    assert (at_home > 0.95).all() and (away > 0.95).all()
+    assert (at_home > 0.9).all() and (away > 0.9).all()
     assert set(measured.rows["condition"]) == {"test=clean", "test=home"}
 
 

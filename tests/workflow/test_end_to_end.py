@@ -25,8 +25,8 @@ COLUMNS = {
     "ceiling": "name system lattice disorder strength length n_sites estimator_a estimator_b selection n_samples "
     "agreement low high",
     "diagnostics": "task model form diagnostic size condition seed value",
-    "proxies": "task model form test proxy proxy_accuracy n_samples n_conflicts n_seeds invariant invariant_low "
-    "invariant_high proxied proxied_low proxied_high status",
+    "proxies": "task model form test proxy proxy_accuracy n_samples n_conflicts n_labels n_seeds invariant "
+    "invariant_low invariant_high proxied proxied_low proxied_high status",
     "answers": "question task statement model form value low high note figure",
     "claims": "claim statement test measured low high verdict figure",
 }

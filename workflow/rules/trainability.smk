@@ -58,7 +58,7 @@ rule diagnose:
     resources:
         mem_mb=lambda w: diagnostic_mb(w.task, w.diagnostic),
         runtime=lambda w: minutes(diagnostic_seconds(w.task, w.diagnostic, w.model)),
-        gpu=gpus(),
+        gpu=lambda w: gpus() if w.diagnostic in (*TRIED, "clean") else 0,
     params:
         *code_of("scripts/diagnose.py"),
         code=lambda w: trained_code("scripts/diagnose.py", w.model),
@@ -166,7 +166,9 @@ rule proxies_table:
 
 rule trainability_table:
     input:
-        diagnostics=lambda w: [f for f in diagnostic_tables() if "diagnostics" in f],
+        diagnostics=lambda w: [
+            f for f in diagnostic_tables() if f.endswith("/diagnostics.csv")
+        ],
         runs=run_files("runs.csv", sizes=True),
         histories=run_files("history.csv", sizes=True),
         expressivity=expand(

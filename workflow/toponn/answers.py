@@ -80,21 +80,33 @@ def row(question: str, group: Group, statement: str, found: Numbers, figure: str
 
 
 def conflicts_of(tables: Tables) -> Iterator[tuple[Group, pd.DataFrame]]:
-    """Yield each model's rows of the proxy tests alone, where it can run and there are enough conflicts."""
-    decided = tables.proxies[tables.proxies["status"] == "ok"]
+    """Yield each model's rows of the proxy tests alone, where it can run and conflicts have more than one label.
+
+    Of conflicts with a single label a model that gives one answer to all would be right, or wrong, throughout.
+    """
+    decided = tables.proxies[(tables.proxies["status"] == "ok") & (tables.proxies["n_labels"] > 1)]
     for group, rows in decided.groupby(["task", "model", "form"], sort=False):
         rows = rows[~rows["test"].isin([*tables.tests[group[0]], tables.homes[group[0]]])]
         if len(rows):
             yield group, rows
 
 
-def verdict(rows: pd.DataFrame) -> str:
-    """Return what a model learns, from its rows of the proxy tests.
+def accuracies_of(tables: Tables, group: Group) -> pd.DataFrame:
+    """Return a model's rows of the summary for the proxy tests that it can run."""
+    task, model, form = group
+    table = tables.summary[(tables.summary["task"] == task) & (tables.summary["status"] != "not applicable")]
+    table = table[(table["model"] == model) & (table["form"] == form)]
+    return table[~table["test"].isin([*tables.tests[task], tables.homes[task]])]
 
-    The invariant, if its share of labels is at least 0.9 on every pair of a test and a proxy that disagree; else a
-    proxy, if on some pair the share of the proxy's integers is above one half with its whole interval; else neither.
+
+def verdict(rows: pd.DataFrame, accuracies: pd.DataFrame) -> str:
+    """Return what a model learns, from its rows of the proxy tests and its accuracies on them.
+
+    The invariant, if its balanced accuracy is at least 0.9 on every proxy test and its share of labels at least 0.9
+    wherever a proxy disagrees; else a proxy, if on some pair the share of the proxy's integers is above one half with
+    its whole interval; else neither.
     """
-    if (rows["invariant"] >= NEARLY_ALWAYS).all():
+    if (rows["invariant"] >= NEARLY_ALWAYS).all() and (accuracies["balanced_accuracy"] >= NEARLY_ALWAYS).all():
         return VERDICTS[0]
     return VERDICTS[1] if (rows["proxied_low"] > HALF).any() else VERDICTS[2]
 
@@ -103,7 +115,8 @@ def siding(tables: Tables) -> Iterator[Row]:
     """Yield where each model sides least with the invariant, and where most with a proxy."""
     for group, rows in conflicts_of(tables):
         worst, most = rows.loc[rows["invariant"].idxmin()], rows.loc[rows["proxied"].idxmax()]
-        note = f"learns {verdict(rows)}; on {_pair(worst)}; mean of {len(rows)} pairs {rows['invariant'].mean():.3f}"
+        found = verdict(rows, accuracies_of(tables, group))
+        note = f"learns {found}; on {_pair(worst)}; mean of {len(rows)} pairs {rows['invariant'].mean():.3f}"
         statement = "Least share of the samples of one proxy test on which it gives the label, not the proxy's integer"
         yield row("invariant", group, statement, _share(worst, "invariant"), "proxies", note)
         statement = "Largest share of the samples of one proxy test on which it gives the proxy's integer instead"
@@ -117,6 +130,18 @@ def _share(line: pd.Series, side: str) -> Numbers:
 def _pair(line: pd.Series) -> str:
     """Return the test, the proxy and the number of samples on which it contradicts the label."""
     return f"{line['test']} against {line['proxy'].replace('_', ' ')}, {int(line['n_conflicts'])} samples"
+
+
+def misled(tables: Tables) -> Iterator[Row]:
+    """Yield each model's lowest accuracy on a proxy test."""
+    for group, _ in conflicts_of(tables):
+        rows = accuracies_of(tables, group)
+        if len(rows):
+            lowest = rows.loc[rows["balanced_accuracy"].fillna(0).idxmin()]
+            found = numbers(lowest, "balanced_accuracy")
+            yield row(
+                "proxy", group, "Lowest balanced accuracy on a proxy test", found, "proxies", f"on {lowest['test']}"
+            )
 
 
 def solved(tables: Tables) -> Iterator[Row]:
@@ -186,14 +211,21 @@ def windows(tables: Tables) -> Iterator[Row]:
 
 
 def basins(tables: Tables) -> Iterator[Row]:
-    """Yield the noise on the closed form from which half of the seeds still come back."""
+    """Yield the noise on the closed form at which half of the retrainings succeed."""
     for group, rows in tables.of("half_success_noise"):
         value, low, high = numbers(rows.iloc[0])
         note = "" if np.isfinite(value) else f"at least {low:g}" if np.isinf(high) else f"at most {high:g}"
         found = (
             (value, low, high) if np.isfinite(value) else (low, low, np.inf) if np.isinf(high) else (high, 0.0, high)
         )
-        yield row("training", group, "Relative noise on the closed form at which half come back", found, "basin", note)
+        yield row(
+            "training",
+            group,
+            "Relative noise on the closed form at which half of the retrainings succeed",
+            found,
+            "basin",
+            note,
+        )
 
 
 def samples_needed(tables: Tables) -> Iterator[Row]:
@@ -247,6 +279,7 @@ def answers(tables: Tables) -> pd.DataFrame:
     """Return each model's part of every statement, question by question and statement by statement."""
     makers = (
         siding,
+        misled,
         solved,
         followed,
         clean_to_disordered,
@@ -265,7 +298,8 @@ def answers(tables: Tables) -> pd.DataFrame:
 def verdicts(tables: Tables) -> dict[str, dict[str, list[str]]]:
     """Return by task and verdict the models, as "model,form", that the proxy tests put there."""
     found: dict[str, dict[str, list[str]]] = {}
-    for (task, model, form), rows in conflicts_of(tables):
+    for group, rows in conflicts_of(tables):
+        task, model, form = group
         groups = found.setdefault(task, {text: [] for text in VERDICTS})
-        groups[verdict(rows)].append(f"{model},{form}".strip(","))
+        groups[verdict(rows, accuracies_of(tables, group))].append(f"{model},{form}".strip(","))
     return found

@@ -31,7 +31,9 @@ def number(value: float, low: float, high: float) -> str:
     >>> number(0.5, 0.4, 0.6), number(12.5, 3, float("inf"))
     ('0.500 (0.400 to 0.600)', '12.5 (3 to ∞)')
     """
-    largest = max(abs(part) for part in (value, low, high) if part == part and abs(part) < float("inf"))
+    if value != value:
+        return "no value"
+    largest = max((abs(part) for part in (value, low, high) if abs(part) < float("inf")), default=0.0)
 
     def written(part: float) -> str:
         if abs(part) == float("inf"):

@@ -112,6 +112,10 @@ def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
         if role not in parts:
             continue
         _check_training_dataset(raw, task, parts[role], f"{where}.{role}")
+        if parts[role] == parts["dataset"]:
+            raise ConfigError(refusal(f"{where}.{role}", parts[role], "datasets other than the task's own"))
+        if role == "clean" and raw["datasets"][parts[role]]["disorder"]:
+            raise ConfigError(refusal(f"{where}.clean", parts[role], "datasets whose disorder is []"))
         same = all(raw["datasets"][parts[role]].get(key) == home.get(key) for key in ("system", "lattice", "shape"))
         if not same:
             allowed = f"datasets of the system and shape of {parts['dataset']}"
@@ -121,10 +125,16 @@ def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
         found = raw["datasets"][parts["many"]]["samples"]["train"]
         allowed = f"at least {most}, the largest of trainability.sample_sizes.samples"
         raise ConfigError(refusal(f"datasets.{parts['many']}.samples.train", found, allowed))
-    for i, name in enumerate(parts.get("smaller", [])):
-        _check_training_dataset(raw, task, name, f"{where}.smaller[{i}]")
-    for i, name in enumerate(parts.get("scaling", [])):
-        _check_task_dataset(raw, task, name, f"{where}.scaling[{i}]", ("test",))
+    for role in ("smaller", "scaling"):
+        shapes = [home["shape"]] if role == "smaller" else []
+        for i, name in enumerate(parts.get(role, [])):
+            here = f"{where}.{role}[{i}]"
+            _check_task_dataset(raw, task, name, here, SPLITS if role == "smaller" else ("test",))
+            recipe = raw["datasets"][name]
+            if recipe["shape"] in shapes or recipe["system"] != home["system"]:
+                allowed = f"datasets of {home['system']}, each of another size, since the tables tell them apart by it"
+                raise ConfigError(refusal(here, name, allowed))
+            shapes.append(recipe["shape"])
 
 
 def _check_sizes(raw: Mapping[str, Any], task: str, where: str) -> None:

@@ -30,6 +30,9 @@ def check_dataset(recipe: Mapping[str, Any], where: str) -> None:
     _check_shape(system, recipe, where)
     _check_parameters(system.parameters, recipe["parameters"], recipe["system"], f"{where}.parameters")
     _check_terms(system, recipe["disorder"], f"{where}.disorder")
+    if recipe.get("consensus") and (recipe["system"] != "ssh" or "interface" in recipe):
+        allowed = "false, since only the product rule of homogeneous ssh chains is independent of what rings express"
+        raise ConfigError(refusal(f"{where}.consensus", True, allowed))
     if "interface" in recipe:
         outside = recipe["interface"]["parameters"]
         _check_parameters(system.parameters, outside, recipe["system"], f"{where}.interface.parameters")
@@ -79,6 +82,10 @@ def _check_terms(system: Any, disorder: list[Mapping[str, Any]], where: str) -> 
             found = Words(f"{term['name']!r} twice")
             raise ConfigError(refusal(f"{where}[{i}].name", found, "each kind of disorder once"))
         _check_kind(system, term["name"], f"{where}[{i}].name")
+        if term["name"] == "decoupled_edge" and i < len(disorder) - 1:
+            raise ConfigError(
+                refusal(f"{where}[{i}].name", term["name"], "decoupled_edge last, after what changes bonds")
+            )
 
 
 def _check_kind(system: Any, name: str, where: str) -> None:

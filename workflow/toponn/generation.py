@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from toponn.checks import ConfigError, choose, refusal
+from toponn.checks import ConfigError, DataError, choose, refusal
 from toponn.conventions import SPLITS, STATEMENT
 from toponn.crystals import bulk_invariant
 from toponn.datasets import reference_names
@@ -22,6 +22,9 @@ from toponn.states import MIDGAP_PAIR, scramble_gauge, scramble_sites
 
 PROXY_MESH = {"winding": 256, "chern": 24}
 """Points of k along each axis for the integer that a sample's parameters have without disorder."""
+
+PRODUCT_RULE = "reference/product_rule"
+"""The one reference that no ring expresses; it holds for chains of nearest-neighbour bonds."""
 
 MAX_DRAWS_PER_SAMPLE = 50
 
@@ -48,9 +51,9 @@ def generate(
     """Return the arrays and attributes of a dataset, ready for `write_dataset`; arguments are the config's keys.
 
     With the site gauge "scrambled" the basis of every site is rotated by a random unitary of its own, one phase on
-    sites of one orbital: no invariant moves, while the entries of the projector do. With `consensus` draws on which a
-    reference disagrees with the label are left out too, for tests at strong disorder, where no single estimator can be
-    trusted.
+    sites of one orbital: no invariant moves, while the entries of the projector do. With `consensus` draws of chains on
+    which the product rule disagrees with the label are left out too, for tests at strong disorder, where the localizer
+    alone cannot be trusted; the other references are what the rings express, and would choose in their favour.
 
     With the mid-gap pair "dropped" the occupied states of chains are without the one nearest to the middle of the gap,
     (B, O − 1, n); label, margin, gap and references are still those of the full state.
@@ -100,7 +103,7 @@ def decided(
 ) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
     """Return the first `count` samples of a split that reach the margin, and what all draws up to the last of them say.
 
-    With `consensus` every reference must also round to the label.
+    With `consensus` the product rule must also round to the label.
 
     Returns
     -------
@@ -125,7 +128,7 @@ def decided(
         seen.append(np.stack([chunk["label"], chunk[reference_names(chunk)[0]], chunk["margin"]]))
         wanted = chunk["margin"] >= minimum_margin
         if consensus:
-            wanted &= np.all([np.rint(chunk[name]) == chunk["label"] for name in reference_names(chunk)], axis=0)
+            wanted &= np.rint(chunk[PRODUCT_RULE]) == chunk["label"]
         wanted = np.flatnonzero(wanted)[: count - found]
         chunks.append({key: value[wanted] for key, value in chunk.items()})
         found += len(wanted)
@@ -183,8 +186,16 @@ def _clean_integers(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[st
         given = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
         points = [dict(zip(given, map(float, row), strict=True)) for row in zip(*given.values(), strict=True)]
         if points:
-            found[f"proxy/{name}"] = np.array([float(bulk_invariant(recipe.system, point, mesh)) for point in points])
+            found[f"proxy/{name}"] = np.array([_clean_integer(recipe, point, mesh) for point in points])
     return found
+
+
+def _clean_integer(recipe: Recipe, parameters: Mapping[str, float], mesh: int) -> float:
+    """Return the integer of the clean crystal, NaN where these parameters make none, as an irrational flux."""
+    try:
+        return float(bulk_invariant(recipe.system, parameters, mesh))
+    except DataError:
+        return np.nan
 
 
 def _selection(seen: np.ndarray, minimum_margin: float) -> dict[str, float]:

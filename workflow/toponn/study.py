@@ -16,7 +16,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "sample_sizes": ("many",),
     "clean": ("clean",),
     "gradients": ("gradient", "scaling"),
-    "basin": ("gradient", "closed form", "smaller"),
+    "basin": ("gradient", "closed form", "smaller"),  # at home alone where there is none
     "hessian": ("gradient", "runs"),
     "kernel": ("gradient", "runs"),
     "landscape": ("gradient", "closed form", "runs"),
@@ -84,7 +84,7 @@ def diagnosed_models(config: Mapping[str, Any], task: str, diagnostic: str) -> l
         for model in config["tasks"][task].get("diagnosed", {"models": []})["models"]
         if not ("closed form" in needs and config["models"][model]["model"] != "ring")
         and not ("gradient" in needs and "training" not in config["models"][model])
-        and all(task_datasets(config, task, role) for role in needs if role in ROLES)
+        and all(task_datasets(config, task, role) for role in needs if role in ROLES and role != "smaller")
     ]
 
 

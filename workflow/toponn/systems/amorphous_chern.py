@@ -28,6 +28,7 @@ class AmorphousChern(System):
         "decay": Parameter(0.05, 10.0, "nearest-neighbour distance", "λ, over which the hopping falls by e"),
     }
     localizer_kappa = 0.2
+    refused_disorder = ("decoupled_edge",)  # the number of bonds tells no edge where it varies
     cutoff = 1.4
 
     def connections(self, sites: Sites) -> list[np.ndarray]:

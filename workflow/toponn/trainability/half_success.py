@@ -42,7 +42,9 @@ def half_success(frame: pd.DataFrame) -> tuple[float, float, float]:
     noise, trials = table.index.to_numpy(dtype=float), table["size"].to_numpy(dtype=float)
     share = isotonic_regression(table["sum"] / trials, weights=trials, increasing=False).x
     ends = np.array([wilson_interval(*row) for row in table.itertuples(index=False)])
-    low, high = max(noise[ends[:, 0] > 0.5], default=0.0), min(noise[ends[:, 1] < 0.5], default=np.inf)
+    above, below = noise[ends[:, 0] > 0.5], noise[ends[:, 1] < 0.5]
+    low = max(above[above < min(below, default=np.inf)], default=0.0)  # where success rises again nothing is sure
+    high = min(below[below > max(above, default=0.0)], default=np.inf)
     if share[-1] >= 0.5 or share[0] < 0.5:
         return np.nan, float(low), float(high)
     after = int(np.argmax(share < 0.5))

@@ -95,6 +95,8 @@ class LocalProxy:
     along two different bonds that meet, so that no loop around an area is closed. The products that the cubic kernel
     makes are of means over the region: of a clean crystal in a fixed gauge they say what its Bloch projector, cut off
     at neighbouring cells, says, but never how P at one place fits to P at another. On other lattices it extrapolates.
+    On chains, whose winding number is of second order in P, the means of squares are that number itself, cut off at
+    neighbouring cells: what it cannot see there are longer hoppings.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ from toponn.trainability.local_proxy import LocalProxy
 from toponn.training.runs import ring_lengths
 
 PROXY_COLUMNS = (
-    "task model form test proxy proxy_accuracy n_samples n_conflicts n_seeds "
+    "task model form test proxy proxy_accuracy n_samples n_conflicts n_labels n_seeds "
     "invariant invariant_low invariant_high proxied proxied_low proxied_high status"
 ).split()
 REGIONS = {"local_correlations": "bulk", "edge_correlations": "edge"}
@@ -53,7 +53,7 @@ def fitted_proxies(home: str | Path) -> dict[str, LocalProxy]:
 
 def proxy_integers(dataset: Dataset, fitted: Mapping[str, LocalProxy]) -> dict[str, np.ndarray]:
     """Return the integers (B,) float64 of every proxy that applies to a dataset, by name."""
-    found = dict(dataset.proxies)
+    found = {name: values for name, values in dataset.proxies.items() if np.isfinite(values).all()}
     for name, proxy in fitted.items():
         try:
             found[name] = proxy.predict(dataset).astype(float)
@@ -75,8 +75,9 @@ def proxy_rows(
     Every row is one model on the samples of one test on which one proxy's integer is not the label: the shares of
     them on which the model predicts the label and on which it predicts the proxy's integer, means over seeds with
     95 % intervals over seeds and samples. As in a balanced accuracy every integer counts alike, so that a model that
-    says the same of all samples does not side with whoever says it often. The two need not add up to one. A seed that
-    failed does neither.
+    says the same of all samples does not side with whoever says it often. Where the conflicts have a single label
+    (``n_labels`` counts those with at least 10 conflicts) a constant answer cannot be told from either side. The two
+    need not add up to one. A seed that failed does neither.
 
     Parameters
     ----------
@@ -102,7 +103,9 @@ def proxy_rows(
         for proxy, integers in proxy_integers(dataset, fitted).items():
             about = {"task": task, "test": test, "proxy": proxy, "n_samples": len(dataset)}
             about["proxy_accuracy"] = float(balanced_accuracy(dataset.label, np.rint(integers)))
-            about["n_conflicts"] = int(conflicts(dataset.label, integers).sum())
+            contradicted = dataset.label[conflicts(dataset.label, integers)]
+            about["n_conflicts"] = len(contradicted)
+            about["n_labels"] = int((np.unique(contradicted, return_counts=True)[1] >= FEWEST).sum())
             for (model, form), arrays in predictions.items():
                 value = _values(arrays, test, dataset)
                 sides = _sides(value, dataset.label, integers, rng)

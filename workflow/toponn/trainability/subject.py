@@ -153,8 +153,8 @@ def trained_parameters(subject: Subject, seeds: int) -> Parameters:
 
 def trained_seeds(subject: Subject, seeds: int) -> list[int]:
     """Return the numbers of the seeds whose weights are `trained_parameters`."""
-    numbers = np.concatenate([load_run(folder).document["seeds"] for folder in subject.folders])
-    return numbers[finite_seeds(study_parameters(subject)).numpy()][:seeds].tolist()
+    numbers = [seed for folder in subject.folders for seed in load_run(folder).document["seeds"]]
+    return np.array(numbers)[finite_seeds(study_parameters(subject)).numpy()][:seeds].tolist() if numbers else []
 
 
 def study_scores(subject: Subject, here: Seen, seeds: int) -> np.ndarray:
