@@ -500,7 +500,7 @@ FIGURE_PARAMS = {
     "learning_curves": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "success": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "generalization": {"n_samples": CHERN_TESTS},
-    "sizes": {"n_samples": {"train": 600}, "threshold": 0.99, "datasets": ["qwz_8", "qwz_6"]},
+    "sizes": {"n_samples": {"train": 600}, "threshold": 0.99, "datasets": ["qwz_8", "qwz_6"], "most": 10},
     "site_tensors": {"n_samples": {"train": 600, "validation": 300, "test": 400}},
 }
 

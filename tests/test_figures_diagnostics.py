@@ -609,7 +609,7 @@ def test_every_caption_says_what_is_shown_how_many_seeds_and_samples_and_where_t
     name = "curves" if kind in KINDS else "spectra" if kind in ("hessian", "kernel") else kind
     for task in TASKS:
         params = {"task": task, "kind": kind, "dataset": "qwz_8", "n_seeds": n_seeds, "n_samples": {"train": 600}}
-        text = rendered(name, {**params, "options": {"seeds": 20, "noise": [0.1, 0.3]}})
+        text = rendered(name, {**params, "options": {"seeds": 20, "noise": [0.1, 0.3], "subsets": 2}})
         assert "41" in text and "``train`` 600" in text
         table = "tables/proxies.csv" if kind == "proxies" else "tables/trainability.csv"
         assert f"``{table}``" in text.partition("Numbers: ")[2]
@@ -617,6 +617,6 @@ def test_every_caption_says_what_is_shown_how_many_seeds_and_samples_and_where_t
 
 
 def test_captions_of_different_kinds_differ():
-    params = {"task": "winding", "dataset": "a", "n_seeds": 1, "n_samples": {}, "options": {}}
+    params = {"task": "winding", "dataset": "a", "n_seeds": 1, "n_samples": {}, "options": {"subsets": 2}}
     for name, kinds in (("curves", [*KINDS]), ("spectra", ["hessian", "kernel"])):
         assert len({rendered(name, {**params, "kind": kind}) for kind in kinds}) == len(kinds)

@@ -167,7 +167,7 @@ rule proxies_table:
 rule trainability_table:
     input:
         diagnostics=lambda w: [
-            f for f in diagnostic_tables() if f.endswith("/diagnostics.csv")
+            f for f in diagnostic_tables() if Path(f).stem == "diagnostics"
         ],
         runs=run_files("runs.csv", sizes=True),
         histories=run_files("history.csv", sizes=True),
