@@ -160,13 +160,14 @@ def test_decoupling_needs_random_starts_that_fail():
 
 
 def test_a_plain_network_that_gives_the_proxys_integer_is_found_out_on_proxy_tests_alone():
-    columns = "task model form test proxy n_conflicts proxied proxied_low proxied_high status".split()
+    columns = "task model form test proxy n_conflicts proxied proxied_low proxied_high status n_labels".split()
     rows = [
-        ("winding", "cnn", "", "decoupled", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok"),
-        ("winding", "mlp", "", "decoupled", "edge_correlations", 40, 0.2, 0.1, 0.3, "ok"),
-        ("winding", "resnet", "", "decoupled", "edge_correlations", 4, np.nan, np.nan, np.nan, "no conflicts"),
-        ("winding", "cnn", "", "ssh_96", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok"),
-        ("winding", "ring", "free", "decoupled", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok"),
+        ("winding", "cnn", "", "decoupled", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok", 2),
+        ("winding", "mlp", "", "decoupled", "edge_correlations", 40, 0.2, 0.1, 0.3, "ok", 2),
+        ("winding", "resnet", "", "decoupled", "edge_correlations", 4, np.nan, np.nan, np.nan, "no conflicts", 0),
+        ("winding", "cnn", "", "ssh_96", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok", 2),
+        ("winding", "ring", "free", "decoupled", "edge_correlations", 40, 0.9, 0.8, 0.95, "ok", 2),
+        ("winding", "mlp", "", "decoupled", "local_correlations", 40, 1.0, 0.9, 1.0, "ok", 1),
     ]
     found = claims.sided_with(pd.DataFrame(rows, columns=columns), ["decoupled"])
     assert [(row["test"].split()[0], row["verdict"]) for row in found] == [

@@ -141,9 +141,13 @@ def proxies(generalization: pd.DataFrame, root: int) -> list[dict]:
 
 
 def sided_with(proxies: pd.DataFrame, proxy_tests: list[str]) -> list[dict]:
-    """Claim 6: on a proxy test a plain network gives the proxy's integer on most samples where the label is another."""
+    """Claim 6: on a proxy test a plain network gives the proxy's integer on most samples where the label is another.
+
+    Conflicts with a single label are left out: there a constant answer would do.
+    """
     rows = []
     table = proxies[proxies["model"].isin(PLAIN) & (proxies["status"] == "ok") & proxies["test"].isin(proxy_tests)]
+    table = table[table["n_labels"] > 1]
     for entry in table.itertuples():
         decided = verdict(entry.proxied_low, entry.proxied_high, SIDES)
         test = f"{entry.model} on {entry.test}: share of {int(entry.n_conflicts)} conflicts that go to {entry.proxy}"
