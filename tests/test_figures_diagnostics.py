@@ -203,7 +203,7 @@ def synthetic_proxies(task):
     for pair in MODELS[task]:
         for index, (test, proxy) in enumerate(GROUPS[task]):
             one = {"task": task, "model": pair[0], "form": pair[1], "test": test, "proxy": proxy, "n_seeds": 20}
-            one |= {"n_conflicts": 7 if index == 1 else 31 + 10 * index, "status": "ok"}
+            one |= {"n_conflicts": 7 if index == 1 else 31 + 10 * index, "status": "ok", "n_labels": 2 - index % 2}
             side = rng.uniform(0.2, 0.95)
             for name, value in (("invariant", side), ("proxied", (1 - side) * rng.uniform(0.7, 1))):
                 one |= {name: value, f"{name}_low": max(0, value - 0.1), f"{name}_high": min(1, value + 0.07)}

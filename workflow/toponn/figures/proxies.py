@@ -33,7 +33,7 @@ def proxies(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Rows of one task with the columns model, form, test, proxy, n_conflicts, and invariant and proxied, each with
+        Rows of one task with the columns model, form, test, proxy, n_conflicts, n_labels, and invariant and proxied, each with
         ``_low`` and ``_high``; status, ``ok`` or why there is no number.
 
     Raises
@@ -74,6 +74,7 @@ def _title(test: str, proxy: str, group: pd.DataFrame, width: int) -> str:
     """Return what the panel is about, and on how many samples."""
     count = group["n_conflicts"].max()
     conflicts = "0 conflicts" if not count > 0 else "1 conflict" if count == 1 else f"{int(count)} conflicts"
+    conflicts = f"{int(count)}, one label" if count > 1 and group["n_labels"].max() == 1 else conflicts
     return f"{wrapped(dataset_label(test), width)}\n{wrapped(proxy.replace('_', ' '), width)}\n{conflicts}"
 
 
