@@ -33,8 +33,8 @@ def proxies(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Rows of one task with the columns model, form, test, proxy, n_conflicts, n_labels, and invariant and proxied, each
-        with ``_low`` and ``_high``; status, ``ok`` or why there is no number.
+        Rows of one task with the columns model, form, test, proxy, n_conflicts, n_labels, and invariant and proxied,
+        each with ``_low`` and ``_high``; status, ``ok`` or why there is no number.
 
     Raises
     ------
