@@ -106,10 +106,10 @@ def _pairs_of_values(units: pd.DataFrame, task: str, names: tuple[str, str]) -> 
 
 
 def _limit(axes: Axes, seeds: pd.DataFrame, published: Mapping[str, Any] | None) -> None:
-    """Begin the axes that all panels share a little below the smallest value."""
+    """Begin the axes that all panels share a little below the smallest value, and no higher than 0.9."""
     groups = published["groups"] if published else []
-    x = float(min([seeds["clean"].min(), *(published["clean"] if published else [])]))
-    y = float(min([seeds["disordered"].min(), *(group["value"] - group["error"] for group in groups)]))
+    x = float(min([0.9, seeds["clean"].min(), *(published["clean"] if published else [])]))
+    y = float(min([0.9, seeds["disordered"].min(), *(group["value"] - group["error"] for group in groups)]))
     axes.set_xlim(x - 0.08 * (1.02 - x), 1 + 0.08 * (1.02 - x))
     axes.set_ylim(y - 0.06 * (1.02 - y), 1 + 0.06 * (1.02 - y))
 
