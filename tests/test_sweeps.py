@@ -11,7 +11,7 @@ from toponn.datasets import read_dataset, write_dataset
 from toponn.files import read_csv
 from toponn.generation import generate
 from toponn.models.base import Model
-from toponn.statistics import balanced_accuracy, wilson_interval
+from toponn.statistics import balanced_accuracy, mean_interval, wilson_interval
 from toponn.trainability import UNIT, sweeps
 from toponn.trainability.clean import clean
 from toponn.trainability.gradients import flat_gradients, gradients
@@ -20,7 +20,6 @@ from toponn.trainability.summary import (
     diagnostic_rows,
     gradient_exponents,
     half_success_rows,
-    mean_interval,
     power_law,
     summarised,
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toponn.seeds import stream
+from toponn.statistics import mean_interval
 
 COLUMNS = "claim statement test measured low high verdict figure".split()
 STATEMENTS = {
@@ -69,13 +70,6 @@ def decoupling(trainability: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Return the mean and its bootstrap 95 % interval over seeds."""
-    means = rng.choice(values, size=(2000, len(values))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
-
-
 def _by_seed(table: pd.DataFrame, model: str, form: str) -> pd.Series:
     """Return the balanced accuracy of each seed of a model, named after it; seeds that failed count as 0."""
     rows = table[(table["model"] == model) & (table["form"] == form)]
@@ -93,7 +87,7 @@ def superiority(generalization: pd.DataFrame, root: int) -> list[dict]:
             continue
         best = max(plain, key=lambda accuracy: accuracy.mean())
         difference = (ring - best).dropna().to_numpy()
-        measured, low, high = _mean_interval(difference, stream(root, "claims", task, test))
+        measured, low, high = mean_interval(difference, stream(root, "claims", task, test))
         decided = verdict(low, high, MARGIN)
         rows.append(_row(3, f"{test}, against {best.name}", measured, low, high, decided, f"generalization_{task}"))
     return rows
@@ -134,7 +128,7 @@ def proxies(generalization: pd.DataFrame, root: int) -> list[dict]:
         at_home = table[table["test"] == table["dataset"]].set_index("seed")["shortfall"]
         for test, away in table[table["test"] != table["dataset"]].groupby("test", sort=False):
             loss = (away.set_index("seed")["shortfall"] - at_home).dropna().to_numpy()
-            measured, low, high = _mean_interval(loss, stream(root, "proxies", task, model, test))
+            measured, low, high = mean_interval(loss, stream(root, "proxies", task, model, test))
             decided = verdict(low, high, MARGIN)
             rows.append(_row(6, f"{model} on {test}", measured, low, high, decided, f"generalization_{task}"))
     return rows

@@ -92,6 +92,13 @@ def crossed_bootstrap(
     return float(min(low, wilson[0])), float(max(high, wilson[1]))
 
 
+def mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Return the mean of values (S,) and its bootstrap 95 % interval over seeds."""
+    means = rng.choice(values, size=(2000, len(values))).mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(values.mean()), float(low), float(high)
+
+
 def median_band(values: np.ndarray) -> tuple[float, float, float]:
     """Return the median and the 10 % and 90 % quantiles of the finite values (NaN where there is none)."""
     finite = np.asarray(values, dtype=float)

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toponn.checks import DataError
-from toponn.figures.style import DOUBLE_COLUMN, GREY, PALE, in_order, model_style, panel_letter, styled
+from toponn.figures.style import DOUBLE_COLUMN, PALE, in_order, model_style, panel_letter, row_note, styled
 
 PANELS = {
     "output_overlap": "correlation with the local marker\nover all samples",
@@ -50,8 +50,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, models: list[tuple[str, str]]) -> None
     for height, pair in enumerate(models):
         axes.axhline(height, color=PALE, linewidth=0.4, zorder=0)
         if pair not in lines.index or not lines.loc[pair, "value"] == lines.loc[pair, "value"]:
-            look = {"ha": "center", "va": "center", "fontsize": 6.5, "color": GREY, "backgroundcolor": "white"}
-            axes.text(0.5, height, "constant within labels", transform=axes.get_yaxis_transform(), **look)
+            row_note(axes, height, "constant within labels")
             continue
         line, style = lines.loc[pair], model_style(*pair)
         reach = [[line["value"] - line["low"]], [line["high"] - line["value"]]]

@@ -264,6 +264,12 @@ def sequential_map() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("toponn_sequential", SEQUENTIAL_COLOURS)
 
 
+def row_note(axes: Axes, height: float, text: str) -> None:
+    """Write why a row of a panel has no marker, in the middle of the panel."""
+    look = {"ha": "center", "va": "center", "fontsize": 6.5, "color": GREY, "backgroundcolor": "white"}
+    axes.text(0.5, height, text, transform=axes.get_yaxis_transform(), **look)
+
+
 def panel_letter(axes: Any, letter: str) -> None:
     """Write a bold panel letter above the upper left corner of `axes`."""
     axes.set_title(letter, loc="left", fontweight="bold")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, in_order, model_style, panel_letter, styled
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, in_order, model_style, panel_letter, row_note, styled
 
 STARTS = {"random": "random start", "closed_form": "closed-form start"}
 
@@ -102,7 +102,7 @@ def _draw_fraction(axes: Axes, rows: list[tuple[str, str, str]], trainability: p
     for height, row in enumerate(rows):
         line = _diagnostic(trainability, "success_fraction", row)
         if line is None:
-            _missing(axes, height)
+            row_note(axes, height, "does not apply")
             continue
         _draw_interval(axes, height, line, row)
         successes, seeds = round(line["value"] * line["n_seeds"]), int(line["n_seeds"])
@@ -164,15 +164,10 @@ def _draw_gradient(axes: Axes, rows: list[tuple[str, str, str]], trainability: p
     for height, row in enumerate(rows):
         line = _diagnostic(trainability, "initial_gradient_norm", row)
         if line is None or line["value"] <= 0:
-            _missing(axes, height)
+            row_note(axes, height, "does not apply")
         else:
             _draw_interval(axes, height, line, row)
     axes.set_xlabel("gradient norm at the start")
-
-
-def _missing(axes: Axes, height: int) -> None:
-    look = {"ha": "center", "va": "center", "fontsize": 6.5, "color": GREY, "backgroundcolor": "white"}
-    axes.text(0.5, height, "does not apply", transform=axes.get_yaxis_transform(), **look)
 
 
 def _add_legend(figure: Figure, threshold: float) -> None:

@@ -3,9 +3,7 @@
 import pandas as pd
 
 from toponn.models.base import Parameters
-from toponn.trainability.subject import Measured, Seen, Subject, scores, seen, unit_rows
-from toponn.training.devices import device_of
-from toponn.training.loop import train
+from toponn.trainability.subject import Measured, Seen, Subject, fitted_parameters, outcome, scores, seen, unit_rows
 from toponn.training.runs import start_parameters
 
 
@@ -25,21 +23,18 @@ def clean(subject: Subject, *, seeds: int) -> Measured:
         unit_rows(
             subject,
             here,
-            f"test={seen_.dataset.name}",
+            f"test={tested.dataset.name}",
             range(seeds),
-            clean_balanced_accuracy=scores(here.model, parameters, seen_.samples["test"]),
+            clean_balanced_accuracy=scores(here.model, parameters, tested.samples["test"]),
         )
-        for seen_ in (here, there)
+        for tested in (here, there)
     ]
     return Measured(pd.concat(rows, ignore_index=True), {})
 
 
 def clean_parameters(subject: Subject, here: Seen, seeds: int) -> Parameters:
     """Return the weights after training on the clean samples."""
-    training, validation = here.samples["train"], here.samples["validation"]
     if "training" not in subject.settings:
-        return here.model.fit(training.inputs, training.labels, validation.inputs, validation.labels)
+        return fitted_parameters(here, here.samples["train"])
     initial = start_parameters(here.model, here.dataset, subject.root, subject.name, range(seeds))
-    hyper = {**subject.settings["training"], "root": subject.root, "order": here.dataset.name}
-    device = device_of(subject.device)
-    return train(here.model, initial, training, validation, **hyper, device=device).parameters
+    return outcome(subject, here, initial)[0].parameters

@@ -137,29 +137,33 @@ def squared_loss(model: Model, parameters: Parameters, samples: Samples) -> Tens
     return 0.5 * (model.value(parameters, samples.inputs) - samples.labels).square().mean(dim=1)
 
 
-def study_parameters(subject: Subject) -> Parameters:
-    """Return the trained weights of all seeds of the study, without the head's temperature; NaN where one failed."""
+def study_runs(subject: Subject) -> tuple[list[int], Parameters]:
+    """Return the numbers of all seeds of the study and their trained weights, without the head's temperature.
+
+    The weights of a seed that failed are NaN.
+    """
     runs = [load_run(folder) for folder in subject.folders]
-    names = [name for name in runs[0].parameters if not name.startswith("head.")]
-    return {name: torch.cat([run.parameters[name] for run in runs]) for name in names}
+    numbers = [seed for run in runs for seed in run.document["seeds"]]
+    names = [name for run in runs[:1] for name in run.parameters if not name.startswith("head.")]
+    return numbers, {name: torch.cat([run.parameters[name] for run in runs]) for name in names}
 
 
 def trained_parameters(subject: Subject, seeds: int) -> Parameters:
     """Return the trained weights of the first `seeds` seeds that did not fail, without the head's temperature."""
-    every = study_parameters(subject)
+    _, every = study_runs(subject)
     finite = torch.nonzero(finite_seeds(every)).flatten()[:seeds]
     return {name: tensor[finite] for name, tensor in every.items()}
 
 
 def trained_seeds(subject: Subject, seeds: int) -> list[int]:
     """Return the numbers of the seeds whose weights are `trained_parameters`."""
-    numbers = [seed for folder in subject.folders for seed in load_run(folder).document["seeds"]]
-    return np.array(numbers)[finite_seeds(study_parameters(subject)).numpy()][:seeds].tolist() if numbers else []
+    numbers, every = study_runs(subject)
+    return np.array(numbers)[finite_seeds(every).numpy()][:seeds].tolist() if numbers else []
 
 
 def study_scores(subject: Subject, here: Seen, seeds: int) -> np.ndarray:
     """Return the scores (S,) of the first `seeds` seeds of the study on the split of success, NaN where one failed."""
-    parameters = {name: tensor[:seeds] for name, tensor in study_parameters(subject).items()}
+    parameters = {name: tensor[:seeds] for name, tensor in study_runs(subject)[1].items()}
     return scores(here.model, parameters, here.samples[subject.success["split"]])
 
 
@@ -194,11 +198,15 @@ def outcome(
     return trained, np.where(trained.failed, np.nan, held_out)
 
 
+def fitted_parameters(here: Seen, training: Samples) -> Parameters:
+    """Return the weights, of one seed, of a model that is solved, not trained, on some samples."""
+    held_out = here.samples["validation"]
+    return here.model.fit(training.inputs, training.labels, held_out.inputs, held_out.labels)
+
+
 def fitted_scores(subject: Subject, here: Seen, training: Samples) -> np.ndarray:
     """Return the score (1,) on the split of success of a model that is solved, not trained, on some samples."""
-    held_out = here.samples["validation"]
-    parameters = here.model.fit(training.inputs, training.labels, held_out.inputs, held_out.labels)
-    return scores(here.model, parameters, here.samples[subject.success["split"]])
+    return scores(here.model, fitted_parameters(here, training), here.samples[subject.success["split"]])
 
 
 def unit_rows(

@@ -5,14 +5,13 @@ import pandas as pd
 from scipy import stats
 
 from toponn.seeds import stream
-from toponn.statistics import median_band, wilson_interval
+from toponn.statistics import mean_interval, median_band, wilson_interval
 from toponn.trainability import COLUMNS
 from toponn.trainability.half_success import half_success
 
 KEYS = ["task", "model", "form", "diagnostic", "size", "condition"]
 MEANS = ("gradient_variance", "start_gradient_norm")
 """Diagnostics of which the mean over seeds is the quantity that is asked for."""
-DRAWS = 2000
 
 
 def summarised(units: pd.DataFrame, root: int) -> pd.DataFrame:
@@ -36,13 +35,6 @@ def summarised(units: pd.DataFrame, root: int) -> pd.DataFrame:
             found = median_band(values)
         rows.append((*key, len(values), *found))
     return pd.DataFrame(rows, columns=[*KEYS, "n_seeds", "value", "low", "high"])[COLUMNS]
-
-
-def mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Return the mean and its bootstrap 95 % interval over seeds."""
-    means = rng.choice(values, size=(DRAWS, len(values))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
 
 
 def power_law(sizes: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
