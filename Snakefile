@@ -81,7 +81,8 @@ rule generalization:
     input:
         f"{TABLES}/generalization.csv",
         f"{TABLES}/generalization_summary.csv",
-        figure_files("generalization"),
+        left_out_tables(),
+        figure_files("generalization", "left_out"),
     message:
         "The tests of generalization are there"
 
@@ -98,6 +99,7 @@ include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/trainability.smk"
 include: "workflow/rules/generalization.smk"
+include: "workflow/rules/left_out.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/figures_trainability.smk"

@@ -1,4 +1,4 @@
-"""Train one block of seeds of one model on one dataset."""
+"""Train one block of seeds of one model on one dataset, or on several together."""
 
 from pathlib import Path
 
@@ -21,6 +21,7 @@ with job_log(snakemake) as log:
         root=snakemake.params.seed,
         device=snakemake.params.device,
         checkpoint=checkpoint,
+        together=snakemake.params.get("together", ""),
         work=digest([str(parameter) for parameter in snakemake.params]),  # among them the digests of the code
     )
     write_run(Path(snakemake.output.weights).parent, run)

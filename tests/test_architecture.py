@@ -19,7 +19,7 @@ ARROWS = {
     # 1
     "study": BASE,
     "config_entries": BASE | {"lattices", "systems", "disorder"},
-    "config": BASE | {"config_entries", "study", "systems", "models"},  # of both families the dicts alone
+    "config": BASE | {"config_entries", "study", "systems", "models", "lattices"},  # of families the dicts alone
     # 2
     "lattices": BASE,
     "point_sets": BASE | {"lattices", "shapes"},
@@ -54,7 +54,7 @@ ARROWS = {
 DOORS = {
     # where data enters the learning arm: modules that the loop and the models do not import
     "toponn.training.views": {"toponn.datasets", "toponn.encodings", "toponn.encodings.routes", "toponn.states"},
-    "toponn.training.runs": {"toponn.datasets", "toponn.encodings", "toponn.states"},
+    "toponn.training.runs": {"toponn.datasets", "toponn.states"},
     "toponn.training.search": {"toponn.datasets"},
     "toponn.training.saved": {"toponn.states"},
     # the names of the arrays that all samples share: the family's dict alone, none of its members

@@ -437,7 +437,7 @@ def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(n
     write_dataset(tmp_path / "chain.h5", *generate(name="chain", seed=ROOT, **recipe))
     checkpoint = tmp_path / "checkpoints" / "0.h5"
     arguments = {
-        "dataset_path": str(tmp_path / "chain.h5"),
+        "dataset_paths": str(tmp_path / "chain.h5"),
         "task": "winding",
         "name": name,
         "settings": BLOCKS[name],

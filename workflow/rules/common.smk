@@ -35,6 +35,7 @@ from toponn.study import (
     diagnostic_options,
     diagnostics_of,
     is_searched,
+    left_out_parts,
     n_trials,
     other_sizes,
     proxies_of,
@@ -256,6 +257,34 @@ def evaluation_files(ending, tasks=TASKS):
     ]
 
 
+def others(task, dataset):
+    """Return the datasets that a model is trained on where `dataset` is left out."""
+    return [d for d in left_out_parts(STUDY, task)["datasets"] if d != dataset]
+
+
+def left_out_runs(task, model, name):
+    """Return the file `name` of the runs of a model for every dataset that is left out."""
+    return [
+        f"{RESULTS}/left_out/{task}/{dataset}/{model}/{name}"
+        for dataset in left_out_parts(STUDY, task)["datasets"]
+    ]
+
+
+def left_out_files(ending):
+    """Return the outputs of this ending of every model that is tested on datasets that were left out."""
+    return [
+        f"{RESULTS}/left_out/{task}/{model}.{ending}"
+        for task in TASKS
+        for model in left_out_parts(STUDY, task)["models"]
+    ]
+
+
+def left_out_tables():
+    """Return the tables of the datasets that were left out, if there are any."""
+    names = ("left_out", "left_out_summary") if left_out_files("csv") else ()
+    return [f"{TABLES}/{name}.csv" for name in names]
+
+
 def map_files():
     """Return the labelled maps."""
     return [f"{RESULTS}/maps/{name}.h5" for name in STUDY["maps"]]
@@ -288,7 +317,8 @@ def table_files():
         "claims",
     )
     tables = [f"{TABLES}/{name}.csv" for name in names]
-    return tables + search_table_file() + label_table_files() + diagnostic_tables()
+    tables += search_table_file() + label_table_files() + left_out_tables()
+    return tables + diagnostic_tables()
 
 
 def answer_files():
@@ -327,6 +357,7 @@ def figure_files(*kinds):
         "sizes",
         "route_costs",
         "generalization",
+        "left_out",
         "site_tensors",
         *DIAGNOSTIC_FIGURES,
         "proxies",
@@ -338,6 +369,7 @@ def figure_files(*kinds):
         "ceiling": STUDY["ceiling"],
         "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
         "route_costs": [""],
+        "left_out": [task for task in TASKS if left_out_parts(STUDY, task)["models"]],
         "site_tensors": [task for task in TASKS if random_rings(task)],
         "proxies": [task for task in TASKS if proxies_of(STUDY, task)],
         "overlap": [task for task in TASKS if proxies_of(STUDY, task)],

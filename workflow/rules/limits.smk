@@ -3,6 +3,7 @@
 # minutes.
 import math
 
+from toponn.config import has_own_sites
 from toponn.shapes import shape_of
 
 START = 5
@@ -17,6 +18,9 @@ WORK = {
     "loop_ridge": {"winding": (1e-6, 2), "chern": (2e-9, 3)},
 }
 """Seconds for each seed, epoch and sample: a factor, and the power of the number of cells or sites that it goes with."""
+
+OWN_SITES = 6
+"""So many times longer a ring takes on samples that have sites, hence weights of the loops, of their own."""
 
 
 def n_samples(dataset):
@@ -156,6 +160,29 @@ def evaluation_seconds(task, model):
     )
 
 
+def left_out_mb(task):
+    """Return a job's memory in MB: 2 GB of libraries and activity, and all projectors of all datasets four times."""
+    datasets = left_out_parts(STUDY, task)["datasets"]
+    return math.ceil(2000 + 4 * sum(map(projectors_mb, datasets)))
+
+
+def left_out_seconds(task, dataset, model):
+    """Return what to expect of a job: the training of all seeds on the other datasets together."""
+    seeds = left_out_parts(STUDY, task)["seeds"]
+    return START + sum(
+        trained_seconds(other, model, seeds)
+        * (OWN_SITES if has_own_sites(STUDY["datasets"][other]) else 1)
+        for other in others(task, dataset)
+    )
+
+
+def left_out_tests_seconds(task, model):
+    """Return what to expect of a job: 2 ms for each test sample and dataset that is left out."""
+    datasets = left_out_parts(STUDY, task)["datasets"]
+    tests = sum(STUDY["datasets"][name]["samples"]["test"] for name in datasets)
+    return START + 2e-3 * tests * len(datasets)
+
+
 def diagnostic_data(task, diagnostic):
     """Return the datasets that a diagnostic looks at."""
     roles = ("home", *(role for role in NEEDS[diagnostic] if role in ROLES))
@@ -225,6 +252,15 @@ def expected_hours():
         )
         seconds += sum(
             evaluation_seconds(task, model) for model in tested_models(STUDY, task)
+        )
+        left_out = left_out_parts(STUDY, task)
+        seconds += sum(
+            left_out_seconds(task, dataset, model)
+            for dataset in left_out["datasets"]
+            for model in left_out["models"]
+        )
+        seconds += sum(
+            left_out_tests_seconds(task, model) for model in left_out["models"]
         )
         seconds += sum(
             diagnostic_seconds(task, diagnostic, model)

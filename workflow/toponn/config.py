@@ -21,9 +21,10 @@ from toponn.config_entries import (
     check_dataset,
     check_map,
 )
+from toponn.lattices import LATTICES, UnitCell
 from toponn.models import form_of
 from toponn.schema import Words, check_structure
-from toponn.study import start_of, tested_models
+from toponn.study import left_out_parts, start_of, tested_models
 from toponn.systems import SYSTEMS
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.json"
@@ -97,6 +98,7 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
         allowed = "at least one model with a random start, since only these are put to the tests"
         raise ConfigError(refusal(f"{where}.models", parts["models"], allowed))
     _check_sizes(raw, task, f"{where}.sizes")
+    _check_left_out(raw, task, f"{where}.left_out")
     _check_diagnosed(raw, task, where)
 
 
@@ -155,6 +157,28 @@ def _check_sizes(raw: Mapping[str, Any], task: str, where: str) -> None:
             _check_window(raw["datasets"][name], name, raw["models"][model], f"models.{model}.window")
 
 
+def _check_left_out(raw: Mapping[str, Any], task: str, where: str) -> None:
+    """Refuse datasets without all splits, and models that cannot be trained on several lattices together."""
+    parts = left_out_parts(raw, task)
+    recipes = {}
+    for i, name in enumerate(parts["datasets"]):
+        _check_task_dataset(raw, task, name, f"{where}.datasets[{i}]", SPLITS)
+        recipes[name] = raw["datasets"][name]
+    for i, name in enumerate(parts["models"]):
+        here, settings = f"{where}.models[{i}]", choose(raw["models"], name, f"{where}.models[{i}]")
+        choose(dict.fromkeys(tested_models(raw, task)), name, here)  # whose learning rate the task's dataset chose
+        if not (settings["model"] in ("cnn", "resnet") or settings.get("form") == "coordinate"):
+            allowed = "tensor rings of the form coordinate, cnn, resnet: models trained by gradients that take any size"
+            raise ConfigError(refusal(here, name, allowed))
+        crystals = [key for key, recipe in recipes.items() if has_cells(recipe)]
+        if settings["model"] != "ring" and len(crystals) < 2:
+            allowed = f"models that need no unit cells, which fewer than two of {where}.datasets have"
+            raise ConfigError(refusal(here, name, allowed))
+        if settings.get("route", "auto") not in ("auto", "loops") and any(map(has_own_sites, recipes.values())):
+            allowed = f"auto, loops, since a dataset of {where} has other sites in every sample"
+            raise ConfigError(refusal(f"models.{name}.route", settings["route"], allowed))
+
+
 def _check_form(settings: Mapping[str, Any], task: str, recipe: Mapping[str, Any], where: str) -> None:
     """Refuse a form or a closed form that the task has not."""
     form = settings.get("form", "")
@@ -197,11 +221,25 @@ def _check_task_dataset(raw: Mapping[str, Any], task: str, name: str, where: str
 def _check_training_dataset(raw: Mapping[str, Any], task: str, name: str, where: str) -> None:
     """Refuse a dataset that models of the task cannot be trained on: all its samples have one geometry."""
     _check_task_dataset(raw, task, name, where, SPLITS)
-    recipe = raw["datasets"][name]
-    lattice = recipe.get("lattice", resolve(SYSTEMS, recipe["system"], "system").lattices[0])
-    if lattice == "random" or any(term["name"] == "structural_displacement" for term in recipe["disorder"]):
+    if has_own_sites(raw["datasets"][name]):
         allowed = "datasets whose samples share their sites, without random points or structural_displacement"
         raise ConfigError(refusal(where, name, allowed))
+
+
+def lattice_of(recipe: Mapping[str, Any]) -> str:
+    """Return the lattice of a checked recipe."""
+    return recipe.get("lattice", resolve(SYSTEMS, recipe["system"], "system").lattices[0])
+
+
+def has_own_sites(recipe: Mapping[str, Any]) -> bool:
+    """Return whether every sample of a checked recipe has sites of its own."""
+    displaced = any(term["name"] == "structural_displacement" for term in recipe["disorder"])
+    return lattice_of(recipe) == "random" or displaced
+
+
+def has_cells(recipe: Mapping[str, Any]) -> bool:
+    """Return whether the sites of a checked recipe have unit cells."""
+    return isinstance(resolve(LATTICES, lattice_of(recipe), "lattice"), UnitCell)
 
 
 def _task_of(recipe: Mapping[str, Any]) -> str:

@@ -69,6 +69,11 @@ def other_sizes(config: Mapping[str, Any], task: str) -> dict[str, list[str]]:
     return {dataset: list(parts["models"]) for dataset in parts["datasets"]}
 
 
+def left_out_parts(config: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """Return the datasets of `task` of which each is left out once, and the models and seeds trained on the others."""
+    return config["tasks"][task].get("left_out", {"datasets": [], "models": [], "seeds": 0})
+
+
 def seeds_of(config: Mapping[str, Any], task: str, dataset: str, model: str) -> int:
     """Return how many seeds of a model are trained on a dataset; at other sizes `sizes` may say fewer."""
     seeds = config["models"][model]["seeds"]
@@ -115,6 +120,7 @@ def datasets_in_use(config: Mapping[str, Any]) -> list[str]:
             *tests_of(config, task),
             *proxies_of(config, task),
             *other_sizes(config, task),
+            *left_out_parts(config, task)["datasets"],
             *(name for role in ROLES for name in task_datasets(config, task, role)),
         )
     ]

@@ -6,6 +6,18 @@ ENCODINGS = {
     "projector": "toponn.encodings.projectors:projectors",
     "cell_image": "toponn.encodings.cell_image:cell_image",
 }
-"""Signature ``(states, **options) -> dict[str, ndarray]``; arrays named in `SHARED` do not run over samples."""
+"""Signature ``(states, **options) -> dict[str, ndarray]``."""
 
 SHARED = ("coordinates",)
+"""Arrays (N, d) of the one geometry of a batch, which do not run over samples; (B, N, d) where each has its own."""
+
+
+def is_shared(name: str, axes: int) -> bool:
+    """Return whether the array `name` with so many axes belongs to all samples of a batch.
+
+    Examples
+    --------
+    >>> is_shared("coordinates", 2), is_shared("coordinates", 3), is_shared("loops", 2)
+    (True, False, False)
+    """
+    return name in SHARED and axes == 2

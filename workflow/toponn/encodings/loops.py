@@ -19,7 +19,8 @@ def loops(states: States) -> dict[str, np.ndarray]:
     -------
     dict with
         ``loops`` : (B, L) float32, in the order of `pair_indices` or `triple_indices`
-        ``coordinates`` : (N, d) float64, normalised coordinates of the N cells (1D) or sites (2D)
+        ``coordinates`` : (N, d) float64, normalised coordinates of the N cells (1D) or sites (2D); (B, N, d) of several
+        samples in the plane with sites of their own
 
     Raises
     ------
@@ -33,12 +34,13 @@ def loops(states: States) -> dict[str, np.ndarray]:
             "loops": pair_loops(q).astype(np.float32),
             "coordinates": normalised_coordinates(states.geometry[A]),
         }
-    orbitals = len(states.site_of_orbital) // len(states.geometry)
+    positions = states.positions if len(states) > 1 else states.geometry
+    orbitals = len(states.site_of_orbital) // positions.shape[-2]
     step = max(1, BATCH_ENTRIES // len(states.site_of_orbital) ** 2)
     batches = [states.occupied[start : start + step] for start in range(0, len(states), step)]
     return {
         "loops": np.concatenate([triple_loops(projector(batch), orbitals).astype(np.float32) for batch in batches]),
-        "coordinates": normalised_coordinates(states.geometry),
+        "coordinates": normalised_coordinates(positions),
     }
 
 

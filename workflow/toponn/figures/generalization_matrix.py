@@ -120,6 +120,62 @@ def _draw_block(
     axes.spines[:].set_visible(False)
 
 
+@styled
+def left_out_matrix(summary: pd.DataFrame) -> Figure:
+    """Return for each model the matrix lattice left out of the training × lattice of the test.
+
+    Every cell holds the balanced accuracy over seeds; the framed ones of the lattice that the training never saw also
+    hold its 95 % interval. The row on top holds the highest value that the labels allow.
+
+    Parameters
+    ----------
+    summary
+        Rows of one task with the columns left_out, model, form, test, n_seeds, n_samples, balanced_accuracy, low,
+        high, ceiling and status (ok, not applicable, failed); lattices appear in the order of the rows.
+
+    Raises
+    ------
+    DataError
+        If the table is empty, or holds a model, lattice left out and test twice.
+    """
+    if summary.empty:
+        raise DataError("left-out matrix: found no rows for this task")
+    if summary.duplicated(["left_out", "model", "form", "test"]).any():
+        raise DataError("left-out matrix: found a model, lattice left out and test twice; allowed: one row each")
+    pairs = in_order(zip(summary["model"], summary["form"], strict=True))
+    lattices = list(dict.fromkeys(summary["test"]))
+    figure = Figure(figsize=(DOUBLE_COLUMN, len(pairs) * (ROW * (len(lattices) + REFERENCE) + 0.85) + 0.6))
+    all_axes = figure.subplots(len(pairs), 1, squeeze=False).ravel()
+    for axes, (model, form) in zip(all_axes, pairs, strict=True):
+        _draw_left_out(axes, summary[(summary["model"] == model) & (summary["form"] == form)], lattices)
+        axes.set_title(model_style(model, form).label + ", tested on", loc="left", pad=4)
+    _add_colour_bar(figure, list(all_axes), with_chance=False)
+    return figure
+
+
+def _draw_left_out(axes: Axes, summary: pd.DataFrame, lattices: Sequence[str]) -> None:
+    """Draw one model: the ceiling on top, then a row for each lattice that was left out."""
+    rows, left_out = summary.set_index(["left_out", "test"]), list(dict.fromkeys(summary["left_out"]))
+    tops = {name: REFERENCE + GAP + row for row, name in enumerate(left_out)}
+    for x, test in enumerate(lattices):
+        _draw_number(axes, x, 0.0, summary.loc[summary["test"] == test, "ceiling"].max())
+        for name, top in tops.items():
+            row = rows.loc[(name, test)].copy() if (name, test) in rows.index else None
+            if row is not None and name != test:
+                row["low"] = row["high"] = np.nan
+            _draw_cell(axes, x, top, row)
+        if test in tops:
+            _draw_box(axes, x, tops[test], facecolor="none", edgecolor=BLACK, linewidth=1.4, gid="left out")
+    seeds = dict(zip(summary["left_out"], summary["n_seeds"], strict=True))
+    names = [f"without {dataset_label(name)}\n{seeds[name]} seeds" for name in left_out]
+    axes.set_yticks([REFERENCE / 2, *(top + 0.5 for top in tops.values())], ["labels’ ceiling", *names])
+    axes.set_xticks(np.arange(len(lattices)) + 0.5, [_column_label(summary, test, None) for test in lattices])
+    axes.set_xlim(0, len(lattices))
+    axes.set_ylim(REFERENCE + GAP + len(left_out), 0)
+    axes.tick_params(length=0, pad=3, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+
+
 def _row_label(summary: pd.DataFrame, model: str, form: str) -> str:
     """Return the model's name over its number of seeds (a range where tests differ), its parameters and its cost."""
     of_model = summary[(summary["model"] == model) & (summary["form"] == form) & (summary["status"] == "ok")]

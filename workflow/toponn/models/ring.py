@@ -17,13 +17,16 @@ from toponn.checks import choose
 from toponn.models.base import Inputs, Model, Parameters, require
 from toponn.models.closed_forms import closed_form_of, coordinate_weights, free_site_tensors, free_weights
 from toponn.models.site_tensors import Coordinate, Free
-from toponn.models.wedges import wedge_value
+from toponn.models.wedges import loop_tensors, wedge_value
 
 KAPPA = {2: 0.5, 3: 4 * np.pi}
 """Factor of the order-n ring, with which its closed forms are the invariant."""
 
 STATE_PIECE = 1 << 17
 """Numbers of the states that are contracted at a time, so that they stay in the processor's cache."""
+
+TENSOR_PIECE = 1 << 21
+"""Numbers of the antisymmetric loop tensors that are made at a time."""
 
 WEDGE_PIECE = 1 << 25
 """Numbers in the wedges of pairs of the seeds that are contracted at a time."""
@@ -94,9 +97,9 @@ class Ring(Model):
         return free_weights(free_site_tensors(self.formula, lengths, area_per_site), like)
 
     def tensors(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
-        """Return the site tensors (S, R, order, N)."""
-        values = self.site_tensors.values(parameters, coordinates)  # (S, R·order, N)
-        return values.unflatten(1, (self.rank, self.order))
+        """Return the site tensors (S, R, order, N) at coordinates (N, d), or (S, R, order, B, N) at (B, N, d)."""
+        values = self.site_tensors.values(parameters, coordinates.flatten(0, -2))  # (S, R·order, …·N)
+        return values.unflatten(-1, coordinates.shape[:-1]).unflatten(1, (self.rank, self.order))
 
     def value(self, parameters: Parameters, inputs: Inputs) -> Tensor:
         """Return f (S, B) from whichever of the three encodings is among the inputs.
@@ -106,12 +109,15 @@ class Ring(Model):
         inputs
             ``coordinates`` (N, d) and one of
 
-            - ``loops`` (B, L): the fastest where many seeds share the samples;
+            - ``loops`` (B, L): the fastest where many seeds share the samples; in the plane every sample may have
+              ``coordinates`` (B, N, d) of its own;
             - ``occupied`` (B, O, n), one state a row, zeros where a sample has fewer; of chains all amplitudes on A,
               then all on B, and n/N orbitals a site in the plane;
             - ``projector`` (B, n, n), of chains the polar factor q (B, N, N).
         """
         d = self.tensors(parameters, inputs["coordinates"])
+        if inputs["coordinates"].ndim == 3:
+            return KAPPA[3] * through_loop_tensors(d, inputs["loops"])
         if "loops" in inputs:
             return KAPPA[self.order] * through_loops(d, inputs["loops"])
         if self.order == 2:
@@ -124,7 +130,7 @@ class Ring(Model):
 
     def check_applicable(self, inputs: Inputs) -> None:
         """Raise NotApplicable for another dimension, or for free site tensors on another number of sites."""
-        sites, dimension = inputs["coordinates"].shape
+        sites, dimension = inputs["coordinates"].shape[-2:]
         require(dimension + 1 == self.order, f"trained in {self.order - 1}D, the sample is {dimension}D")
         trained = self.shapes["coordinates"][0]
         require(
@@ -137,6 +143,21 @@ def through_loops(d: Tensor, loops: Tensor) -> Tensor:
     """Return the ring without its factor, (S, B), of site tensors (S, R, order, N) and loop features (B, L)."""
     step = max(1, WEDGE_PIECE // (d[0].numel() * d.shape[-1]))
     return torch.cat([_remade(wedge_value, some, loops, len(d) > step) for some in d.split(step)])
+
+
+def through_loop_tensors(d: Tensor, loops: Tensor) -> Tensor:
+    """Return ``Σ_r Σ_ijk a_i b_j c_k T_ijk`` (S, B) of site tensors (S, R, 3, B, N) of every sample and loops (B, L).
+
+    Weights that belong to one sample are not worth their making: the antisymmetric T is contracted as a tensor.
+    """
+    n = d.shape[-1]
+    step = max(1, TENSOR_PIECE // n**3)
+    values = []
+    for some, piece in zip(d.split(step, dim=3), loops.split(step), strict=True):
+        a, b, c = some.permute(2, 3, 0, 1, 4).flatten(2, 3)  # (B, S·R, N)
+        two_open = (a @ loop_tensors(piece, n).flatten(2)).unflatten(-1, (n, n))  # (B, S·R, N, N)
+        values.append(((two_open @ c[..., None])[..., 0] * b).sum(dim=-1))
+    return torch.cat(values).unflatten(1, d.shape[:2]).sum(dim=-1).T
 
 
 def through_states(contraction: Callable[[Tensor, Tensor], Tensor], d: Tensor, states: Tensor) -> Tensor:

@@ -2,10 +2,12 @@
 
 In the plane ``Σ_{i<j<k} (a∧b∧c)_ijk T_ijk`` is bilinear in the site tensors at i and in the wedges of pairs at
 j, k > i, which lie together at the end of the list of pairs. Weights are made for one i after the other and used at
-once, so that they stay in the processor's cache; derivatives are taken in the same way.
+once, so that they stay in the processor's cache; derivatives are taken in the same way. Where every sample has sites,
+hence weights, of its own, the features are written out as the antisymmetric tensors T instead.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -120,3 +122,21 @@ class Slopes(torch.autograd.Function):
         first, rest, loops, slope = ctx.saved_tensors
         of_slope = Value.apply(first_along, rest, loops) + Value.apply(first, rest_along, loops)
         return *Slopes.apply(first_along, rest_along, loops, slope), None, of_slope
+
+
+def loop_tensors(loops: Tensor, n: int) -> Tensor:
+    """Return the antisymmetric tensors T_ijk (B, n, n, n) of the loop features (B, L) of n sites."""
+    places, signs = (entries.to(loops.device) for entries in tensor_entries(n))
+    return loops.index_select(1, places).mul_(signs).unflatten(1, (n, n, n))
+
+
+@cache
+def tensor_entries(n: int) -> tuple[Tensor, Tensor]:
+    """Return the loop feature behind every entry of T, (n³,) int64, and its sign, (n³,) float32, 0 on the diagonals."""
+    triples = torch.combinations(torch.arange(n), 3)  # in the order of the features
+    places, signs = torch.zeros(n, n, n, dtype=torch.int64), torch.zeros(n, n, n)
+    for sign, orders in ((1, ((0, 1, 2), (1, 2, 0), (2, 0, 1))), (-1, ((1, 0, 2), (0, 2, 1), (2, 1, 0)))):
+        for order in orders:
+            entry = tuple(triples[:, axis] for axis in order)
+            places[entry], signs[entry] = torch.arange(len(triples)), sign
+    return places.flatten(), signs.flatten()

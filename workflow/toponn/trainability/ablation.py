@@ -10,8 +10,7 @@ from scipy.spatial import ConvexHull
 from toponn.datasets import Dataset, read_dataset
 from toponn.models.base import require
 from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, trained_seeds, unit_rows
-from toponn.training.runs import shapes_of
-from toponn.training.views import build_model, encoded
+from toponn.training.views import build_model, encoded, shapes_of
 
 DEPTHS = 8
 """Most depths that are measured."""

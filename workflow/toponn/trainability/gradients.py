@@ -10,8 +10,8 @@ from toponn.joblog import LOGGER
 from toponn.models.base import Model, Parameters
 from toponn.trainability.subject import Measured, Seen, Subject, first_samples, squared_loss, unit_rows
 from toponn.training.loop import Samples
-from toponn.training.runs import shapes_of, start_parameters
-from toponn.training.views import build_model, encoded
+from toponn.training.runs import start_parameters
+from toponn.training.views import build_model, encoded, shapes_of
 
 AT_ONCE = 10
 """Seeds that are differentiated together: weights of the largest samples take much memory."""

@@ -17,9 +17,9 @@ from toponn.statistics import balanced_accuracy
 from toponn.trainability import UNIT
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, Trained, evaluate, train
-from toponn.training.runs import ring_lengths, shapes_of
+from toponn.training.runs import ring_lengths
 from toponn.training.saved import load_run
-from toponn.training.views import build_model, encoded
+from toponn.training.views import build_model, encoded, shapes_of
 
 
 class Measured(NamedTuple):

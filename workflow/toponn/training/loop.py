@@ -1,7 +1,7 @@
 """The training loop: all seeds of a block at once, each as if it were alone."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.encodings import SHARED
+from toponn.encodings import is_shared
 from toponn.joblog import LOGGER, Progress
 from toponn.models.base import Inputs, Model, Parameters
 from toponn.models.head import TEMPERATURE, negative_log_likelihood, predictions
@@ -37,8 +37,8 @@ class Samples:
         return len(self.labels)
 
     def batch(self, rows: Tensor | slice) -> "Samples":
-        """Return some of the samples; arrays that belong to the geometry are passed on as they are."""
-        inputs = {name: t if name in SHARED else t[rows] for name, t in self.inputs.items()}
+        """Return some of the samples; arrays that belong to the geometry of all are passed on as they are."""
+        inputs = {name: t if is_shared(name, t.ndim) else t[rows] for name, t in self.inputs.items()}
         return Samples(inputs, self.labels[rows])
 
     def to(self, device: torch.device) -> "Samples":
@@ -69,8 +69,8 @@ class Trained:
 def train(
     model: Model,
     parameters: Parameters,
-    training: Samples,
-    validation: Samples,
+    training: Samples | Sequence[Samples],
+    validation: Samples | Sequence[Samples],
     *,
     root: int,
     order: str,
@@ -91,6 +91,8 @@ def train(
     Parameters
     ----------
     parameters : starting values, S seeds first
+    training, validation : samples of one geometry, or several such groups; a batch is of one of them, in a shuffled
+        order, and validation counts all samples alike
     root, order : seed of the study and name of the stream of shuffles, which all seeds of a dataset share
     learning_rate : at the first step
     patience : epochs without a lower validation loss after which a seed ends and goes back to its best; never if None
@@ -98,7 +100,7 @@ def train(
     """
     if TEMPERATURE not in parameters:
         parameters = {**parameters, TEMPERATURE: torch.zeros(len(next(iter(parameters.values()))))}
-    training, validation = training.to(device), validation.to(device)
+    training, validation = grouped(training, device), grouped(validation, device)
     block = Block({name: tensor.to(device) for name, tensor in parameters.items()}, weight_decay, patience)
     history = {name: np.full((epochs + 1, len(block.failed)), np.nan) for name in RECORDS}
     done = 0
@@ -107,7 +109,8 @@ def train(
         done, state, history = earlier
         block.restore(state)
     else:
-        steps = [gradients(model, block.leaves, part) for part in batches(training, batch_size)]
+        parts = [part for group in training for part in batches(group, batch_size)]
+        steps = [gradients(model, block.leaves, part) for part in parts]
         record(history, 0, block, model, validation, *zip(*steps, strict=True))
     progress, saved = Progress(epochs, "epochs", done), time.monotonic()
     for epoch in range(done + 1, epochs + 1):
@@ -115,9 +118,8 @@ def train(
             break
         # Step through the shuffled samples.
         block.set_rates(learning_rate * cosine(epoch, epochs), TEMPERATURE_RATE * cosine(epoch, epochs))
-        rows = torch.from_numpy(stream(root, "order", order, epoch).permutation(len(training))).to(device)
         losses, norms = [], []
-        for part in batches(training.batch(rows), batch_size):
+        for part in shuffled(training, batch_size, stream(root, "order", order, epoch)):
             loss, norm = gradients(model, block.leaves, part)
             block.step()
             losses.append(loss)
@@ -139,6 +141,21 @@ def train(
 def cosine(epoch: int, epochs: int) -> float:
     """Return the factor of the learning rates in an epoch, from 1 towards 0."""
     return 0.5 * (1 + float(np.cos(np.pi * (epoch - 1) / epochs)))
+
+
+def grouped(samples: Samples | Sequence[Samples], device: torch.device | str) -> list[Samples]:
+    """Return groups of samples of one geometry each, on a device."""
+    groups = [samples] if isinstance(samples, Samples) else samples
+    return [group.to(device) for group in groups]
+
+
+def shuffled(groups: Sequence[Samples], size: int, rng: np.random.Generator) -> Iterator[Samples]:
+    """Yield batches of at most `size` samples of one group each: samples are shuffled, then batches across groups."""
+    rows = [rng.permutation(len(group)) for group in groups]
+    parts = [(k, some[start : start + size]) for k, some in enumerate(rows) for start in range(0, len(some), size)]
+    for place in rng.permutation(len(parts)) if len(groups) > 1 else range(len(parts)):
+        k, some = parts[place]
+        yield groups[k].batch(torch.from_numpy(some).to(groups[k].labels.device))
 
 
 def batches(samples: Samples, size: int) -> list[Samples]:
@@ -164,20 +181,21 @@ def record(
     epoch: int,
     block: Block,
     model: Model,
-    validation: Samples,
+    validation: Sequence[Samples],
     losses: Sequence[np.ndarray],
     norms: Sequence[np.ndarray],
 ) -> None:
     """Write the row of one epoch: mean loss and gradient norm over its batches, and the validation split."""
-    value = evaluate(model, block.leaves, validation)
+    value = torch.cat([evaluate(model, block.leaves, group) for group in validation], dim=1)
+    labels = torch.cat([group.labels for group in validation])
     with torch.no_grad():
-        loss = negative_log_likelihood(value, block.leaves[TEMPERATURE], validation.labels)
+        loss = negative_log_likelihood(value, block.leaves[TEMPERATURE], labels)
     row = epoch, block.running
     history["train_loss"][row] = np.mean(losses, axis=0)  # batches count alike, as they do in the steps
     history["gradient_norm"][row] = np.mean(norms, axis=0)
     history["validation_loss"][row] = loss.cpu().numpy()
     guesses = predictions(value).cpu().numpy()
-    history["validation_balanced_accuracy"][row] = balanced_accuracy(validation.labels.cpu().numpy(), guesses)
+    history["validation_balanced_accuracy"][row] = balanced_accuracy(labels.cpu().numpy(), guesses)
 
 
 def evaluate(model: Model, parameters: Parameters, samples: Samples) -> Tensor:

@@ -1,8 +1,9 @@
-"""From a dataset file and a config entry to a run folder: weights, settings, history and a row for each seed."""
+"""From dataset files and a config entry to a run folder: weights, settings, history and a row for each seed."""
 
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from toponn.datasets import Dataset, read_dataset
-from toponn.encodings import SHARED
 from toponn.files import digest, provenance, write_arrays, write_csv, write_json
 from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
@@ -22,7 +22,7 @@ from toponn.statistics import balanced_accuracy
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, Trained, evaluate, gradients, train
 from toponn.training.saved import geometry_of
-from toponn.training.views import build_model, encoded
+from toponn.training.views import build_model, groups, shapes_of
 
 RUN_COLUMNS = (
     "task dataset size model form seed start n_parameters epochs flops seconds train_loss "
@@ -50,13 +50,18 @@ def ring_lengths(states: States) -> np.ndarray:
     return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
 
 
+def n_places(states: States) -> int:
+    """Return the number of cells of a chain or of sites in the plane."""
+    return states.positions.shape[-2] if states.dimension == 2 else len(ring_lengths(states))
+
+
 def ring_area(dataset: Dataset) -> float:
     """Return the length or area that one of those positions stands for."""
     return 1.0 if dataset.states.dimension == 1 else float(dataset.attributes["area_per_site"])
 
 
 def train_block(
-    dataset_path: str | Path,
+    dataset_paths: str | Path | Sequence[str | Path],
     *,
     task: str,
     name: str,
@@ -67,25 +72,42 @@ def train_block(
     device: str = "auto",
     checkpoint: Path | None = None,
     work: str = "",
+    together: str = "",
 ) -> dict[str, Any]:
     """Train one block of seeds of a model on a dataset; return weights, settings, history and rows for `write_run`.
 
-    `work` tells the checkpoint of this work from one of the same settings under other code.
+    Parameters
+    ----------
+    dataset_paths : one file, or several that the model is trained on together, those that it can represent
+    work : tells the checkpoint of this work from one of the same settings under other code
+    together : name of several datasets in tables and streams; the document lists those that were used
+
+    Raises
+    ------
+    NotApplicable
+        If the model can represent none of the datasets.
     """
-    splits = {split: read_dataset(dataset_path, split) for split in ("train", "validation", success["split"])}
-    dataset = splits["train"]
+    paths = [dataset_paths] if isinstance(dataset_paths, str | Path) else list(dataset_paths)
+    names = dict.fromkeys(("train", "validation", success["split"]))
+    splits = {split: [read_dataset(path, split) for path in paths] for split in names}
     load = {"seeds": len(seeds), "uses": settings.get("training", {}).get("epochs", 1)}
-    samples = {split: encoded(settings, part, **load) for split, part in splits.items()}
-    model = build_model(settings, shapes_of(samples["train"]))
-    key = digest([dataset.attributes["checksum"], name, dict(settings), list(seeds), root, work])
+    samples = {split: groups(settings, parts, **load) for split, parts in splits.items()}
+    used, training = list(samples["train"]), list(samples["train"].values())
+    dataset = next(part for part in splits["train"] if part.name == used[0])
+    dataset = replace(dataset, name=together or dataset.name)
+    samples = {split: list(seen.values()) for split, seen in samples.items()}
+    model = build_model(settings, shapes_of(training[0]))
+    checksums = [part.attributes["checksum"] for part in splits["train"]]
+    key = digest([checksums, name, dict(settings), list(seeds), root, work])
     start = time.monotonic()
     if hasattr(model, "fit"):
-        trained, flops = fitted(model, samples["train"], samples["validation"])
+        trained, flops = fitted(model, training[0], samples["validation"][0])
     else:
         initial = start_parameters(model, dataset, root, name, seeds)
         hyper = dict(settings["training"], root=root, order=dataset.name, checkpoint=checkpoint, key=key)
-        trained = train(model, initial, samples["train"], samples["validation"], device=device_of(device), **hyper)
-        flops = trained.epochs * epoch_flops(model, initial, samples["train"], settings["training"]["batch_size"])
+        trained = train(model, initial, training, samples["validation"], device=device_of(device), **hyper)
+        size = settings["training"]["batch_size"]
+        flops = trained.epochs * sum(epoch_flops(model, initial, group, size) for group in training)
     seconds = (time.monotonic() - start) / len(seeds)
     about = {"task": task, "dataset": dataset.name, "model": model.family, "form": model.form, "start": model.start}
     document = {
@@ -93,8 +115,9 @@ def train_block(
         "name": name,
         "settings": dict(settings),
         "seeds": list(seeds),
-        "shapes": shapes_of(samples["train"]),
-        "geometry": geometry_of(samples["train"].inputs),
+        "shapes": shapes_of(training[0]),
+        "geometry": geometry_of(training[0].inputs) if model.fixed_geometry else "",
+        "trained_on": used,
         "midgap_pair": dataset.attributes.get("midgap_pair", "kept"),
         "root": root,
         "n_parameters": count_parameters({k: t for k, t in trained.parameters.items() if k != TEMPERATURE}),
@@ -105,14 +128,9 @@ def train_block(
         "document": document,
         "history": _history(about, seeds, trained),
         "rows": _rows(about, seeds, model, trained, samples, success).assign(
-            size=len(ring_lengths(dataset.states)), n_parameters=document["n_parameters"], flops=flops, seconds=seconds
+            size=n_places(dataset.states), n_parameters=document["n_parameters"], flops=flops, seconds=seconds
         ),
     }
-
-
-def shapes_of(samples: Samples) -> dict[str, list[int]]:
-    """Return the shapes of a model's inputs, without the axis of samples."""
-    return {name: list(t.shape if name in SHARED else t.shape[1:]) for name, t in samples.inputs.items()}
 
 
 def fitted(model: Model, training: Samples, validation: Samples) -> tuple[Trained, np.ndarray]:
@@ -146,7 +164,7 @@ def _rows(
     seeds: Sequence[int],
     model: Model,
     trained: Trained,
-    samples: Mapping[str, Samples],
+    samples: Mapping[str, Sequence[Samples]],
     success: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Return a row of the runs table for each seed, without its costs."""
@@ -163,9 +181,12 @@ def _rows(
     return rows
 
 
-def _score(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _score(
+    model: Model, parameters: Parameters, samples: Sequence[Samples]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return accuracy and balanced accuracy of every seed, NaN where its values are not finite, and where they are."""
-    value, labels = evaluate(model, parameters, samples), samples.labels.numpy()
+    value = torch.cat([evaluate(model, parameters, group) for group in samples], dim=1)
+    labels = torch.cat([group.labels for group in samples]).numpy()
     guesses, finite = predictions(value).numpy(), torch.isfinite(value).all(dim=1).numpy()
     scores = (guesses == labels).mean(axis=1), balanced_accuracy(labels, guesses)
     return *(np.where(finite, score, np.nan) for score in scores), finite

@@ -12,8 +12,8 @@ from toponn.datasets import read_dataset
 from toponn.joblog import LOGGER
 from toponn.training.devices import device_of
 from toponn.training.loop import train
-from toponn.training.runs import shapes_of, start_parameters
-from toponn.training.views import build_model, encoded
+from toponn.training.runs import start_parameters
+from toponn.training.views import build_model, encoded, shapes_of
 
 COLUMNS = (
     "task dataset model form start learning_rate weight_decay seed epochs "
