@@ -58,6 +58,7 @@ CNN, RING, MLP = ("models", "cnn"), ("models", "ring_free"), ("models", "mlp")
 EDGE = {"name": "decoupled_edge", "strength": 1.0}
 SSH, DISK = ("datasets", "ssh_24"), ("datasets", "haldane_disk")
 WINDING, CHERN = ("tasks", "winding"), ("tasks", "chern")
+LEFT_OUT = (*CHERN, "left_out")
 FIELD = {
     **DEFAULT["ceiling"]["qwz"],
     "system": "hofstadter",
@@ -67,6 +68,16 @@ FIELD = {
 MAP, SERIES, CEILING = ("maps", "qwz"), ("convergence", "qwz"), ("ceiling", "qwz")
 
 STRUCTURE = [
+    ((*LEFT_OUT, "seed", 3), "tasks.chern.left_out.seed: found an unknown key; allowed: datasets, models, seeds"),
+    ((*LEFT_OUT, "seeds", GONE), "tasks.chern.left_out.seeds: found nothing; allowed: a whole number from 1"),
+    (
+        (*LEFT_OUT, "datasets", ["lattice_square"]),
+        "left_out.datasets: found ['lattice_square']; allowed: a list of 2 or more",
+    ),
+    (
+        (*LEFT_OUT, "datasets", 1, "lattice_square"),
+        "tasks.chern.left_out.datasets: found 'lattice_square' twice; allowed: each entry once",
+    ),
     (("stduy", "x"), "stduy: found an unknown key; allowed: study, seed, maps, "),
     (("study", GONE), f"study: found nothing; allowed: {NAME}"),
     (("study", "../other"), f"study: found '../other'; allowed: {NAME}"),
@@ -255,6 +266,39 @@ STRUCTURE = [
 ]
 
 MEANING = [
+    (
+        (*LEFT_OUT, "datasets", 1, "lattice_honeycom"),
+        "left_out.datasets[1]: found 'lattice_honeycom'; allowed: ssh_24, ",
+    ),
+    ((*LEFT_OUT, "datasets", 1, "ssh_24"), "left_out.datasets[1]: found 'ssh_24'; allowed: datasets of chern: qwz_8, "),
+    (
+        (*LEFT_OUT, "datasets", 0, "qwz_12"),
+        "datasets.qwz_12.samples.train: found nothing; allowed: a whole number from 1",
+    ),
+    (
+        ("datasets", "lattice_kagome", "samples", {"train": 9, "test": 9}),
+        "samples.validation: found nothing; allowed: a whole number from 1, since tasks.chern.left_out.datasets[2]",
+    ),
+    ((*LEFT_OUT, "models", 0, "ring_coordinat"), "tasks.chern.left_out.models[0]: found 'ring_coordinat'; allowed: "),
+    (
+        (*LEFT_OUT, "models", 0, "ring_coordinate_closed_form"),
+        "left_out.models[0]: found 'ring_coordinate_closed_form'; allowed: ring_coordinate, ring_free, cnn, ",
+    ),
+    *(
+        (
+            (*LEFT_OUT, "models", [name]),
+            f"tasks.chern.left_out.models[0]: found '{name}'; allowed: tensor rings of the form",
+        )
+        for name in ("ring_free", "mlp", "loop_ridge")
+    ),
+    (
+        (*LEFT_OUT, "datasets", ["lattice_square", "lattice_quasicrystal", "lattice_random"]),
+        "left_out.models[1]: found 'cnn'; allowed: models that need no unit cells, which fewer than two of",
+    ),
+    (
+        ("models", "ring_coordinate", "route", "occupied"),
+        "models.ring_coordinate.route: found 'occupied'; allowed: auto, loops, since a dataset of tasks.chern.left_out",
+    ),
     (
         ("datasets", "qwz_8", "disorder", [{"name": "structural_displacement", "strength": 0.1}]),
         "tasks.chern.dataset: found 'qwz_8'; allowed: datasets whose samples share their sites, without random points",
@@ -482,6 +526,7 @@ def test_such_twins_in_different_tasks_are_accepted():
     study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
     study["tasks"]["chern"]["sizes"]["models"] = ["twin"]
     study["tasks"]["chern"]["diagnosed"] = {"models": ["ring_free"]}
+    del study["tasks"]["chern"]["left_out"]
     assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
 
 

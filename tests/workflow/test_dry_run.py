@@ -17,6 +17,8 @@ def _expected(study: dict) -> dict[str, int]:
     used |= {name for sizes in sized for name in sizes["datasets"]}
     used |= {name for task in tasks for role in ("proxies", "smaller", "scaling") for name in task[role]}
     used |= {task[role] for task in tasks for role in ("clean", "many")}
+    left_out = [task["left_out"] for task in tasks if "left_out" in task]
+    used |= {name for parts in left_out for name in parts["datasets"]}
     trained = [model for task in tasks for model in task["models"]]
     at_sizes = [
         min(models[model]["seeds"], sizes.get("seeds", models[model]["seeds"]))
@@ -47,6 +49,10 @@ def _expected(study: dict) -> dict[str, int]:
         "figure_spectra": 2 * len(study["tasks"]),
         "figure_sizes": len(sized),
         "evaluate": sum(map(len, random_start)),
+        "train_left_out": sum(len(parts["datasets"]) * len(parts["models"]) for parts in left_out),
+        "evaluate_left_out": sum(len(parts["models"]) for parts in left_out),
+        "left_out_table": 1,
+        "figure_left_out": len(left_out),
         **{rule: len(study[section]) for section, rules in LABELS.items() for rule in (rules, f"figure_{rules}")},
         **dict.fromkeys(per_task, len(tasks)),
         **dict.fromkeys(tables, 1),

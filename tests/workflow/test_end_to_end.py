@@ -16,6 +16,8 @@ COLUMNS = {
     "mean_error ceiling status",
     "generalization_summary": "task model form n_parameters flops test n_seeds n_samples balanced_accuracy low high "
     "ceiling status",
+    "left_out": "task left_out model form seed test n_samples accuracy balanced_accuracy mean_error ceiling status",
+    "left_out_summary": "task left_out model form test n_seeds n_samples balanced_accuracy low high ceiling status",
     "trainability": "task model form diagnostic size condition n_seeds value low high",
     "route_costs": "route side sites seeds seconds chosen chosen_at_hand",
     "route_exponents": "task model form diagnostic size condition n_seeds value low high",
@@ -70,6 +72,16 @@ def test_every_model_seed_and_test_has_its_row(results, study):
     }
 
 
+def test_every_lattice_left_out_has_a_row_for_each_seed_and_test_or_says_why_not(results, study):
+    with (results / "tables/left_out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = study["tasks"]["chern"]["left_out"]
+    assert len(rows) == len(parts["models"]) * len(parts["datasets"]) ** 2 * parts["seeds"]
+    unseen = {(row["model"], row["test"]) for row in rows if row["status"] == "not applicable"}
+    assert unseen == {("cnn", "lattice_random")}
+    assert all((row["balanced_accuracy"] == "") == (row["status"] == "not applicable") for row in rows)
+
+
 def test_every_diagnostic_has_a_row_for_each_seed_and_an_interval_where_it_is_summed_up(results, study):
     with (results / "tables/diagnostics.csv").open(newline="") as file:
         units = list(csv.DictReader(file))
@@ -109,6 +121,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     )
     kinds += " landscape remedies decoupling proxies overlap"
     names |= {f"{kind}_{task}" for kind in kinds.split() for task in tasks}
+    names |= {f"left_out_{name}" for name, task in tasks.items() if "left_out" in task}
     assert {path.stem for path in (results / "figures").iterdir()} == names
     for name in names:
         pdf, png = ((results / f"figures/{name}.{ending}").read_bytes() for ending in ("pdf", "png"))
@@ -137,6 +150,7 @@ def test_a_job_leaves_a_log_and_a_benchmark(results):
         assert {
             "dataset/ssh_24",
             "train/qwz_8/cnn/0",
+            "train_left_out/chern/lattice_random/cnn",
             "search/chern/cnn",
             "claims_table",
             "figure_success/chern",

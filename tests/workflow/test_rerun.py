@@ -85,6 +85,18 @@ def _evaluation(task, model):
     return {f"generalization/{task}/{model}.csv", f"generalization/{task}/{model}.h5"}
 
 
+def _left_out(study, *models, changed=None):
+    """Return what is made again of the lattices left out when these models are, or only a dataset is, `changed`."""
+    parts, files = derived.left_out_parts(study, "chern"), ("weights.h5", "settings.json", "history.csv", "runs.csv")
+    models = [model for model in models or parts["models"] if model in parts["models"]]
+    if not models:
+        return set()
+    runs = [(name, model) for name in parts["datasets"] for model in models if name != changed]
+    found = {f"left_out/chern/{name}/{model}/{file}" for name, model in runs for file in files}
+    found |= {f"left_out/chern/{model}.{ending}" for model in models for ending in ("csv", "h5")}
+    return found | {"tables/left_out.csv", "tables/left_out_summary.csv"} | _figures("left_out_chern")
+
+
 def _after_retraining(model, block=0):
     """Return what is made again when a block of a model with random start is trained again in both tasks.
 
@@ -135,7 +147,7 @@ def test_a_models_hyper_parameter_reruns_its_jobs_and_what_depends_on_them(finis
     text = _with(_quick(finished_project), cnn={"training": {"epochs": 7}})
     with finished_project.edited(QUICK, text):
         study = finished_project.study(QUICK)
-        again = _after_retraining("cnn") | _search(study, "cnn") | _diagnoses(study, "cnn")
+        again = _after_retraining("cnn") | _search(study, "cnn") | _diagnoses(study, "cnn") | _left_out(study, "cnn")
         assert finished_project.pending() == again
 
 
@@ -166,17 +178,18 @@ def test_a_systems_module_reruns_its_datasets_and_what_depends_on_them(finished_
         assert finished_project.pending() == expected.union(*(_evaluation("winding", m) for m in models))
 
 
-@pytest.mark.parametrize(
-    ("module", "names"),
-    [
-        ("systems/higher_chern", ["higher_chern"]),
-        ("point_sets", ["amorphous", "quasicrystal"]),  # lattices, which are named in strings as systems are
-    ],
-)
-def test_a_system_or_lattice_reruns_the_studies_of_its_labels_alone(finished_project, module, names):
-    path = f"workflow/toponn/{module}.py"
+def test_a_system_of_no_dataset_reruns_the_studies_of_its_labels_alone(finished_project):
+    path = "workflow/toponn/systems/higher_chern.py"
     with finished_project.edited(path, finished_project.text(path) + "\n_EDITED = True\n"):
-        assert finished_project.pending() == _labels(*names)
+        assert finished_project.pending() == _labels("higher_chern")
+
+
+def test_a_lattice_reruns_its_dataset_the_runs_that_see_it_and_the_studies_of_its_labels(finished_project):
+    path = "workflow/toponn/point_sets.py"  # of lattices, which are named in strings as systems are
+    expected = _labels("amorphous", "quasicrystal") | {"datasets/lattice_random.h5", "tables/references.csv"}
+    expected |= {"tables/claims.csv"} | _left_out(finished_project.study(QUICK), changed="lattice_random")
+    with finished_project.edited(path, finished_project.text(path) + "\n_EDITED = True\n"):
+        assert finished_project.pending() == expected
 
 
 def test_a_map_of_more_cells_reruns_itself_and_its_figure_alone(finished_project):
@@ -211,6 +224,7 @@ def test_the_rings_module_reruns_the_rings_alone(finished_project):
     expected |= _runs("ssh_6", "ring_free") | _runs("qwz_6", "ring_coordinate")
     assert _sizes(study, "winding") + _sizes(study, "chern") == ["ssh_6", "qwz_6"]
     expected |= _diagnoses(study, "ring_free") | _diagnoses(study, "ring_coordinate")
+    expected |= _left_out(study, "ring_coordinate")
     # Diagnostics that load the module for whatever model they look at.
     expected |= {
         output

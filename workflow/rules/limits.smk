@@ -161,9 +161,9 @@ def evaluation_seconds(task, model):
 
 
 def left_out_mb(task):
-    """Return a job's memory in MB: 2 GB of libraries and activity, and all projectors of all datasets four times."""
+    """Return a job's memory in MB: 2 GB of libraries and activity, and the projectors of all datasets twice."""
     datasets = left_out_parts(STUDY, task)["datasets"]
-    return math.ceil(2000 + 4 * sum(map(projectors_mb, datasets)))
+    return math.ceil(2000 + 2 * sum(map(projectors_mb, datasets)))
 
 
 def left_out_seconds(task, dataset, model):

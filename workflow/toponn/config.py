@@ -165,8 +165,9 @@ def _check_left_out(raw: Mapping[str, Any], task: str, where: str) -> None:
         _check_task_dataset(raw, task, name, f"{where}.datasets[{i}]", SPLITS)
         recipes[name] = raw["datasets"][name]
     for i, name in enumerate(parts["models"]):
-        here, settings = f"{where}.models[{i}]", choose(raw["models"], name, f"{where}.models[{i}]")
+        here = f"{where}.models[{i}]"
         choose(dict.fromkeys(tested_models(raw, task)), name, here)  # whose learning rate the task's dataset chose
+        settings = raw["models"][name]
         if not (settings["model"] in ("cnn", "resnet") or settings.get("form") == "coordinate"):
             allowed = "tensor rings of the form coordinate, cnn, resnet: models trained by gradients that take any size"
             raise ConfigError(refusal(here, name, allowed))
