@@ -42,7 +42,7 @@ def test_datasets_in_use_are_those_that_a_task_names_once():
     study = copy.deepcopy(DEFAULT)
     del study["tasks"]["winding"]
     study["tasks"]["chern"]["tests"] = ["qwz_6"]
-    for role in ("proxies", "sizes", "smaller", "clean", "many", "scaling"):
+    for role in ("proxies", "sizes", "smaller", "clean", "many", "scaling", "left_out"):
         del study["tasks"]["chern"][role]
     assert derived.datasets_in_use(study) == ["qwz_8", "qwz_6"]
 
