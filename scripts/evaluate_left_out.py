@@ -6,7 +6,8 @@ from toponn.files import write_arrays, write_csv
 from toponn.joblog import job_log
 
 with job_log(snakemake):
-    from toponn.generalization import COLUMNS, evaluate_left_out
+    from toponn.generalization import COLUMNS
+    from toponn.left_out import evaluate_left_out
 
     folders = [Path(weights).parent for weights in snakemake.input.weights]
     tests = dict(zip(snakemake.params.datasets, snakemake.input.datasets, strict=True))

@@ -43,6 +43,7 @@ ARROWS = {
     # 4
     "generalization": BASE | LEARNING | {"datasets", "encodings", "states"},
     "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization", "generation"},
+    "left_out": BASE | {"generalization"},
     # 5
     "claims": BASE,
     "answers": BASE,
@@ -82,6 +83,7 @@ THIRD_PARTIES = {
     "training": {"numpy", "pandas", "torch"},
     "generalization": {"numpy", "pandas", "torch"},
     "trainability": {"numpy", "pandas", "scipy", "torch"},
+    "left_out": {"numpy", "pandas"},
     "claims": {"numpy", "pandas", "scipy"},
     "answers": {"numpy", "pandas"},
     "answers_page": {"pandas"},

@@ -11,8 +11,8 @@ from toponn.checks import DataError, NotApplicable
 from toponn.datasets import read_dataset, write_dataset
 from toponn.encodings.loops import loops, triple_indices
 from toponn.figures.generalization_matrix import left_out_matrix
-from toponn.generalization import LEFT_OUT_COLUMNS, LEFT_OUT_SUMMARY_COLUMNS, evaluate_left_out, left_out_summary
 from toponn.generation import generate
+from toponn.left_out import COLUMNS, SUMMARY_COLUMNS, evaluate_left_out, summary_rows
 from toponn.models.base import as_tensors, generators
 from toponn.models.head import TEMPERATURE, negative_log_likelihood
 from toponn.models.wedges import loop_tensors
@@ -285,7 +285,7 @@ def tested(runs, paths):
 
 def test_every_seed_lattice_left_out_and_test_has_a_row(tested):
     table, arrays = tested["ring"]
-    assert set(LEFT_OUT_COLUMNS) <= set(table.columns)
+    assert set(COLUMNS) <= set(table.columns)
     assert len(table) == len(table.groupby(["left_out", "test", "seed"])) == 2 * len(RECIPES) * len(SEEDS)
     assert set(table["status"]) == {"ok"}
     assert arrays["points/square/value"].shape == (len(SEEDS), 20)
@@ -306,8 +306,8 @@ def test_what_a_network_cannot_see_is_not_applicable_and_has_no_number(tested):
 
 def test_the_summary_is_the_mean_over_seeds_within_its_interval(tested):
     table, arrays = tested["ring"]
-    rows = left_out_summary(table, arrays, ROOT)
-    assert len(rows) == 2 * len(RECIPES) and all(set(LEFT_OUT_SUMMARY_COLUMNS) <= row.keys() for row in rows)
+    rows = summary_rows(table, arrays, ROOT)
+    assert len(rows) == 2 * len(RECIPES) and all(set(SUMMARY_COLUMNS) <= row.keys() for row in rows)
     for row in rows:
         mine = table[(table["left_out"] == row["left_out"]) & (table["test"] == row["test"])]
         assert row["balanced_accuracy"] == pytest.approx(mine["balanced_accuracy"].mean())
@@ -318,7 +318,7 @@ def test_the_summary_is_the_mean_over_seeds_within_its_interval(tested):
 def test_the_figure_frames_the_lattice_left_out_and_hatches_what_cannot_be_seen(tested):
     import pandas as pd
 
-    summary = pd.DataFrame([row for table, arrays in tested.values() for row in left_out_summary(table, arrays, ROOT)])
+    summary = pd.DataFrame([row for table, arrays in tested.values() for row in summary_rows(table, arrays, ROOT)])
     figure = left_out_matrix(summary)
     patches = [[patch.get_gid() for patch in axes.patches] for axes in figure.axes[:2]]
     assert [gids.count("left out") for gids in patches] == [2, 2]

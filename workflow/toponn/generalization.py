@@ -26,12 +26,6 @@ COLUMNS = (
 SUMMARY_COLUMNS = (
     "task model form n_parameters flops test n_seeds n_samples balanced_accuracy low high ceiling status"
 ).split()
-LEFT_OUT_COLUMNS = (
-    "task left_out model form seed test n_samples accuracy balanced_accuracy mean_error ceiling status"
-).split()
-LEFT_OUT_SUMMARY_COLUMNS = (
-    "task left_out model form test n_seeds n_samples balanced_accuracy low high ceiling status"
-).split()
 SAMPLES_AT_ONCE = 40
 
 
@@ -103,33 +97,6 @@ def evaluate_runs(
             LOGGER.info("%s: mean balanced accuracy %.3f", name, frame["balanced_accuracy"].mean())
         frames.append(frame)
     return pd.concat(frames, ignore_index=True), arrays
-
-
-def evaluate_left_out(
-    folders: Mapping[str, str | Path], tests: Mapping[str, str | Path], device: str = "auto"
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Return rows of the table of left-out datasets and the raw values of the runs of one model.
-
-    Parameters
-    ----------
-    folders : by the dataset that was left out, the run folder of the training on the others
-    tests : dataset files by name; all runs are put to the test splits of all
-    """
-    frames, arrays = [], {}
-    for left_out, folder in folders.items():
-        frame, values = evaluate_runs([folder], tests, device)
-        frames.append(frame.assign(left_out=left_out))
-        arrays |= {f"{left_out}/{name}": array for name, array in values.items()}
-    return pd.concat(frames, ignore_index=True), arrays
-
-
-def left_out_summary(rows: pd.DataFrame, arrays: Mapping[str, np.ndarray], root: int) -> list[dict[str, Any]]:
-    """Return the summary rows of one model, as `summary_row` does, from what `evaluate_left_out` returned."""
-    summary = []
-    for (left_out, _), some in rows.groupby(["left_out", "test"], sort=False):
-        own = {name.removeprefix(f"{left_out}/"): a for name, a in arrays.items() if name.startswith(f"{left_out}/")}
-        summary.append({"left_out": left_out, **summary_row(some, own, root)})
-    return summary
 
 
 def summary_row(rows: pd.DataFrame, arrays: Mapping[str, np.ndarray], root: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from toponn.figures.style import (
 
 TESTS_A_BLOCK = 8  # so many columns stay legible in two columns of text; more tests go into further blocks
 LOWEST = 0.2  # balanced accuracy at the pale end of the colour map, the same in every figure
+LEFT_OUT_ROW = 0.4  # inches
 ROW = 0.43  # inches
 REFERENCE = 0.62  # height of the rows of ceiling and chance, in units of a cell
 GAP = 0.14  # sets the ceiling, the training dataset and chance apart, in units of a cell
@@ -120,62 +121,6 @@ def _draw_block(
     axes.spines[:].set_visible(False)
 
 
-@styled
-def left_out_matrix(summary: pd.DataFrame) -> Figure:
-    """Return for each model the matrix lattice left out of the training × lattice of the test.
-
-    Every cell holds the balanced accuracy over seeds; the framed ones of the lattice that the training never saw also
-    hold its 95 % interval. The row on top holds the highest value that the labels allow.
-
-    Parameters
-    ----------
-    summary
-        Rows of one task with the columns left_out, model, form, test, n_seeds, n_samples, balanced_accuracy, low,
-        high, ceiling and status (ok, not applicable, failed); lattices appear in the order of the rows.
-
-    Raises
-    ------
-    DataError
-        If the table is empty, or holds a model, lattice left out and test twice.
-    """
-    if summary.empty:
-        raise DataError("left-out matrix: found no rows for this task")
-    if summary.duplicated(["left_out", "model", "form", "test"]).any():
-        raise DataError("left-out matrix: found a model, lattice left out and test twice; allowed: one row each")
-    pairs = in_order(zip(summary["model"], summary["form"], strict=True))
-    lattices = list(dict.fromkeys(summary["test"]))
-    figure = Figure(figsize=(DOUBLE_COLUMN, len(pairs) * (ROW * (len(lattices) + REFERENCE) + 0.85) + 0.6))
-    all_axes = figure.subplots(len(pairs), 1, squeeze=False).ravel()
-    for axes, (model, form) in zip(all_axes, pairs, strict=True):
-        _draw_left_out(axes, summary[(summary["model"] == model) & (summary["form"] == form)], lattices)
-        axes.set_title(model_style(model, form).label + ", tested on", loc="left", pad=4)
-    _add_colour_bar(figure, list(all_axes), with_chance=False)
-    return figure
-
-
-def _draw_left_out(axes: Axes, summary: pd.DataFrame, lattices: Sequence[str]) -> None:
-    """Draw one model: the ceiling on top, then a row for each lattice that was left out."""
-    rows, left_out = summary.set_index(["left_out", "test"]), list(dict.fromkeys(summary["left_out"]))
-    tops = {name: REFERENCE + GAP + row for row, name in enumerate(left_out)}
-    for x, test in enumerate(lattices):
-        _draw_number(axes, x, 0.0, summary.loc[summary["test"] == test, "ceiling"].max())
-        for name, top in tops.items():
-            row = rows.loc[(name, test)].copy() if (name, test) in rows.index else None
-            if row is not None and name != test:
-                row["low"] = row["high"] = np.nan
-            _draw_cell(axes, x, top, row)
-        if test in tops:
-            _draw_box(axes, x, tops[test], facecolor="none", edgecolor=BLACK, linewidth=1.4, gid="left out")
-    seeds = dict(zip(summary["left_out"], summary["n_seeds"], strict=True))
-    names = [f"without {dataset_label(name)}\n{seeds[name]} seeds" for name in left_out]
-    axes.set_yticks([REFERENCE / 2, *(top + 0.5 for top in tops.values())], ["labels’ ceiling", *names])
-    axes.set_xticks(np.arange(len(lattices)) + 0.5, [_column_label(summary, test, None) for test in lattices])
-    axes.set_xlim(0, len(lattices))
-    axes.set_ylim(REFERENCE + GAP + len(left_out), 0)
-    axes.tick_params(length=0, pad=3, labeltop=True, labelbottom=False)
-    axes.spines[:].set_visible(False)
-
-
 def _row_label(summary: pd.DataFrame, model: str, form: str) -> str:
     """Return the model's name over its number of seeds (a range where tests differ), its parameters and its cost."""
     of_model = summary[(summary["model"] == model) & (summary["form"] == form) & (summary["status"] == "ok")]
@@ -225,6 +170,62 @@ def contrasting(colour: Sequence[float]) -> str:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.06 else BLACK
+
+
+@styled
+def left_out_matrix(summary: pd.DataFrame) -> Figure:
+    """Return for each model the matrix lattice left out of the training × lattice of the test.
+
+    Every cell holds the balanced accuracy over seeds; the framed ones, of the lattice that the training never saw, also
+    hold its 95 % interval.
+
+    Parameters
+    ----------
+    summary
+        Rows of one task with the columns left_out, model, form, test, n_seeds, n_samples, balanced_accuracy, low,
+        high, ceiling and status (ok, not applicable, failed); lattices appear in the order of the rows.
+
+    Raises
+    ------
+    DataError
+        If the table is empty, or holds a model, lattice left out and test twice.
+    """
+    if summary.empty:
+        raise DataError("left-out matrix: found no rows for this task")
+    if summary.duplicated(["left_out", "model", "form", "test"]).any():
+        raise DataError("left-out matrix: found a model, lattice left out and test twice; allowed: one row each")
+    pairs = in_order(zip(summary["model"], summary["form"], strict=True))
+    lattices = list(dict.fromkeys(summary["test"]))
+    figure = Figure(figsize=(DOUBLE_COLUMN, len(pairs) * (LEFT_OUT_ROW * len(lattices) + 0.85) + 0.6))
+    all_axes = figure.subplots(len(pairs), 1, squeeze=False).ravel()
+    for axes, (model, form) in zip(all_axes, pairs, strict=True):
+        _draw_left_out(axes, summary[(summary["model"] == model) & (summary["form"] == form)], lattices)
+        axes.set_title(model_style(model, form).label + ", tested on", loc="left", pad=4)
+    _add_colour_bar(figure, list(all_axes), with_chance=False)
+    return figure
+
+
+def _draw_left_out(axes: Axes, summary: pd.DataFrame, lattices: Sequence[str]) -> None:
+    """Draw one model: a row for each lattice that was left out, a column for each test."""
+    cells, left_out = summary.set_index(["left_out", "test"]), list(dict.fromkeys(summary["left_out"]))
+    for top, name in enumerate(left_out):
+        for x, test in enumerate(lattices):
+            row = cells.loc[(name, test)].copy() if (name, test) in cells.index else None
+            if row is not None and name != test:
+                row["low"] = row["high"] = np.nan  # of what was trained on, the mean is enough
+            _draw_cell(axes, x, top, row)
+            if name == test:
+                _draw_box(axes, x, top, facecolor="none", edgecolor=BLACK, linewidth=1.4, gid="left out")
+    seeds, tests = summary.groupby("left_out")["n_seeds"].first(), summary.groupby("test").first()
+    names = [f"without {dataset_label(name)}\n{seeds[name]} seeds" for name in left_out]
+    axes.set_yticks(np.arange(len(left_out)) + 0.5, names)
+    ceilings = [f"n = {tests['n_samples'][t]}, ceiling {shown_number(tests['ceiling'][t])}" for t in lattices]
+    labels = [f"{dataset_label(test)}\n{below}" for test, below in zip(lattices, ceilings, strict=True)]
+    axes.set_xticks(np.arange(len(lattices)) + 0.5, labels)
+    axes.set_xlim(0, len(lattices))
+    axes.set_ylim(len(left_out), 0)
+    axes.tick_params(length=0, pad=3, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
 
 
 def _draw_cell(axes: Axes, x: float, top: float, row: pd.Series | None) -> None:
