@@ -81,7 +81,8 @@ rule generalization:
     input:
         f"{TABLES}/generalization.csv",
         f"{TABLES}/generalization_summary.csv",
-        figure_files("generalization"),
+        f"{TABLES}/superiority.csv",
+        figure_files("generalization", "superiority", "transfer"),
     message:
         "The tests of generalization are there"
 

@@ -13,7 +13,8 @@ def _expected(study: dict) -> dict[str, int]:
     """Return the number of jobs of each rule, counted from the study by hand."""
     tasks, models = study["tasks"].values(), study["models"]
     sized = [task["sizes"] for task in tasks if "sizes" in task]
-    used = {name for task in tasks for name in (task["dataset"], *task["tests"])}
+    used = {task["dataset"] for task in tasks}
+    used |= {name for task in tasks for names in task["tests"].values() for name in names}
     used |= {name for sizes in sized for name in sizes["datasets"]}
     used |= {name for task in tasks for role in ("proxies", "smaller", "scaling") for name in task[role]}
     used |= {task[role] for task in tasks for role in ("clean", "many")}
@@ -32,7 +33,7 @@ def _expected(study: dict) -> dict[str, int]:
     random_start = [[m for m in task["models"] if models[m].get("start") != "closed_form"] for task in tasks]
     per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
     per_task += ("figure_generalization", "figure_site_tensors", "proxies", "figure_proxies", "figure_decoupling")
-    per_task += ("figure_overlap",)
+    per_task += ("figure_overlap", "figure_superiority", "figure_transfer")
     per_task += ("figure_landscape", "figure_remedies")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")

@@ -1,5 +1,6 @@
 # What the rules share: the checked study, the names of its files, and the code that a script reaches.
 import functools
+import math
 import os
 import re
 import shlex
@@ -34,9 +35,13 @@ from toponn.study import (
     diagnosed_models,
     diagnostic_options,
     diagnostics_of,
+    honest_tests,
     is_searched,
+    kinds_of,
+    most_seeds,
     n_trials,
     other_sizes,
+    other_tests,
     proxies_of,
     ring_models,
     seeds_of,
@@ -281,6 +286,7 @@ def table_files():
         "runs",
         "generalization",
         "generalization_summary",
+        "superiority",
         "trainability",
         "references",
         "route_costs",
@@ -303,10 +309,23 @@ def answer_figures():
     return figure_files(*kinds)
 
 
+def claim_figures():
+    """Return the figures that the claims refer to."""
+    kinds = ("success", "sizes", "superiority", "generalization", "site_tensors")
+    return figure_files(*kinds, "proxies")
+
+
 def diagnostic_tables():
     """Return the tables of diagnostics and of proxy tests that there are."""
     found = {"diagnostics": diagnostic_files("csv"), "proxies": proxy_files("proxies")}
     return [f"{TABLES}/{name}.csv" for name, files in found.items() if files]
+
+
+def has_rivals(task):
+    """Return whether a task tests the hybrid, its coordinate ring, beside a plain network."""
+    tested = [STUDY["models"][model] for model in tested_models(STUDY, task)]
+    hybrid = any(form_of(settings) == "coordinate" for settings in tested)
+    return hybrid and any(s["model"] in ("cnn", "resnet", "mlp") for s in tested)
 
 
 def tasks_with(*diagnostics):
@@ -327,6 +346,8 @@ def figure_files(*kinds):
         "sizes",
         "route_costs",
         "generalization",
+        "superiority",
+        "transfer",
         "site_tensors",
         *DIAGNOSTIC_FIGURES,
         "proxies",
@@ -338,6 +359,10 @@ def figure_files(*kinds):
         "ceiling": STUDY["ceiling"],
         "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
         "route_costs": [""],
+        "superiority": [task for task in TASKS if has_rivals(task)],
+        "transfer": [
+            task for task in TASKS if STUDY["tasks"][task]["tests"].get("sizes")
+        ],
         "site_tensors": [task for task in TASKS if random_rings(task)],
         "proxies": [task for task in TASKS if proxies_of(STUDY, task)],
         "overlap": [task for task in TASKS if proxies_of(STUDY, task)],
@@ -404,6 +429,13 @@ def test_sizes(task):
         test: STUDY["datasets"][test]["samples"]["test"]
         for test in tests_of(STUDY, task)
     }
+
+
+def transfer_sizes(task):
+    """Return the number of cells or sites of the training dataset and of the tests that differ from it in size alone."""
+    parts = STUDY["tasks"][task]
+    tests = [parts["dataset"], *parts["tests"].get("sizes", [])]
+    return {test: math.prod(STUDY["datasets"][test]["shape"]["size"]) for test in tests}
 
 
 # --- Code -----------------------------------------------------------------------------------------------------------

@@ -281,12 +281,82 @@ rule figure_generalization:
         task=lambda w: w.task,
         n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
         n_samples=lambda w: test_sizes(w.task),
-        tests=lambda w: tests_of(STUDY, w.task),
+        kinds=lambda w: kinds_of(STUDY, w.task),
         dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
     message:
         "Drawing how the models do on the tests, {wildcards.task}"
     script:
         "../../scripts/figure_generalization.py"
+
+
+rule figure_superiority:
+    input:
+        superiority=f"{TABLES}/superiority.csv",
+    output:
+        pdf=f"{FIGURES}/superiority_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/superiority_{{task}}.png",
+            caption="../report/superiority.rst",
+            category="Generalization",
+            subcategory="{task}",
+            labels={"result": "hybrid minus best plain network", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_superiority/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_superiority/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_superiority.py"),
+        task=lambda w: w.task,
+        n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
+        n_samples=lambda w: test_sizes(w.task),
+        kinds=lambda w: kinds_of(STUDY, w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing by how much the hybrid beats the plain networks, {wildcards.task}"
+    script:
+        "../../scripts/figure_superiority.py"
+
+
+rule figure_transfer:
+    input:
+        summary=f"{TABLES}/generalization_summary.csv",
+    output:
+        pdf=f"{FIGURES}/transfer_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/transfer_{{task}}.png",
+            caption="../report/transfer.rst",
+            category="Generalization",
+            subcategory="{task}",
+            labels={"result": "accuracy on other sizes", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_transfer/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_transfer/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_transfer.py"),
+        task=lambda w: w.task,
+        n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
+        n_samples=lambda w: test_sizes(w.task),
+        sizes=lambda w: transfer_sizes(w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing how the models do on other sizes, {wildcards.task}"
+    script:
+        "../../scripts/figure_transfer.py"
 
 
 rule figure_site_tensors:

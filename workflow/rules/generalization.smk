@@ -11,9 +11,7 @@ rule evaluate:
         weights=lambda w: run_files("weights.h5", [w.task], [w.model]),
         settings=lambda w: run_files("settings.json", [w.task], [w.model]),
         dataset=training_data,
-        tests=lambda w: dataset_files(
-            STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task)
-        ),
+        tests=lambda w: dataset_files(other_tests(STUDY, w.task)),
     output:
         table=f"{RESULTS}/generalization/{{task}}/{{model}}.csv",
         predictions=f"{RESULTS}/generalization/{{task}}/{{model}}.h5",
@@ -31,7 +29,8 @@ rule evaluate:
     params:
         *code_of("scripts/evaluate.py"),
         code=lambda w: trained_code("scripts/evaluate.py", w.model),
-        tests=lambda w: STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task),
+        kinds=lambda w: kinds_of(STUDY, w.task),
+        most_seeds=lambda w: most_seeds(STUDY, w.task),
         seed=STUDY["seed"],
         device=STUDY["device"],
     message:
@@ -59,6 +58,13 @@ rule generalization_table:
             subcategory="both tasks",
             labels={"result": "summary over runs", "of": "all models"},
         ),
+        superiority=report(
+            f"{TABLES}/superiority.csv",
+            caption="../report/tables.rst",
+            category="Generalization",
+            subcategory="both tasks",
+            labels={"result": "hybrid minus best plain network", "of": "all models"},
+        ),
     log:
         f"{LOGS}/generalization_table.log",
     benchmark:
@@ -71,6 +77,7 @@ rule generalization_table:
         runtime=20,
     params:
         *code_of("scripts/generalization_table.py"),
+        kinds={task: kinds_of(STUDY, task) for task in TASKS},
         seed=STUDY["seed"],
     message:
         "Summing up the tests over runs, with intervals"

@@ -143,16 +143,15 @@ def search_seconds(task, model):
 
 def evaluation_mb(task):
     """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
-    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
-    return math.ceil(2000 + 4 * max(map(projectors_mb, tests)))
+    return math.ceil(2000 + 4 * max(map(projectors_mb, tests_of(STUDY, task))))
 
 
 def evaluation_seconds(task, model):
     """Return what to expect of a job: one look of every seed at each sample of every test."""
-    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
-    seeds = STUDY["models"][model]["seeds"]
+    seeds, most = STUDY["models"][model]["seeds"], most_seeds(STUDY, task)
     return START + sum(
-        work(t, model, STUDY["datasets"][t]["samples"]["test"], 1, seeds) for t in tests
+        work(t, model, count, 1, min(seeds, most.get(t, seeds)))
+        for t, count in test_sizes(task).items()
     )
 
 

@@ -73,15 +73,7 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
     """Refuse a task whose datasets or models do not exist, do not fit it, or cannot be told apart."""
     where = f"tasks.{task}"
     _check_training_dataset(raw, task, parts["dataset"], f"{where}.dataset")
-    for key in ("tests", "proxies"):
-        for i, name in enumerate(parts.get(key, [])):
-            here = f"{where}.{key}[{i}]"
-            if name == parts["dataset"]:
-                allowed = "datasets other than the training dataset, whose test split is among the tests anyway"
-                raise ConfigError(refusal(here, name, allowed))
-            if key == "proxies" and name in parts["tests"]:
-                raise ConfigError(refusal(here, name, f"datasets that are not among {where}.tests too"))
-            _check_task_dataset(raw, task, name, here, ("test",))
+    _check_tests(raw, task, where)
     rows: dict[tuple, str] = {}
     for i, name in enumerate(parts["models"]):
         settings = choose(raw["models"], name, f"{where}.models[{i}]")
@@ -98,6 +90,25 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
         raise ConfigError(refusal(f"{where}.models", parts["models"], allowed))
     _check_sizes(raw, task, f"{where}.sizes")
     _check_diagnosed(raw, task, where)
+
+
+def _check_tests(raw: Mapping[str, Any], task: str, where: str) -> None:
+    """Refuse tests that do not exist, do not fit the task, or are named twice."""
+    parts = raw["tasks"][task]
+    listed = {f"tests.{kind}": names for kind, names in parts["tests"].items()} | {"proxies": parts.get("proxies", [])}
+    seen: dict[str, str] = {}
+    for key, names in listed.items():
+        for i, name in enumerate(names):
+            here = f"{where}.{key}[{i}]"
+            if name == parts["dataset"]:
+                allowed = "datasets other than the training dataset, whose test split is among the tests anyway"
+                raise ConfigError(refusal(here, name, allowed))
+            if name in seen:
+                raise ConfigError(refusal(here, name, f"datasets that are not in {where}.{seen[name]} too"))
+            _check_task_dataset(raw, task, name, here, ("test",))
+            seen[name] = key
+    for name in parts.get("test_seeds", {}):
+        choose(raw["datasets"], name, f"{where}.test_seeds")
 
 
 def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
