@@ -82,7 +82,8 @@ rule generalization:
         f"{TABLES}/generalization.csv",
         f"{TABLES}/generalization_summary.csv",
         f"{TABLES}/superiority.csv",
-        figure_files("generalization", "superiority", "transfer"),
+        [f"{TABLES}/interfaces.csv"] if STUDY["interfaces"] else [],
+        figure_files("generalization", "superiority", "transfer", "interface"),
     message:
         "The tests of generalization are there"
 

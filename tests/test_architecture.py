@@ -45,6 +45,7 @@ ARROWS = {
     "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization", "generation"},
     # 5
     "superiority": BASE | {"generalization", "study"},
+    "interfaces": BASE | PHYSICS | LEARNING | {"encodings", "recipes"},
     "claims": BASE | {"study"},
     "answers": BASE,
     "figures": BASE | {"study"},
@@ -86,6 +87,7 @@ THIRD_PARTIES = {
     "generalization": {"numpy", "pandas", "torch"},
     "trainability": {"numpy", "pandas", "scipy", "torch"},
     "superiority": {"numpy", "pandas"},
+    "interfaces": {"numpy", "pandas", "torch"},
     "claims": {"numpy", "pandas", "scipy"},
     "answers": {"numpy", "pandas"},
     "pages": set(),

@@ -7,6 +7,7 @@ import pytest
 
 QUICK = "workflow/studies/quick.yaml"
 LABELS = {"maps": "phase_map", "convergence": "convergence", "ceiling": "ceiling"}
+SECTIONS = LABELS | {"interfaces": "interface"}
 
 
 def _expected(study: dict) -> dict[str, int]:
@@ -37,7 +38,7 @@ def _expected(study: dict) -> dict[str, int]:
     per_task += ("figure_landscape", "figure_remedies")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
-    tables += ("diagnostics_table", "proxies_table", "answers")
+    tables += ("diagnostics_table", "proxies_table", "answers", "interfaces_table")
     return {
         "dataset": len(used),
         "search": len(searched),
@@ -48,7 +49,7 @@ def _expected(study: dict) -> dict[str, int]:
         "figure_spectra": 2 * len(study["tasks"]),
         "figure_sizes": len(sized),
         "evaluate": sum(map(len, random_start)),
-        **{rule: len(study[section]) for section, rules in LABELS.items() for rule in (rules, f"figure_{rules}")},
+        **{rule: len(study[section]) for section, rules in SECTIONS.items() for rule in (rules, f"figure_{rules}")},
         **dict.fromkeys(per_task, len(tasks)),
         **dict.fromkeys(tables, 1),
     }

@@ -29,6 +29,7 @@ COLUMNS = {
     "proxies": "task model form test proxy proxy_accuracy n_samples n_conflicts n_labels n_seeds invariant "
     "invariant_low invariant_high proxied proxied_low proxied_high status",
     "answers": "question task statement model form value low high note figure",
+    "interfaces": "name task model form seed draw region n_sites weight marker learned correlation value",
     "claims": "claim statement kind test measured low high verdict figure",
 }
 QUICK = "workflow/studies/quick.yaml"
@@ -103,7 +104,7 @@ def test_every_study_of_the_labels_has_its_rows_and_maps(results, study):
 
 def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
-    labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling"}
+    labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
     names |= {"route_costs"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
     kinds = (

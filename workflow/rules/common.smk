@@ -95,6 +95,7 @@ wildcard_constraints:
     map="|".join(STUDY["maps"]),
     convergence="|".join(STUDY["convergence"]),
     ceiling="|".join(STUDY["ceiling"]),
+    interface="|".join(STUDY["interfaces"]),
     diagnostic="|".join(DIAGNOSTICS),
     curve="|".join(CURVES),
     spectrum="|".join(SPECTRA),
@@ -266,6 +267,13 @@ def map_files():
     return [f"{RESULTS}/maps/{name}.h5" for name in STUDY["maps"]]
 
 
+def interface_runs(wildcards, name):
+    """Return the file `name` of the blocks that hold the seeds of the ring that an interface is looked at with."""
+    entry = STUDY["interfaces"][wildcards.interface]
+    files = run_files(name, ["chern"], [entry["model"]])
+    return files[: len(blocks(entry["seeds"], STUDY["block"]))]
+
+
 def label_table_files():
     """Return the tables of the studies of the labels that there are."""
     return [
@@ -294,6 +302,7 @@ def table_files():
         "claims",
     )
     tables = [f"{TABLES}/{name}.csv" for name in names]
+    tables += [f"{TABLES}/interfaces.csv"] if STUDY["interfaces"] else []
     return tables + search_table_file() + label_table_files() + diagnostic_tables()
 
 
@@ -348,6 +357,7 @@ def figure_files(*kinds):
         "generalization",
         "superiority",
         "transfer",
+        "interface",
         "site_tensors",
         *DIAGNOSTIC_FIGURES,
         "proxies",
@@ -357,6 +367,7 @@ def figure_files(*kinds):
         "phase_map": STUDY["maps"],
         "convergence": STUDY["convergence"],
         "ceiling": STUDY["ceiling"],
+        "interface": STUDY["interfaces"],
         "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
         "route_costs": [""],
         "superiority": [task for task in TASKS if has_rivals(task)],

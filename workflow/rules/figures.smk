@@ -359,6 +359,39 @@ rule figure_transfer:
         "../../scripts/figure_transfer.py"
 
 
+rule figure_interface:
+    input:
+        markers=f"{RESULTS}/interfaces/{{interface}}.h5",
+        table=f"{RESULTS}/interfaces/{{interface}}.csv",
+    output:
+        pdf=f"{FIGURES}/interface_{{interface}}.pdf",
+        png=report(
+            f"{FIGURES}/interface_{{interface}}.png",
+            caption="../report/interface.rst",
+            category="Generalization",
+            subcategory="two phases in one sample",
+            labels={"result": "local markers", "of": "{interface}"},
+        ),
+    log:
+        f"{LOGS}/figure_interface/{{interface}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_interface/{{interface}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_interface.py"),
+        recipe=lambda w: STUDY["interfaces"][w.interface],
+        dataset=lambda w: STUDY["tasks"]["chern"]["dataset"],
+    message:
+        "Drawing the markers of both phases, {wildcards.interface}"
+    script:
+        "../../scripts/figure_interface.py"
+
+
 rule figure_site_tensors:
     input:
         site_tensors=f"{RESULTS}/trainability/{{task}}/site_tensors.h5",

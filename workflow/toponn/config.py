@@ -63,6 +63,8 @@ def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
         check_convergence(entry, f"convergence.{name}")
     for name, entry in raw["ceiling"].items():
         check_ceiling(entry, f"ceiling.{name}")
+    for name, entry in raw["interfaces"].items():
+        _check_interface(raw, entry, f"interfaces.{name}")
     return copy.deepcopy(dict(raw))
 
 
@@ -109,6 +111,17 @@ def _check_tests(raw: Mapping[str, Any], task: str, where: str) -> None:
             seen[name] = key
     for name in parts.get("test_seeds", {}):
         choose(raw["datasets"], name, f"{where}.test_seeds")
+
+
+def _check_interface(raw: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:
+    """Refuse two phases that no recipe makes, and models that are no tested coordinate ring of the plane."""
+    check_dataset(entry, where)
+    tested = tested_models(raw, "chern") if "chern" in raw["tasks"] else []
+    rings = [model for model in tested if form_of(raw["models"][model]) == "coordinate"]
+    if entry["model"] not in rings or _task_of(entry) != "chern":
+        allowed = f"coordinate rings of the task chern with a random start ({', '.join(rings) or 'there is none'})"
+        found = entry["model"] if entry["model"] not in rings else f"{entry['model']} on {entry['system']}"
+        raise ConfigError(refusal(f"{where}.model", found, f"{allowed}, on samples of the plane"))
 
 
 def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
