@@ -81,8 +81,12 @@ rule generalization:
     input:
         f"{TABLES}/generalization.csv",
         f"{TABLES}/generalization_summary.csv",
+        f"{TABLES}/superiority.csv",
+        [f"{TABLES}/interfaces.csv"] if STUDY["interfaces"] else [],
         left_out_tables(),
-        figure_files("generalization", "left_out"),
+        figure_files(
+            "generalization", "left_out", "superiority", "transfer", "interface"
+        ),
     message:
         "The tests of generalization are there"
 

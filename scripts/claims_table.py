@@ -1,12 +1,18 @@
-"""Hold the measured numbers against the claims of the source paper."""
+"""Hold the measured numbers against the claims of the source paper: a table and a page."""
+
+from pathlib import Path
 
 from toponn.claims import COLUMNS, claims_table
-from toponn.files import read_csv, read_tables, write_csv
+from toponn.claims_page import page
+from toponn.files import read_csv, read_tables, whole_file, write_csv
 from toponn.joblog import job_log
 
 with job_log(snakemake):
-    given = snakemake.params
-    tables = [read_csv(snakemake.input[name]) for name in ("trainability", "generalization", "summary")]
+    names = ("trainability", "generalization", "summary", "superiority")
+    tables = [read_csv(snakemake.input[name]) for name in names]
     proxies = read_tables(snakemake.input.proxies) if snakemake.input.proxies else None
-    found = claims_table(*tables, proxies, proxy_tests=given.proxy_tests, root=given.seed)
+    found = claims_table(*tables, proxies, root=snakemake.params.seed)
     write_csv(snakemake.output.table, found, COLUMNS)
+    figures = {Path(path).stem: Path(path) for path in snakemake.input.figures}
+    with whole_file(snakemake.output.page) as temporary:
+        temporary.write_text(page(found, figures), encoding="utf-8")

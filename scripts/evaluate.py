@@ -11,6 +11,7 @@ with job_log(snakemake):
     paths = [snakemake.input.dataset, *snakemake.input.tests]
     folders = [Path(weights).parent for weights in snakemake.input.weights]
     tests = {Path(path).stem: path for path in paths}
-    table, values = evaluate_runs(folders, tests, device=snakemake.params.device)
+    given = snakemake.params
+    table, values = evaluate_runs(folders, tests, given.device, kinds=given.kinds, most_seeds=given.most_seeds)
     write_arrays(snakemake.output.predictions, values, {"task": snakemake.wildcards.task})
     write_csv(snakemake.output.table, table, COLUMNS)

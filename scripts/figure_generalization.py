@@ -1,4 +1,4 @@
-"""Draw the matrix model × test of one task."""
+"""Draw the matrix test × model of one task."""
 
 from pathlib import Path
 
@@ -9,9 +9,5 @@ from toponn.joblog import job_log
 
 with job_log(snakemake):
     summary = read_csv(snakemake.input.summary)
-    figure = generalization_matrix(
-        summary[summary["task"] == snakemake.params.task],
-        dataset=snakemake.params.get("dataset"),
-        chance=snakemake.params.get("chance"),
-    )
+    figure = generalization_matrix(summary[summary["task"] == snakemake.params.task], snakemake.params.kinds)
     save(figure, Path(snakemake.output.pdf).with_suffix(""))

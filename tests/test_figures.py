@@ -32,6 +32,8 @@ from toponn.figures.style import (
     sequential_map,
 )
 from toponn.figures.success import success
+from toponn.figures.superiority import superiority
+from toponn.figures.transfer import transfer
 from toponn.files import read_csv, write_arrays, write_csv
 
 MODELS = [
@@ -51,6 +53,13 @@ CHERN_TESTS = {
     "haldane_disk": 200,
     "haldane_rectangle": 200,
 }
+CHERN_KINDS = {
+    "qwz_8": "training data",
+    **dict.fromkeys(("qwz_6", "qwz_12", "qwz_16"), "sizes"),
+    "qwz_8_strong": "disorder",
+    **dict.fromkeys(("haldane_disk", "haldane_rectangle"), "lattices"),
+}
+MANY_TESTS = {f"haldane_rectangle_{i}": 1000 for i in range(26)}
 
 
 def synthetic_history(epochs=30, seeds=20):
@@ -114,6 +123,12 @@ def synthetic_summary(tests=CHERN_TESTS):
             "n_parameters": 12_929,
             "flops": 2.07e12,
             "n_samples": samples,
+            "mean_error": 0.1,
+            "error_low": 0.08,
+            "error_high": 0.13,
+            "gain": 1.1,
+            "gain_low": 1.0,
+            "gain_high": 1.2,
             "balanced_accuracy": value,
         }
         rows.append({**row, "low": value - 0.02, "high": min(1.0, value + 0.015), "ceiling": 1 - 0.003 * place})
@@ -165,16 +180,37 @@ def synthetic_sizes():
     return pd.DataFrame(rows), [("ring", form, "random") for form in LADDER], "winding"
 
 
+def matrix(summary):
+    return generalization_matrix(summary, CHERN_KINDS)
+
+
+def synthetic_differences():
+    rows = []
+    for place, (test, kind) in enumerate(CHERN_KINDS.items()):
+        row = {"task": "chern", "kind": kind, "test": test, "rival": ("cnn", "resnet", "mlp")[place % 3], "n_tests": 1}
+        row |= {"difference": 0.1 * place, "low": 0.1 * place - 0.02, "high": 0.1 * place + 0.03, "status": "ok"}
+        rows.append(row if test != "qwz_16" else row | {"difference": np.nan, "status": "not applicable"})
+    for kind, count in (("sizes", 2), ("disorder", 1), ("lattices", 2), ("tests", 5)):
+        mean = {"task": "chern", "kind": "all", "test": f"all {kind}", "rival": "best of each test", "n_tests": count}
+        rows.append(mean | {"difference": 0.3, "low": 0.25, "high": 0.34, "status": "ok"})
+    return pd.DataFrame(rows)
+
+
 FIGURES = {
     "sizes": lambda: sizes(*synthetic_sizes()),
     "learning_curves": lambda: learning_curves(synthetic_history(), 0.99),
     "success": lambda: success(*synthetic_runs_and_trainability(), 0.99),
-    "generalization": lambda: generalization_matrix(synthetic_summary()),
+    "generalization": lambda: matrix(synthetic_summary()),
     "generalization_with_chance": lambda: generalization_matrix(
-        synthetic_summary(), dataset="qwz_8", chance=dict.fromkeys(CHERN_TESTS, 1 / 3)
+        synthetic_summary(), CHERN_KINDS, chance=dict.fromkeys(CHERN_TESTS, 1 / 3)
     ),
-    "generalization_two_blocks": lambda: generalization_matrix(
-        synthetic_summary({f"haldane_rectangle_{i}": 1000 for i in range(13)}), dataset="haldane_rectangle_3"
+    "generalization_many_tests": lambda: generalization_matrix(
+        synthetic_summary(MANY_TESTS),
+        {test: ("training data" if not i else "shapes") for i, test in enumerate(MANY_TESTS)},
+    ),
+    "superiority": lambda: superiority(synthetic_differences(), CHERN_KINDS),
+    "transfer": lambda: transfer(
+        synthetic_summary(), {"qwz_6": 36, "qwz_8": 64, "qwz_12": 144, "qwz_16": 256}, 64, "chern"
     ),
     "site_tensors_lattice": lambda: site_tensors(*synthetic_site_tensors(2)),
     "site_tensors_chain": lambda: site_tensors(*synthetic_site_tensors(1)),
@@ -200,7 +236,7 @@ def test_a_figure_is_one_or_two_columns_wide(figures, name):
 
 
 def test_the_check_of_overlaps_finds_two_texts_at_one_place():
-    figure = generalization_matrix(synthetic_summary())
+    figure = matrix(synthetic_summary())
     axes = figure.axes[0]
     axes.text(1.5, 1.1, "in the way", fontsize=12)
     assert any("in the way" in pair for pair in overlaps(figure))
@@ -223,9 +259,9 @@ def test_a_figure_drawn_twice_gives_the_same_bytes(tmp_path, name):
 
 def test_another_value_gives_other_bytes(tmp_path):
     summary = synthetic_summary({"qwz_8": 400})
-    save(generalization_matrix(summary), tmp_path / "a")
+    save(matrix(summary), tmp_path / "a")
     summary.loc[0, "balanced_accuracy"] = 0.5
-    save(generalization_matrix(summary), tmp_path / "b")
+    save(matrix(summary), tmp_path / "b")
     assert (tmp_path / "a.pdf").read_bytes() != (tmp_path / "b.pdf").read_bytes()
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
 
@@ -248,14 +284,14 @@ def test_a_figure_that_cannot_be_drawn_leaves_no_file(tmp_path):
 
 def test_figures_leave_the_users_settings_alone():
     before = dict(matplotlib.rcParams)
-    generalization_matrix(synthetic_summary())
+    matrix(synthetic_summary())
     assert dict(matplotlib.rcParams) == before
 
 
 def test_figures_look_the_same_whatever_the_users_settings(tmp_path):
-    save(generalization_matrix(synthetic_summary({"qwz_8": 400})), tmp_path / "a")
+    save(matrix(synthetic_summary({"qwz_8": 400})), tmp_path / "a")
     with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.bbox": "tight"}):
-        save(generalization_matrix(synthetic_summary({"qwz_8": 400})), tmp_path / "b")
+        save(matrix(synthetic_summary({"qwz_8": 400})), tmp_path / "b")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -403,16 +439,16 @@ def test_the_matrix_shows_each_number_with_its_interval_seeds_and_samples():
     summary = synthetic_summary({"qwz_8": 400})
     summary.loc[0, ["balanced_accuracy", "low", "high", "ceiling"]] = [0.9876, 0.9712, 1.0, 0.9952]
     summary["ceiling"] = 0.9952
-    words = text_of(generalization_matrix(summary))
+    words = text_of(matrix(summary))
     for expected in (
         "0.988",
         "0.971–1.000",
         "0.995",
-        "ring, coordinate, 40 seeds\n12,929 parameters\n2.07 Tflop",
-        "loop ridge, 1 seed\n12,929 parameters\n2.07 Tflop",
+        "ring,\ncoordinate\n40 seeds\n12,929 par.\n2.07 Tflop",
+        "loop ridge\n1 seed\n12,929 par.\n2.07 Tflop",
     ):
         assert expected in words
-    assert "QWZ 8\nn = 400" in words
+    assert "trained on QWZ 8 (400)" in words
 
 
 def test_numbers_stay_inside_their_cells(figures):
@@ -427,19 +463,32 @@ def test_numbers_stay_inside_their_cells(figures):
 
 def test_a_model_that_was_not_put_to_a_test_is_not_shown_as_zero():
     summary = synthetic_summary().drop(index=8)
-    assert text_of(generalization_matrix(summary)).count("not run") == 1
+    assert text_of(matrix(summary)).count("not run") == 1
 
 
-def test_chance_is_a_row_if_known_and_a_note_otherwise(figures):
+def test_chance_is_a_column_if_known_and_a_note_otherwise(figures):
     assert text_of(figures["generalization_with_chance"]).count("0.333") == len(CHERN_TESTS)
     assert any("chance is 1 / number of labels" in text for text in text_of(figures["generalization"]))
 
 
-def test_the_training_dataset_comes_first_and_is_named(figures):
-    figure = figures["generalization_two_blocks"]
-    first = figure.axes[0].get_xticklabels()[0].get_text()
-    assert first == "trained on\nHaldane\nrectangle 3\nn = 1000"
-    assert sum(text.startswith("trained on") for text, _ in drawn_texts(figure)) == 1
+def test_the_training_dataset_comes_first_and_tests_stand_under_what_they_change(figures):
+    figure = figures["generalization"]
+    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert labels[0] == "trained on QWZ 8 (400)"
+    assert labels[1:4] == ["QWZ 6 (400)", "QWZ 12 (200)", "QWZ 16 (120)"]
+    heights = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
+    assert heights["other sizes"] < heights["other disorder"] < heights["other lattices and systems"]
+
+
+def test_a_test_of_no_kind_is_refused():
+    with pytest.raises(DataError, match="found the test qwz_12; allowed: qwz_8, qwz_6"):
+        generalization_matrix(synthetic_summary(), {k: v for k, v in CHERN_KINDS.items() if k != "qwz_12"})
+
+
+def test_differences_say_where_no_rival_can_run_and_how_many_tests_a_mean_is_over(figures):
+    words = text_of(figures["superiority"])
+    assert words.count("no plain network can run") == 1
+    assert "other lattices and systems (2)" in words and "all tests (5)" in words
 
 
 def test_only_a_perfect_share_reads_as_one():
@@ -449,9 +498,9 @@ def test_only_a_perfect_share_reads_as_one():
 def test_a_summary_with_a_pair_twice_or_without_rows_is_refused():
     summary = synthetic_summary()
     with pytest.raises(DataError, match="found a model and test twice"):
-        generalization_matrix(pd.concat([summary, summary.head(1)]))
+        matrix(pd.concat([summary, summary.head(1)]))
     with pytest.raises(DataError, match="found no rows"):
-        generalization_matrix(summary.head(0))
+        matrix(summary.head(0))
 
 
 def test_site_tensors_on_a_lattice_colour_every_site():
@@ -500,6 +549,8 @@ FIGURE_PARAMS = {
     "learning_curves": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "success": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
     "generalization": {"n_samples": CHERN_TESTS},
+    "superiority": {"n_samples": CHERN_TESTS},
+    "transfer": {"n_samples": CHERN_TESTS, "sizes": {"qwz_8": 64, "qwz_12": 144}},
     "sizes": {"n_samples": {"train": 600}, "threshold": 0.99, "datasets": ["qwz_8", "qwz_6"], "most": 10},
     "site_tensors": {"n_samples": {"train": 600, "validation": 300, "test": 400}},
 }
@@ -543,6 +594,7 @@ def job_files(folder):
     trainability, runs = synthetic_runs_and_trainability(seeds=3)
     history = synthetic_history(epochs=3, seeds=3)
     tables = {"trainability": trainability, "runs": runs, "summary": synthetic_summary({"qwz_8": 40})}
+    tables["superiority"] = synthetic_differences()
     for name, table in tables.items():
         both = pd.concat([table, table.assign(task="winding")])
         write_csv(folder / f"{name}.csv", both, both.columns)
@@ -554,12 +606,22 @@ def job_files(folder):
     return Named(histories=[str(folder / "history.csv"), str(folder / "without_epochs.csv")], **files)
 
 
-@pytest.mark.parametrize("script", ["learning_curves", "success", "sizes", "generalization", "site_tensors"])
+SCRIPTS = ["learning_curves", "success", "sizes", "generalization", "superiority", "transfer", "site_tensors"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_reads_its_inputs_and_writes_both_files(tmp_path, script):
     job = SimpleNamespace(
         input=job_files(tmp_path),
         output=Named(pdf=str(tmp_path / "out" / "a.b.pdf"), png=str(tmp_path / "out" / "a.b.png")),
-        params=Named(task="chern", threshold=0.99, dataset="qwz_8", forms=[["ring", "free", "random"]]),
+        params=Named(
+            task="chern",
+            threshold=0.99,
+            dataset="qwz_8",
+            forms=[["ring", "free", "random"]],
+            kinds=CHERN_KINDS,
+            sizes={"qwz_8": 64},
+        ),
         log=[str(tmp_path / "job.log")],
         threads=1,
         rule=f"figure_{script}",

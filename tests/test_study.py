@@ -35,13 +35,21 @@ def test_models_that_start_at_the_closed_form_are_trained_but_not_tested():
 
 def test_the_training_dataset_is_the_first_of_its_tests():
     study = check(DEFAULT)
-    assert derived.tests_of(study, "winding") == ["ssh_24", *DEFAULT["tasks"]["winding"]["tests"]]
+    kinds, tests = derived.kinds_of(study, "winding"), DEFAULT["tasks"]["winding"]["tests"]
+    assert derived.tests_of(study, "winding") == [
+        "ssh_24",
+        *(name for names in tests.values() for name in names),
+        *DEFAULT["tasks"]["winding"]["proxies"],
+    ]
+    assert kinds["ssh_24"] == derived.HOME and kinds["ssh_96"] == "sizes"
+    assert kinds["ssh_24_scrambled"] == derived.MISLEADING
+    assert "ssh_24_scrambled" not in derived.honest_tests(study, "winding")
 
 
 def test_datasets_in_use_are_those_that_a_task_names_once():
     study = copy.deepcopy(DEFAULT)
     del study["tasks"]["winding"]
-    study["tasks"]["chern"]["tests"] = ["qwz_6"]
+    study["tasks"]["chern"]["tests"] = {"sizes": ["qwz_6"]}
     for role in ("proxies", "sizes", "smaller", "clean", "many", "scaling", "left_out"):
         del study["tasks"]["chern"][role]
     assert derived.datasets_in_use(study) == ["qwz_8", "qwz_6"]

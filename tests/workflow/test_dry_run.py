@@ -7,13 +7,15 @@ import pytest
 
 QUICK = "workflow/studies/quick.yaml"
 LABELS = {"maps": "phase_map", "convergence": "convergence", "ceiling": "ceiling"}
+SECTIONS = LABELS | {"interfaces": "interface"}
 
 
 def _expected(study: dict) -> dict[str, int]:
     """Return the number of jobs of each rule, counted from the study by hand."""
     tasks, models = study["tasks"].values(), study["models"]
     sized = [task["sizes"] for task in tasks if "sizes" in task]
-    used = {name for task in tasks for name in (task["dataset"], *task["tests"])}
+    used = {task["dataset"] for task in tasks}
+    used |= {name for task in tasks for names in task["tests"].values() for name in names}
     used |= {name for sizes in sized for name in sizes["datasets"]}
     used |= {name for task in tasks for role in ("proxies", "smaller", "scaling") for name in task[role]}
     used |= {task[role] for task in tasks for role in ("clean", "many")}
@@ -34,11 +36,11 @@ def _expected(study: dict) -> dict[str, int]:
     random_start = [[m for m in task["models"] if models[m].get("start") != "closed_form"] for task in tasks]
     per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
     per_task += ("figure_generalization", "figure_site_tensors", "proxies", "figure_proxies", "figure_decoupling")
-    per_task += ("figure_overlap",)
+    per_task += ("figure_overlap", "figure_superiority", "figure_transfer")
     per_task += ("figure_landscape", "figure_remedies")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
-    tables += ("diagnostics_table", "proxies_table", "answers")
+    tables += ("diagnostics_table", "proxies_table", "answers", "interfaces_table")
     return {
         "dataset": len(used),
         "search": len(searched),
@@ -53,7 +55,7 @@ def _expected(study: dict) -> dict[str, int]:
         "evaluate_left_out": sum(len(parts["models"]) for parts in left_out),
         "left_out_table": 1,
         "figure_left_out": len(left_out),
-        **{rule: len(study[section]) for section, rules in LABELS.items() for rule in (rules, f"figure_{rules}")},
+        **{rule: len(study[section]) for section, rules in SECTIONS.items() for rule in (rules, f"figure_{rules}")},
         **dict.fromkeys(per_task, len(tasks)),
         **dict.fromkeys(tables, 1),
     }

@@ -12,10 +12,11 @@ COLUMNS = {
     "validation_accuracy validation_balanced_accuracy success status",
     "search": "task dataset model form start learning_rate weight_decay seed epochs validation_loss "
     "validation_balanced_accuracy status chosen",
-    "generalization": "task dataset model form seed n_parameters flops test n_samples accuracy balanced_accuracy "
-    "mean_error ceiling status",
-    "generalization_summary": "task model form n_parameters flops test n_seeds n_samples balanced_accuracy low high "
-    "ceiling status",
+    "generalization": "task dataset model form seed n_parameters flops test kind n_samples accuracy "
+    "balanced_accuracy mean_error ceiling status",
+    "generalization_summary": "task model form n_parameters flops test kind n_seeds n_samples balanced_accuracy low "
+    "high tenth mean_error error_low error_high gain gain_low gain_high ceiling status",
+    "superiority": "task kind test rival hybrid plain difference low high n_tests n_seeds n_samples status",
     "left_out": "task left_out model form seed test n_samples accuracy balanced_accuracy mean_error ceiling status",
     "left_out_summary": "task left_out model form test n_seeds n_samples balanced_accuracy low high ceiling status",
     "trainability": "task model form diagnostic size condition n_seeds value low high",
@@ -30,7 +31,8 @@ COLUMNS = {
     "proxies": "task model form test proxy proxy_accuracy n_samples n_conflicts n_labels n_seeds invariant "
     "invariant_low invariant_high proxied proxied_low proxied_high status",
     "answers": "question task statement model form value low high note figure",
-    "claims": "claim statement test measured low high verdict figure",
+    "interfaces": "name task model form seed draw region n_sites weight marker learned correlation value",
+    "claims": "claim statement kind test measured low high verdict figure",
 }
 QUICK = "workflow/studies/quick.yaml"
 
@@ -68,7 +70,8 @@ def test_every_model_seed_and_test_has_its_row(results, study):
     assert tests == {
         (name, test)
         for name, task in study["tasks"].items()
-        for test in (task["dataset"], *task["tests"], *task["proxies"])
+        for tests in ([task["dataset"]], *task["tests"].values(), task["proxies"])
+        for test in tests
     }
 
 
@@ -113,13 +116,13 @@ def test_every_study_of_the_labels_has_its_rows_and_maps(results, study):
 
 def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
-    labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling"}
+    labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
     names |= {"route_costs"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
     kinds = (
         "learning_curves success generalization site_tensors rates sample_sizes gradients basin pruning hessian kernel"
     )
-    kinds += " landscape remedies decoupling proxies overlap"
+    kinds += " landscape remedies decoupling proxies overlap superiority transfer"
     names |= {f"{kind}_{task}" for kind in kinds.split() for task in tasks}
     names |= {f"left_out_{name}" for name, task in tasks.items() if "left_out" in task}
     assert {path.stem for path in (results / "figures").iterdir()} == names

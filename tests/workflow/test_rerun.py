@@ -33,9 +33,10 @@ AFTER_TRAINING = AFTER_TRAINABILITY | {"tables/runs.csv"}
 AFTER_TESTS = AFTER_DIAGNOSTICS | {
     "tables/generalization.csv",
     "tables/generalization_summary.csv",
+    "tables/superiority.csv",
     "tables/proxies.csv",
 }
-AFTER_TESTS |= _both("generalization", "proxies")
+AFTER_TESTS |= _both("generalization", "superiority", "transfer", "proxies")
 
 
 def _proxies(*tasks):

@@ -1,5 +1,6 @@
 # What the rules share: the checked study, the names of its files, and the code that a script reaches.
 import functools
+import math
 import os
 import re
 import shlex
@@ -34,10 +35,14 @@ from toponn.study import (
     diagnosed_models,
     diagnostic_options,
     diagnostics_of,
+    honest_tests,
     is_searched,
+    kinds_of,
     left_out_parts,
+    most_seeds,
     n_trials,
     other_sizes,
+    other_tests,
     proxies_of,
     ring_models,
     seeds_of,
@@ -91,6 +96,7 @@ wildcard_constraints:
     map="|".join(STUDY["maps"]),
     convergence="|".join(STUDY["convergence"]),
     ceiling="|".join(STUDY["ceiling"]),
+    interface="|".join(STUDY["interfaces"]),
     diagnostic="|".join(DIAGNOSTICS),
     curve="|".join(CURVES),
     spectrum="|".join(SPECTRA),
@@ -290,6 +296,13 @@ def map_files():
     return [f"{RESULTS}/maps/{name}.h5" for name in STUDY["maps"]]
 
 
+def interface_runs(wildcards, name):
+    """Return the file `name` of the blocks that hold the seeds of the ring that an interface is looked at with."""
+    entry = STUDY["interfaces"][wildcards.interface]
+    files = run_files(name, ["chern"], [entry["model"]])
+    return files[: len(blocks(entry["seeds"], STUDY["block"]))]
+
+
 def label_table_files():
     """Return the tables of the studies of the labels that there are."""
     return [
@@ -310,6 +323,7 @@ def table_files():
         "runs",
         "generalization",
         "generalization_summary",
+        "superiority",
         "trainability",
         "references",
         "route_costs",
@@ -317,8 +331,9 @@ def table_files():
         "claims",
     )
     tables = [f"{TABLES}/{name}.csv" for name in names]
-    tables += search_table_file() + label_table_files() + left_out_tables()
-    return tables + diagnostic_tables()
+    tables += left_out_tables()
+    tables += [f"{TABLES}/interfaces.csv"] if STUDY["interfaces"] else []
+    return tables + search_table_file() + label_table_files() + diagnostic_tables()
 
 
 def answer_files():
@@ -333,10 +348,23 @@ def answer_figures():
     return figure_files(*kinds)
 
 
+def claim_figures():
+    """Return the figures that the claims refer to."""
+    kinds = ("success", "sizes", "superiority", "generalization", "site_tensors")
+    return figure_files(*kinds, "proxies")
+
+
 def diagnostic_tables():
     """Return the tables of diagnostics and of proxy tests that there are."""
     found = {"diagnostics": diagnostic_files("csv"), "proxies": proxy_files("proxies")}
     return [f"{TABLES}/{name}.csv" for name, files in found.items() if files]
+
+
+def has_rivals(task):
+    """Return whether a task tests the hybrid, its coordinate ring, beside a plain network."""
+    tested = [STUDY["models"][model] for model in tested_models(STUDY, task)]
+    hybrid = any(form_of(settings) == "coordinate" for settings in tested)
+    return hybrid and any(s["model"] in ("cnn", "resnet", "mlp") for s in tested)
 
 
 def tasks_with(*diagnostics):
@@ -358,6 +386,9 @@ def figure_files(*kinds):
         "route_costs",
         "generalization",
         "left_out",
+        "superiority",
+        "transfer",
+        "interface",
         "site_tensors",
         *DIAGNOSTIC_FIGURES,
         "proxies",
@@ -367,9 +398,14 @@ def figure_files(*kinds):
         "phase_map": STUDY["maps"],
         "convergence": STUDY["convergence"],
         "ceiling": STUDY["ceiling"],
+        "interface": STUDY["interfaces"],
         "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
         "route_costs": [""],
         "left_out": [task for task in TASKS if left_out_parts(STUDY, task)["models"]],
+        "superiority": [task for task in TASKS if has_rivals(task)],
+        "transfer": [
+            task for task in TASKS if STUDY["tasks"][task]["tests"].get("sizes")
+        ],
         "site_tensors": [task for task in TASKS if random_rings(task)],
         "proxies": [task for task in TASKS if proxies_of(STUDY, task)],
         "overlap": [task for task in TASKS if proxies_of(STUDY, task)],
@@ -436,6 +472,13 @@ def test_sizes(task):
         test: STUDY["datasets"][test]["samples"]["test"]
         for test in tests_of(STUDY, task)
     }
+
+
+def transfer_sizes(task):
+    """Return the number of cells or sites of the training dataset and of the tests that differ from it in size alone."""
+    parts = STUDY["tasks"][task]
+    tests = [parts["dataset"], *parts["tests"].get("sizes", [])]
+    return {test: math.prod(STUDY["datasets"][test]["shape"]["size"]) for test in tests}
 
 
 # --- Code -----------------------------------------------------------------------------------------------------------

@@ -281,12 +281,115 @@ rule figure_generalization:
         task=lambda w: w.task,
         n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
         n_samples=lambda w: test_sizes(w.task),
-        tests=lambda w: tests_of(STUDY, w.task),
+        kinds=lambda w: kinds_of(STUDY, w.task),
         dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
     message:
         "Drawing how the models do on the tests, {wildcards.task}"
     script:
         "../../scripts/figure_generalization.py"
+
+
+rule figure_superiority:
+    input:
+        superiority=f"{TABLES}/superiority.csv",
+    output:
+        pdf=f"{FIGURES}/superiority_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/superiority_{{task}}.png",
+            caption="../report/superiority.rst",
+            category="Generalization",
+            subcategory="{task}",
+            labels={"result": "hybrid minus best plain network", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_superiority/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_superiority/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_superiority.py"),
+        task=lambda w: w.task,
+        n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
+        n_samples=lambda w: test_sizes(w.task),
+        kinds=lambda w: kinds_of(STUDY, w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing by how much the hybrid beats the plain networks, {wildcards.task}"
+    script:
+        "../../scripts/figure_superiority.py"
+
+
+rule figure_transfer:
+    input:
+        summary=f"{TABLES}/generalization_summary.csv",
+    output:
+        pdf=f"{FIGURES}/transfer_{{task}}.pdf",
+        png=report(
+            f"{FIGURES}/transfer_{{task}}.png",
+            caption="../report/transfer.rst",
+            category="Generalization",
+            subcategory="{task}",
+            labels={"result": "accuracy on other sizes", "of": "all models"},
+        ),
+    log:
+        f"{LOGS}/figure_transfer/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_transfer/{{task}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_transfer.py"),
+        task=lambda w: w.task,
+        n_seeds=lambda w: n_seeds(tested_models(STUDY, w.task)),
+        n_samples=lambda w: test_sizes(w.task),
+        sizes=lambda w: transfer_sizes(w.task),
+        dataset=lambda w: STUDY["tasks"][w.task]["dataset"],
+    message:
+        "Drawing how the models do on other sizes, {wildcards.task}"
+    script:
+        "../../scripts/figure_transfer.py"
+
+
+rule figure_interface:
+    input:
+        markers=f"{RESULTS}/interfaces/{{interface}}.h5",
+        table=f"{RESULTS}/interfaces/{{interface}}.csv",
+    output:
+        pdf=f"{FIGURES}/interface_{{interface}}.pdf",
+        png=report(
+            f"{FIGURES}/interface_{{interface}}.png",
+            caption="../report/interface.rst",
+            category="Generalization",
+            subcategory="two phases in one sample",
+            labels={"result": "local markers", "of": "{interface}"},
+        ),
+    log:
+        f"{LOGS}/figure_interface/{{interface}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_interface/{{interface}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/figure_interface.py"),
+        recipe=lambda w: STUDY["interfaces"][w.interface],
+        dataset=lambda w: STUDY["tasks"]["chern"]["dataset"],
+    message:
+        "Drawing the markers of both phases, {wildcards.interface}"
+    script:
+        "../../scripts/figure_interface.py"
 
 
 rule figure_site_tensors:

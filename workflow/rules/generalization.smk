@@ -4,6 +4,7 @@
 # On a cluster these stay where snakemake runs: starting a job takes longer.
 localrules:
     generalization_table,
+    interfaces_table,
 
 
 rule evaluate:
@@ -11,9 +12,7 @@ rule evaluate:
         weights=lambda w: run_files("weights.h5", [w.task], [w.model]),
         settings=lambda w: run_files("settings.json", [w.task], [w.model]),
         dataset=training_data,
-        tests=lambda w: dataset_files(
-            STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task)
-        ),
+        tests=lambda w: dataset_files(other_tests(STUDY, w.task)),
     output:
         table=f"{RESULTS}/generalization/{{task}}/{{model}}.csv",
         predictions=f"{RESULTS}/generalization/{{task}}/{{model}}.h5",
@@ -31,7 +30,8 @@ rule evaluate:
     params:
         *code_of("scripts/evaluate.py"),
         code=lambda w: trained_code("scripts/evaluate.py", w.model),
-        tests=lambda w: STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task),
+        kinds=lambda w: kinds_of(STUDY, w.task),
+        most_seeds=lambda w: most_seeds(STUDY, w.task),
         seed=STUDY["seed"],
         device=STUDY["device"],
     message:
@@ -59,6 +59,13 @@ rule generalization_table:
             subcategory="both tasks",
             labels={"result": "summary over runs", "of": "all models"},
         ),
+        superiority=report(
+            f"{TABLES}/superiority.csv",
+            caption="../report/tables.rst",
+            category="Generalization",
+            subcategory="both tasks",
+            labels={"result": "hybrid minus best plain network", "of": "all models"},
+        ),
     log:
         f"{LOGS}/generalization_table.log",
     benchmark:
@@ -71,8 +78,72 @@ rule generalization_table:
         runtime=20,
     params:
         *code_of("scripts/generalization_table.py"),
+        kinds={task: kinds_of(STUDY, task) for task in TASKS},
         seed=STUDY["seed"],
     message:
         "Summing up the tests over runs, with intervals"
     script:
         "../../scripts/generalization_table.py"
+
+
+rule interface:
+    input:
+        weights=lambda w: interface_runs(w, "weights.h5"),
+        settings=lambda w: interface_runs(w, "settings.json"),
+    output:
+        table=f"{RESULTS}/interfaces/{{interface}}.csv",
+        markers=f"{RESULTS}/interfaces/{{interface}}.h5",
+    log:
+        f"{LOGS}/interface/{{interface}}.log",
+    benchmark:
+        f"{BENCHMARKS}/interface/{{interface}}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda w: interface_mb(w.interface),
+        runtime=lambda w: minutes(interface_seconds(w.interface)),
+    params:
+        *code_of("scripts/interface.py"),
+        code=model_code("scripts/interface.py", "ring"),
+        system=lambda w: system_code(
+            "scripts/interface.py", STUDY["interfaces"][w.interface]
+        ),
+        name=lambda w: w.interface,
+        recipe=lambda w: STUDY["interfaces"][w.interface],
+        seed=STUDY["seed"],
+    message:
+        "Looking at the density of the rings over two phases, {wildcards.interface}"
+    script:
+        "../../scripts/interface.py"
+
+
+rule interfaces_table:
+    input:
+        tables=expand(
+            f"{RESULTS}/interfaces/{{interface}}.csv", interface=STUDY["interfaces"]
+        ),
+    output:
+        table=report(
+            f"{TABLES}/interfaces.csv",
+            caption="../report/tables.rst",
+            category="Generalization",
+            subcategory="both tasks",
+            labels={"result": "two phases in one sample", "of": "coordinate rings"},
+        ),
+    log:
+        f"{LOGS}/interfaces_table.log",
+    benchmark:
+        f"{BENCHMARKS}/interfaces_table.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        *code_of("scripts/interfaces_table.py"),
+    message:
+        "Tabulating the markers of both phases"
+    script:
+        "../../scripts/interfaces_table.py"

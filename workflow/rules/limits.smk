@@ -111,6 +111,19 @@ def sizes_seconds(recipe):
     return START + rounds * recipe["samples"] * cubes * 5e-10
 
 
+def interface_mb(name):
+    """Return a job's memory in MB: 1 GB of libraries and sixteen matrices of the sample."""
+    orbitals = n_orbitals_of(STUDY["interfaces"][name])
+    return math.ceil(1000 + 16 * orbitals**2 * 16 / 1e6)
+
+
+def interface_seconds(name):
+    """Return what to expect of a job: 0.5 ns for each draw, seed and cubed number of orbitals."""
+    entry = STUDY["interfaces"][name]
+    cubes = n_orbitals_of(entry) ** 3 * entry["samples"] * entry["seeds"]
+    return START + cubes * 5e-10
+
+
 def training_mb(dataset, model):
     """Return a job's memory in MB: 2 GB of libraries and network activity, and all projectors four times."""
     return math.ceil(2000 + 4 * projectors_mb(dataset))
@@ -147,16 +160,15 @@ def search_seconds(task, model):
 
 def evaluation_mb(task):
     """Return a job's memory in MB: 2 GB of libraries and the projectors of the largest test four times."""
-    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
-    return math.ceil(2000 + 4 * max(map(projectors_mb, tests)))
+    return math.ceil(2000 + 4 * max(map(projectors_mb, tests_of(STUDY, task))))
 
 
 def evaluation_seconds(task, model):
     """Return what to expect of a job: one look of every seed at each sample of every test."""
-    tests = tests_of(STUDY, task) + proxies_of(STUDY, task)
-    seeds = STUDY["models"][model]["seeds"]
+    seeds, most = STUDY["models"][model]["seeds"], most_seeds(STUDY, task)
     return START + sum(
-        work(t, model, STUDY["datasets"][t]["samples"]["test"], 1, seeds) for t in tests
+        work(t, model, count, 1, min(seeds, most.get(t, seeds)))
+        for t, count in test_sizes(task).items()
     )
 
 
@@ -273,4 +285,5 @@ def expected_hours():
         for section in ("convergence", "ceiling")
         for recipe in STUDY[section].values()
     )
+    seconds += sum(map(interface_seconds, STUDY["interfaces"]))
     return (seconds + labels) / 3600

@@ -107,9 +107,7 @@ rule diagnostics_table:
 rule proxies:
     input:
         home=training_data,
-        tests=lambda w: dataset_files(
-            STUDY["tasks"][w.task]["tests"] + proxies_of(STUDY, w.task)
-        ),
+        tests=lambda w: dataset_files(other_tests(STUDY, w.task)),
         predictions=lambda w: evaluation_files("h5", [w.task]),
         tables=lambda w: evaluation_files("csv", [w.task]),
     output:

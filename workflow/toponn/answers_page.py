@@ -1,6 +1,5 @@
 """The page of answers as HTML that needs no other file: numbers, intervals, and the figures that hold them."""
 
-import base64
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -8,40 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from toponn import pages
 from toponn.answers import QUESTIONS, VERDICTS
 from toponn.figures.style import in_order, model_style
+from toponn.pages import document, number
 
 TITLE = "Which models learn the invariant, which learn a proxy, and what makes the exact model hard or easy to train?"
 PLACES = {"winding": "Chains (winding number)", "chern": "Plane (Chern number)"}
-STYLE = """
-body {font: 15px/1.45 sans-serif; color: #1a1a1a; max-width: 62em; margin: 2em auto; padding: 0 1em}
-h1 {font-size: 1.35em} h2 {font-size: 1.15em; margin-top: 1.6em; border-bottom: 1px solid #d9d9d9}
-h3 {font-size: 1em; margin: 1.2em 0 .3em} p {margin: .5em 0} small {color: #6e6e6e} img {max-width: 100%}
-table {border-collapse: collapse; font-size: .93em} th {text-align: left; font-weight: 600; padding: .15em 1em .15em 0}
-td {padding: .15em 1.2em .15em 0; vertical-align: top} tr {border-top: 1px solid #eee} figure {margin: 1.5em 0}
-.short {background: #f3f6f9; padding: .6em 1em}
-"""
-
-
-def number(value: float, low: float, high: float) -> str:
-    """Return a number with its interval, missing ends left out.
-
-    Examples
-    --------
-    >>> number(0.5, 0.4, 0.6), number(12.5, 3, float("inf"))
-    ('0.500 (0.400 to 0.600)', '12.5 (3 to ∞)')
-    """
-    if value != value:
-        return "no value"
-    largest = max((abs(part) for part in (value, low, high) if abs(part) < float("inf")), default=0.0)
-
-    def written(part: float) -> str:
-        if abs(part) == float("inf"):
-            return "∞"
-        return f"{part:.3f}" if largest < 2 and (part == 0 or abs(part) >= 1e-3) else f"{part:.3g}"
-
-    interval = f" ({written(low)} to {written(high)})" if low == low and high == high else ""
-    return f"{written(value)}{interval}".replace("-", "−")
 
 
 def page(answers: pd.DataFrame, verdicts: Mapping[str, Mapping[str, list[str]]], figures: Mapping[str, Path]) -> str:
@@ -61,15 +33,7 @@ def page(answers: pd.DataFrame, verdicts: Mapping[str, Mapping[str, list[str]]],
         mine = answers[answers["question"] == question]
         for statement, rows in mine.groupby("statement", sort=False):
             parts.append(f"<h3>{escape(statement)}</h3>{_table(rows, places)}")
-    for name in shown:
-        data = base64.b64encode(Path(figures[name]).read_bytes()).decode()
-        image = f'<img alt="{escape(name)}" src="data:image/png;base64,{data}">'
-        parts.append(
-            f'<figure id="{escape(name)}">{image}<figcaption>Figure {places[name]}: {name}</figcaption></figure>'
-        )
-    body = "\n".join(parts)
-    head = f'<meta charset="utf-8"><title>Answers</title><style>{STYLE}</style>'
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
+    return document("Answers", parts + pages.figures(shown, figures))
 
 
 def _short(verdicts: Mapping[str, Mapping[str, list[str]]]) -> list[str]:

@@ -64,6 +64,8 @@ def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
         check_convergence(entry, f"convergence.{name}")
     for name, entry in raw["ceiling"].items():
         check_ceiling(entry, f"ceiling.{name}")
+    for name, entry in raw["interfaces"].items():
+        _check_interface(raw, entry, f"interfaces.{name}")
     return copy.deepcopy(dict(raw))
 
 
@@ -74,15 +76,7 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
     """Refuse a task whose datasets or models do not exist, do not fit it, or cannot be told apart."""
     where = f"tasks.{task}"
     _check_training_dataset(raw, task, parts["dataset"], f"{where}.dataset")
-    for key in ("tests", "proxies"):
-        for i, name in enumerate(parts.get(key, [])):
-            here = f"{where}.{key}[{i}]"
-            if name == parts["dataset"]:
-                allowed = "datasets other than the training dataset, whose test split is among the tests anyway"
-                raise ConfigError(refusal(here, name, allowed))
-            if key == "proxies" and name in parts["tests"]:
-                raise ConfigError(refusal(here, name, f"datasets that are not among {where}.tests too"))
-            _check_task_dataset(raw, task, name, here, ("test",))
+    _check_tests(raw, task, where)
     rows: dict[tuple, str] = {}
     for i, name in enumerate(parts["models"]):
         settings = choose(raw["models"], name, f"{where}.models[{i}]")
@@ -100,6 +94,36 @@ def _check_task(raw: Mapping[str, Any], task: str, parts: Mapping[str, Any]) -> 
     _check_sizes(raw, task, f"{where}.sizes")
     _check_left_out(raw, task, f"{where}.left_out")
     _check_diagnosed(raw, task, where)
+
+
+def _check_tests(raw: Mapping[str, Any], task: str, where: str) -> None:
+    """Refuse tests that do not exist, do not fit the task, or are named twice."""
+    parts = raw["tasks"][task]
+    listed = {f"tests.{kind}": names for kind, names in parts["tests"].items()} | {"proxies": parts.get("proxies", [])}
+    seen: dict[str, str] = {}
+    for key, names in listed.items():
+        for i, name in enumerate(names):
+            here = f"{where}.{key}[{i}]"
+            if name == parts["dataset"]:
+                allowed = "datasets other than the training dataset, whose test split is among the tests anyway"
+                raise ConfigError(refusal(here, name, allowed))
+            if name in seen:
+                raise ConfigError(refusal(here, name, f"datasets that are not in {where}.{seen[name]} too"))
+            _check_task_dataset(raw, task, name, here, ("test",))
+            seen[name] = key
+    for name in parts.get("test_seeds", {}):
+        choose(raw["datasets"], name, f"{where}.test_seeds")
+
+
+def _check_interface(raw: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:
+    """Refuse two phases that no recipe makes, and models that are no tested coordinate ring of the plane."""
+    check_dataset(entry, where)
+    tested = tested_models(raw, "chern") if "chern" in raw["tasks"] else []
+    rings = [model for model in tested if form_of(raw["models"][model]) == "coordinate"]
+    if entry["model"] not in rings or _task_of(entry) != "chern":
+        allowed = f"coordinate rings of the task chern with a random start ({', '.join(rings) or 'there is none'})"
+        found = entry["model"] if entry["model"] not in rings else f"{entry['model']} on {entry['system']}"
+        raise ConfigError(refusal(f"{where}.model", found, f"{allowed}, on samples of the plane"))
 
 
 def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:

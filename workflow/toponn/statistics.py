@@ -75,21 +75,47 @@ def crossed_bootstrap(
     ----------
     A. B. Owen, Ann. Appl. Stat. 1, 386 (2007).
     """
-    seeds, _ = right.shape
-    seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds  # (draws, S)
-    total = np.zeros(draws)
-    classes = np.unique(labels)
-    for value in classes:
-        inside = right[:, labels == value].astype(float)  # (S, b)
-        count = inside.shape[1]
-        sample_weights = rng.multinomial(count, np.full(count, 1 / count), size=draws) / count  # (draws, b)
-        total += np.einsum("ds,sb,db->d", seed_weights, inside, sample_weights, optimize=True)
+    total = crossed_draws(labels, right, resampled(len(right), rng, draws), rng=rng)
     tail = 50 * (1 - confidence)
-    low, high = np.percentile(total / len(classes), [tail, 100 - tail])
-    effective = len(classes) ** 2 / sum(1 / (labels == value).sum() for value in classes)
-    mean = np.mean([right[:, labels == value].mean() for value in classes])
+    low, high = np.percentile(total, [tail, 100 - tail])
+    mean, effective = class_mean(labels, right), effective_number(labels)
     wilson = wilson_interval(mean * effective, effective, confidence)
     return float(min(low, wilson[0])), float(max(high, wilson[1]))
+
+
+def resampled(count: int, rng: np.random.Generator, draws: int = 2000) -> np.ndarray:
+    """Return the weights (draws, count) of `count` things that are drawn with replacement; each row sums to 1."""
+    return rng.multinomial(count, np.full(count, 1 / count), size=draws) / count
+
+
+def crossed_draws(
+    labels: np.ndarray, values: np.ndarray, seed_weights: np.ndarray, *, rng: np.random.Generator
+) -> np.ndarray:
+    """Return bootstrap draws (draws,) of the mean of values over seeds, samples within a class, and classes.
+
+    Parameters
+    ----------
+    labels : (B,) integers
+    values : (S, B), such as whether seed s classifies sample b correctly, or a difference of two such tables
+    seed_weights : (draws, S), as from `resampled`; shared by several calls, seeds are drawn once for all of them
+    """
+    total, classes = np.zeros(len(seed_weights)), np.unique(labels)
+    for value in classes:
+        inside = values[:, labels == value].astype(float)  # (S, b)
+        sample_weights = resampled(inside.shape[1], rng, len(seed_weights))
+        total += np.einsum("ds,sb,db->d", seed_weights, inside, sample_weights, optimize=True)
+    return total / len(classes)
+
+
+def class_mean(labels: np.ndarray, values: np.ndarray) -> float:
+    """Return the mean of values (S, B) over seeds, samples within a class, and classes that occur in labels (B,)."""
+    return float(np.mean([values[:, labels == value].mean() for value in np.unique(labels)]))
+
+
+def effective_number(labels: np.ndarray) -> float:
+    """Return the number of samples, ``K² / Σ 1/n_c``, whose mean is as sure as that over K classes of n_c samples."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return float(len(counts) ** 2 / (1 / counts).sum())
 
 
 def mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:

@@ -10,6 +10,9 @@ SEARCHED = ("learning_rate", "weight_decay")
 ROLES = ("smaller", "clean", "many", "scaling")
 """Datasets of a task, beside the one that it is trained on, that diagnostics look at."""
 
+HOME, MISLEADING, ALL = "training data", "misleading", "all"
+"""Kinds of tests that a study does not name: the training dataset's own, the proxy tests, and all but the first."""
+
 NEEDS: dict[str, tuple[str, ...]] = {
     "learning_rates": ("gradient", "runs"),
     "scales": ("gradient", "runs"),
@@ -55,7 +58,29 @@ def ring_models(config: Mapping[str, Any], task: str) -> list[str]:
 
 def tests_of(config: Mapping[str, Any], task: str) -> list[str]:
     """Return the datasets that the weights of `task` are tested on: its own first, by its test split."""
-    return [config["tasks"][task]["dataset"], *config["tasks"][task]["tests"]]
+    return list(kinds_of(config, task))
+
+
+def other_tests(config: Mapping[str, Any], task: str) -> list[str]:
+    """Return the tests of `task` on datasets other than its own."""
+    return tests_of(config, task)[1:]
+
+
+def honest_tests(config: Mapping[str, Any], task: str) -> list[str]:
+    """Return those of the other tests that are not made to mislead."""
+    return [test for test, kind in kinds_of(config, task).items() if kind not in (HOME, MISLEADING)]
+
+
+def kinds_of(config: Mapping[str, Any], task: str) -> dict[str, str]:
+    """Return each test of `task` and what it changes: one of its `tests`' keys, or `HOME`, or `MISLEADING`."""
+    parts = config["tasks"][task]
+    kinds = {parts["dataset"]: HOME} | {test: kind for kind, tests in parts["tests"].items() for test in tests}
+    return kinds | dict.fromkeys(proxies_of(config, task), MISLEADING)
+
+
+def most_seeds(config: Mapping[str, Any], task: str) -> dict[str, int]:
+    """Return the tests of `task` that take no more than so many seeds of every model."""
+    return dict(config["tasks"][task].get("test_seeds", {}))
 
 
 def proxies_of(config: Mapping[str, Any], task: str) -> list[str]:
@@ -118,7 +143,6 @@ def datasets_in_use(config: Mapping[str, Any]) -> list[str]:
         for task in config["tasks"]
         for name in (
             *tests_of(config, task),
-            *proxies_of(config, task),
             *other_sizes(config, task),
             *left_out_parts(config, task)["datasets"],
             *(name for role in ROLES for name in task_datasets(config, task, role)),

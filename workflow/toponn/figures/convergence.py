@@ -15,12 +15,10 @@ from toponn.figures.style import (
     PALE,
     estimator_style,
     estimators_in_order,
-    numbers_label,
-    signed,
     size_axis,
     styled,
-    wrapped,
 )
+from toponn.figures.words import numbers_label, signed, wrapped
 
 ROUNDING = 1e-12
 """Errors below it are those of floating-point numbers; they are drawn as exact, in a strip of their own."""

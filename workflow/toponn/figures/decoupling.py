@@ -11,17 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toponn.checks import DataError
-from toponn.figures.style import (
-    BLACK,
-    DOUBLE_COLUMN,
-    GREY,
-    PALE,
-    dataset_label,
-    in_order,
-    model_style,
-    styled,
-    wrapped,
-)
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, in_order, model_style, styled
+from toponn.figures.words import dataset_label, wrapped
 from toponn.statistics import wilson_interval
 
 COLUMNS = 5

@@ -11,25 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from toponn.checks import DataError
-from toponn.figures.style import (
-    BLACK,
-    DOUBLE_COLUMN,
-    GREY,
-    VERMILION,
-    dataset_label,
-    in_order,
-    model_style,
-    sequential_map,
-    styled,
-    wrapped,
-)
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, VERMILION, in_order, model_style, sequential_map, styled
+from toponn.figures.words import KINDS, dataset_label, wrapped
+from toponn.study import HOME
 
-TESTS_A_BLOCK = 8  # so many columns stay legible in two columns of text; more tests go into further blocks
 LOWEST = 0.2  # balanced accuracy at the pale end of the colour map, the same in every figure
-LEFT_OUT_ROW = 0.4  # inches
-ROW = 0.43  # inches
-REFERENCE = 0.62  # height of the rows of ceiling and chance, in units of a cell
-GAP = 0.14  # sets the ceiling, the training dataset and chance apart, in units of a cell
+LEFT_OUT_ROW = 0.34  # inches
+ROW = 0.2  # inches
+HEADING = 0.8  # height of a kind's name, in units of a cell
+REFERENCE = 0.62  # width of the columns of ceiling and chance, in units of a cell
+GAP = 0.14  # sets the ceiling, chance and kinds of tests apart, in units of a cell
 
 
 def shown_number(value: float) -> str:
@@ -45,11 +36,11 @@ def shown_number(value: float) -> str:
 
 @styled
 def generalization_matrix(
-    summary: pd.DataFrame, dataset: str | None = None, chance: Mapping[str, float] | None = None
+    summary: pd.DataFrame, kinds: Mapping[str, str], chance: Mapping[str, float] | None = None
 ) -> Figure:
-    """Return the matrix model × test as coloured cells with numbers.
+    """Return the matrix test × model as coloured cells with numbers.
 
-    Each cell holds the balanced accuracy over seeds and its 95 % interval; the row on top holds the highest
+    Each cell holds the balanced accuracy over seeds and its 95 % interval; the column on the left holds the highest
     value that the labels allow. Hatched cells are tests that the model's encoding cannot represent; outlined
     ones failed.
 
@@ -57,81 +48,90 @@ def generalization_matrix(
     ----------
     summary
         Rows of one task with the columns model, form, n_parameters, flops (of the training of a seed), test,
-        n_seeds, n_samples, balanced_accuracy, low, high, ceiling and status (ok, not applicable, failed); tests
-        appear in the order of the rows.
-    dataset
-        The training dataset, drawn first and apart; without it no test is set apart.
+        n_seeds, n_samples, balanced_accuracy, low, high, ceiling and status (ok, not applicable, failed).
+    kinds
+        Test -> what it changes, in the order of the rows; those of a kind stand together under its name.
     chance
-        Test -> balanced accuracy of guessing, drawn as the last row if it is given.
+        Test -> balanced accuracy of guessing, drawn as the last column if it is given.
 
     Raises
     ------
     DataError
-        If the table is empty, or holds a pair of model and test twice.
+        If the table is empty, holds a pair of model and test twice, or has a test of no kind.
     """
     if summary.empty:
         raise DataError("generalization matrix: found no rows for this task")
     if summary.duplicated(["model", "form", "test"]).any():
         raise DataError("generalization matrix: found a model and test twice; allowed: one row each")
-    tests = list(dict.fromkeys(summary["test"]))
-    if dataset in tests:
-        tests = [dataset, *(test for test in tests if test != dataset)]
+    if strangers := sorted(set(summary["test"]) - set(kinds)):
+        raise DataError(f"generalization matrix: found the test {strangers[0]}; allowed: {', '.join(kinds)}")
     pairs = in_order(zip(summary["model"], summary["form"], strict=True))
-    blocks = [list(block) for block in np.array_split(tests, -(-len(tests) // TESTS_A_BLOCK))]
-    n_rows = len(pairs) + REFERENCE * (1 + bool(chance))
-    figure = Figure(figsize=(DOUBLE_COLUMN, len(blocks) * (ROW * n_rows + 0.62) + 0.6))
-    all_axes = figure.subplots(len(blocks), 1, squeeze=False).ravel()
-    for axes, block in zip(all_axes, blocks, strict=True):
-        _draw_block(axes, summary, pairs, block, dataset, chance)
-        axes.set_xlim(0, len(blocks[0]) + GAP * (dataset in tests))  # cells of one size in all blocks
-    _add_colour_bar(figure, list(all_axes), with_chance=bool(chance))
+    tops, headings, height = _places([test for test in kinds if test in set(summary["test"])], kinds)
+    n_columns = len(pairs) + REFERENCE * (1 + bool(chance)) + GAP * (1 + bool(chance))
+    figure = Figure(figsize=(DOUBLE_COLUMN, ROW * height + 1.2))
+    axes = figure.subplots()
+    _draw_cells(axes, summary, pairs, tops, chance)
+    for kind, top in headings.items():
+        axes.text(0, top + HEADING - 0.4, KINDS.get(kind, kind), fontweight="bold", fontsize=7, ha="left", va="center")
+    axes.set_xlim(0, n_columns)
+    axes.set_ylim(height, 0)
+    axes.set_yticks([top + 0.5 for top in tops.values()], [_row_label(summary, test, kinds[test]) for test in tops])
+    axes.tick_params(length=0, pad=2, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    _add_colour_bar(figure, axes, with_chance=bool(chance))
     return figure
 
 
-def _draw_block(
+def _places(tests: Sequence[str], kinds: Mapping[str, str]) -> tuple[dict[str, float], dict[str, float], float]:
+    """Return the upper edge of each test's row and of each kind's heading, and the height of all, in cells."""
+    tops, headings, height = {}, {}, 0.0
+    for test in tests:
+        if kinds[test] != HOME and kinds[test] not in headings:
+            headings[kinds[test]] = height
+            height += HEADING
+        tops[test] = height
+        height += 1.0
+    return tops, headings, height
+
+
+def _draw_cells(
     axes: Axes,
     summary: pd.DataFrame,
     pairs: Sequence[tuple[str, str]],
-    tests: Sequence[str],
-    dataset: str | None,
+    tops: Mapping[str, float],
     chance: Mapping[str, float] | None,
 ) -> None:
-    """Draw some of the tests: the ceiling on top, the models, and chance at the bottom."""
-    left = {test: column + GAP * (dataset in tests and column > 0) for column, test in enumerate(tests)}
+    """Draw the ceiling on the left, a column for each model, and chance on the right."""
     rows = summary.set_index(["model", "form", "test"])
-    names, middles = ["labels’ ceiling"], [REFERENCE / 2]
-    for row, pair in enumerate(pairs):
-        top = REFERENCE + GAP + row
-        names.append(_row_label(summary, *pair))
-        middles.append(top + 0.5)
-        for test, x in left.items():
-            _draw_cell(axes, x, top, rows.loc[(*pair, test)] if (*pair, test) in rows.index else None)
-    bottom = REFERENCE + GAP + len(pairs)
+    names, middles = ["labels’\nceiling"], [REFERENCE / 2]
+    for column, pair in enumerate(pairs):
+        left = REFERENCE + GAP + column
+        names.append(_column_label(summary, *pair))
+        middles.append(left + 0.5)
+        for test, top in tops.items():
+            _draw_cell(axes, left, top, rows.loc[(*pair, test)] if (*pair, test) in rows.index else None)
+    right = REFERENCE + 2 * GAP + len(pairs)
     if chance:
         names.append("chance")
-        middles.append(bottom + GAP + REFERENCE / 2)
-    for test, x in left.items():
-        _draw_number(axes, x, 0.0, summary.loc[summary["test"] == test, "ceiling"].max())
+        middles.append(right + REFERENCE / 2)
+    for test, top in tops.items():
+        _draw_number(axes, 0.0, top, summary.loc[summary["test"] == test, "ceiling"].max())
         if chance:
-            _draw_number(axes, x, bottom + GAP, chance.get(test, np.nan))
-    axes.set_yticks(middles, names)
-    axes.set_ylim(bottom + (GAP + REFERENCE) * bool(chance), 0)
-    axes.set_xticks([x + 0.5 for x in left.values()], [_column_label(summary, test, dataset) for test in tests])
-    axes.tick_params(length=0, pad=3, labeltop=True, labelbottom=False)
-    axes.spines[:].set_visible(False)
+            _draw_number(axes, right, top, chance.get(test, np.nan))
+    axes.set_xticks(middles, names, fontsize=6.5)
 
 
-def _row_label(summary: pd.DataFrame, model: str, form: str) -> str:
+def _column_label(summary: pd.DataFrame, model: str, form: str) -> str:
     """Return the model's name over its number of seeds (a range where tests differ), its parameters and its cost."""
     of_model = summary[(summary["model"] == model) & (summary["form"] == form) & (summary["status"] == "ok")]
     counts = sorted({int(count) for count in of_model["n_seeds"]})
-    name = model_style(model, form).label
+    name = wrapped(model_style(model, form).label, 12)
     if not counts:
         return name
     seeds = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     first = of_model.iloc[0]
-    cost = f"{int(first['n_parameters']):,} parameters\n{with_prefix(first['flops'])}flop"
-    return f"{name}, {seeds} {'seed' if seeds == '1' else 'seeds'}\n{cost}"
+    cost = f"{int(first['n_parameters']):,} par.\n{with_prefix(first['flops'])}flop"
+    return f"{name}\n{seeds} {'seed' if seeds == '1' else 'seeds'}\n{cost}"
 
 
 def with_prefix(value: float) -> str:
@@ -146,17 +146,16 @@ def with_prefix(value: float) -> str:
     return f"{value / 1000**power:.3g} " + ("", "k", "M", "G", "T")[power]
 
 
-def _column_label(summary: pd.DataFrame, test: str, dataset: str | None) -> str:
-    """Return the test's name, wrapped, over its number of samples."""
+def _row_label(summary: pd.DataFrame, test: str, kind: str) -> str:
+    """Return the test's name and its number of samples."""
     samples = int(summary.loc[summary["test"] == test, "n_samples"].max())
-    above = "trained on\n" if test == dataset else ""
-    return f"{above}{wrapped(dataset_label(test), 12)}\nn = {samples}"
+    return f"{'trained on ' if kind == HOME else ''}{dataset_label(test)} ({samples})"
 
 
-def _draw_box(axes: Axes, x: float, top: float, height: float = 1.0, **kwargs: object) -> None:
-    """Draw one cell of unit width with a white rim."""
+def _draw_box(axes: Axes, x: float, top: float, width: float = 1.0, **kwargs: object) -> None:
+    """Draw one cell of unit height with a white rim."""
     inset = 0.02
-    axes.add_patch(Rectangle((x + inset, top + inset), 1 - 2 * inset, height - 2 * inset, **{"linewidth": 0, **kwargs}))
+    axes.add_patch(Rectangle((x + inset, top + inset), width - 2 * inset, 1 - 2 * inset, **{"linewidth": 0, **kwargs}))
 
 
 def _colour(value: float) -> tuple[tuple[float, float, float, float], str]:
@@ -235,10 +234,10 @@ def _draw_cell(axes: Axes, x: float, top: float, row: pd.Series | None) -> None:
         colour, text = _colour(row["balanced_accuracy"])
         _draw_box(axes, x, top, facecolor=colour, gid="cell")
         centred = {"ha": "center", "va": "center", "color": text}
-        axes.text(x + 0.5, top + 0.36, shown_number(row["balanced_accuracy"]), fontsize=8.5, **centred)
+        axes.text(x + 0.5, top + 0.34, shown_number(row["balanced_accuracy"]), fontsize=7, **centred)
         if np.isfinite([row["low"], row["high"]]).all():
             interval = f"{shown_number(row['low'])}–{shown_number(row['high'])}"
-            axes.text(x + 0.5, top + 0.74, interval, fontsize=6, **centred)
+            axes.text(x + 0.5, top + 0.79, interval, fontsize=4.6, **centred)
         return
     words = {"not applicable": "n/a", "failed": "failed", "missing": "not run"}.get(status, status)
     if status == "failed":
@@ -246,24 +245,25 @@ def _draw_cell(axes: Axes, x: float, top: float, row: pd.Series | None) -> None:
     else:
         _draw_box(axes, x, top, facecolor="#efefef", edgecolor="#c4c4c4", hatch="//////", gid=status)
     colour = VERMILION if status == "failed" else GREY
-    axes.text(x + 0.5, top + 0.5, words, ha="center", va="center", color=colour,
-              bbox={"facecolor": "white", "edgecolor": "none", "boxstyle": "round,pad=0.25"})  # fmt: skip
+    axes.text(x + 0.5, top + 0.5, words, ha="center", va="center", color=colour, fontsize=6,
+              bbox={"facecolor": "white", "edgecolor": "none", "boxstyle": "round,pad=0.1"})  # fmt: skip
 
 
 def _draw_number(axes: Axes, x: float, top: float, value: float) -> None:
     """Draw a reference value (ceiling or chance): the same colours, no interval."""
+    look = {"ha": "center", "va": "center", "fontsize": 6.5}
     if not np.isfinite(value):
-        axes.text(x + 0.5, top + REFERENCE / 2, "–", ha="center", va="center", color=GREY)
+        axes.text(x + REFERENCE / 2, top + 0.5, "–", color=GREY, **look)
         return
     colour, text = _colour(value)
     _draw_box(axes, x, top, REFERENCE, facecolor=colour, gid="reference")
-    axes.text(x + 0.5, top + REFERENCE / 2, shown_number(value), ha="center", va="center", color=text)
+    axes.text(x + REFERENCE / 2, top + 0.5, shown_number(value), color=text, **look)
 
 
-def _add_colour_bar(figure: Figure, all_axes: list[Axes], *, with_chance: bool) -> None:
+def _add_colour_bar(figure: Figure, axes: Axes, *, with_chance: bool) -> None:
     """Draw the scale below the matrix, and say what chance is where no row does."""
     mappable = ScalarMappable(Normalize(LOWEST, 1.0), sequential_map())
-    bar = figure.colorbar(mappable, ax=all_axes, location="bottom", shrink=0.45, aspect=38, pad=0.02, extend="min")
+    bar = figure.colorbar(mappable, ax=axes, location="bottom", shrink=0.6, aspect=38, pad=0.01, extend="min")
     bar.outline.set_visible(False)
     label = "balanced accuracy (95 % interval below it)"
     bar.set_label(label if with_chance else f"{label}; chance is 1 / number of labels in the test")

@@ -19,8 +19,8 @@ from toponn.figures.style import (
     model_style,
     sequential_map,
     styled,
-    wrapped,
 )
+from toponn.figures.words import wrapped
 
 LOSS = "loss $\\frac{1}{2}\\langle(f-C)^2\\rangle$"
 LINES = {

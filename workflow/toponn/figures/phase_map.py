@@ -13,17 +13,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from toponn.checks import DataError
-from toponn.figures.style import (
-    BLACK,
-    GREY,
-    SINGLE_COLUMN,
-    integer_map,
-    numbers_label,
-    signed,
-    styled,
-    system_label,
-    wrapped,
-)
+from toponn.figures.style import BLACK, GREY, SINGLE_COLUMN, integer_map, styled
+from toponn.figures.words import numbers_label, signed, system_label, wrapped
 
 OUTERMOST = 3  # integers beyond it share its colour
 FEW = 8  # so many lines at most are drawn bold; more are the bands of a spectrum

@@ -7,17 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from toponn.checks import DataError
-from toponn.figures.style import (
-    BLACK,
-    DOUBLE_COLUMN,
-    GREY,
-    PALE,
-    dataset_label,
-    in_order,
-    model_style,
-    styled,
-    wrapped,
-)
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, in_order, model_style, styled
+from toponn.figures.words import dataset_label, wrapped
 
 COLUMNS, MANY, COLUMNS_OF_MANY = 4, 8, 6  # of more than eight groups six stand in a row
 APART = 0.17  # between the two markers of a row

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toponn.checks import DataError, choose
-from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, in_order, model_style, styled, wrapped
+from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, in_order, model_style, styled
+from toponn.figures.words import wrapped
 from toponn.statistics import median_band
 
 Arrays = Mapping[str, np.ndarray]

@@ -69,6 +69,12 @@ class Run:
         """Return the run with its parameters on a device."""
         return replace(self, parameters={name: tensor.to(device) for name, tensor in self.parameters.items()})
 
+    def first(self, seeds: int) -> "Run":
+        """Return the run with its first seeds alone."""
+        kept = {key: self.document[key][:seeds] for key in ("seeds", "flops")}
+        parameters = {name: tensor[:seeds] for name, tensor in self.parameters.items()}
+        return replace(self, parameters=parameters, document={**self.document, **kept})
+
     def check_applicable(self, inputs: Mapping[str, torch.Tensor], midgap_pair: str | None = None) -> None:
         """Raise NotApplicable, with the reason, if the model cannot run on these inputs.
 

@@ -1,0 +1,72 @@
+"""How fixed weights do on samples of other sizes: accuracy, error, and what f is for each unit of the integer."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from toponn.figures.style import DOUBLE_COLUMN, GREY, in_order, model_style, panel_letter, size_axis, styled
+
+UNITS = {"winding": "cells", "chern": "sites"}
+PANELS = {
+    "balanced_accuracy": ("low", "high", "balanced accuracy"),
+    "mean_error": ("error_low", "error_high", "mean error of $f$"),
+    "gain": ("gain_low", "gain_high", "$f$ per unit of the integer"),
+}
+"""What each panel shows, the ends of its interval, and the label of its axis."""
+SHIFT = 0.02  # relative, so that intervals at one size stand beside each other
+
+
+@styled
+def transfer(summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task: str) -> Figure:
+    """Return three panels against the size of the test samples, a line a model; its weights are those of one training.
+
+    Parameters
+    ----------
+    summary : rows of one task of ``generalization_summary.csv``
+    sizes : number of cells or sites of the tests that differ in size alone, and of the training dataset
+    trained : that of the training samples, marked by a vertical line
+    task : names the unit of size
+    """
+    figure = Figure(figsize=(DOUBLE_COLUMN, 2.7))
+    table = summary[summary["test"].isin(sizes) & (summary["status"] == "ok")]
+    table = table.assign(size=table["test"].map(sizes)).sort_values("size", kind="stable")
+    pairs = in_order(zip(table["model"], table["form"], strict=True))
+    panels = figure.subplots(1, len(PANELS))
+    for axes, (name, (low, high, label)), letter in zip(panels, PANELS.items(), "abc", strict=True):
+        for place, pair in enumerate(pairs):
+            mine = table[(table["model"] == pair[0]) & (table["form"] == pair[1])]
+            _draw_model(axes, mine, pair, (name, low, high), place - (len(pairs) - 1) / 2)
+        axes.axvline(trained, color=GREY, linewidth=0.6, linestyle=":")
+        size_axis(axes, sizes.values())
+        axes.tick_params(axis="x", labelrotation=90, labelsize=6)
+        axes.set_xlabel(f"size of the test samples ({UNITS[task]})")
+        axes.set_ylabel(label)
+        panel_letter(axes, letter)
+    ceiling = table.groupby("size")["ceiling"].max()
+    panels[0].plot(ceiling.index, ceiling, color=GREY, linewidth=0.8, linestyle="--", label="labels’ ceiling")
+    panels[0].set_ylim(bottom=min(panels[0].get_ylim()[0], 0.9))  # so that rounding does not fill the panel
+    panels[1].set_ylim(bottom=0)
+    panels[2].axhline(1, color=GREY, linewidth=0.6)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), handlelength=1.6)
+    return figure
+
+
+def _draw_model(
+    axes: Axes, mine: pd.DataFrame, pair: tuple[str, str], names: tuple[str, str, str], place: float
+) -> None:
+    style, (name, low, high) = model_style(*pair), names
+    reach = [(mine[name] - mine[low]).clip(lower=0), (mine[high] - mine[name]).clip(lower=0)]
+    look = {"color": style.colour, "marker": style.marker, "label": style.label}
+    axes.errorbar(
+        mine["size"] * (1 + SHIFT * place),
+        mine[name],
+        yerr=reach,
+        markersize=3.5,
+        capsize=1.5,
+        linewidth=0.9,
+        elinewidth=0.7,
+        **look,
+    )

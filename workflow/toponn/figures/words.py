@@ -1,0 +1,76 @@
+"""How names of datasets, systems, kinds of tests and integers are written in figures."""
+
+import re
+import textwrap
+
+from toponn.study import MISLEADING
+
+KINDS = {
+    "sizes": "other sizes",
+    "shapes": "other shapes",
+    "lattices": "other lattices and systems",
+    "disorder": "other disorder",
+    "integers": "unseen integers",
+    "gauge": "another basis of every site",
+    MISLEADING: "made to mislead",
+}
+"""What kinds of tests are called."""
+
+
+def signed(label: int) -> str:
+    """Return an integer with its sign and a true minus.
+
+    Examples
+    --------
+    >>> signed(1), signed(0), signed(-2)
+    ('+1', '0', '−2')
+    """
+    return f"{label:+d}".replace("-", "−") if label else "0"
+
+
+def dataset_label(name: str) -> str:
+    """Return a dataset's name as people write it.
+
+    Examples
+    --------
+    >>> dataset_label("extended_ssh_24"), dataset_label("qwz_8_strong"), dataset_label("haldane_disk")
+    ('extended SSH 24', 'QWZ 8 strong', 'Haldane disk')
+    """
+    written = {"ssh": "SSH", "qwz": "QWZ", "bhz": "BHZ", "haldane": "Haldane", "hofstadter": "Hofstadter"}
+    written |= {"chern": "Chern", "kitaev": "Kitaev", "anderson": "Anderson"}
+    return " ".join(written.get(word, word) for word in name.split("_"))
+
+
+def system_label(name: str) -> str:
+    """Return a system's name, or that of a class in a user's own file, as people write it.
+
+    Examples
+    --------
+    >>> system_label("kitaev_chain"), system_label("toponn.systems.mine:Mine")
+    ('Kitaev chain', 'Mine')
+    """
+    return dataset_label(name.rpartition(":")[2])
+
+
+def numbers_label(text: str) -> str:
+    """Return ``name = value`` pairs as people write them, with spaces inside a pair that no line breaks at.
+
+    Examples
+    --------
+    >>> numbers_label("fermi_energy = -1.4, t_0 = 1").replace("\N{NO-BREAK SPACE}", "~")
+    'fermi~energy~=~−1.4, t~0~=~1'
+    """
+    pairs = [pair.replace("_", " ").replace("= -", "= −") for pair in text.split(", ")]
+    return ", ".join(pair.replace(" ", "\N{NO-BREAK SPACE}") for pair in pairs)
+
+
+def wrapped(text: str, width: int) -> str:
+    r"""Return `text` in lines of at most `width` characters, broken at spaces outside formulas.
+
+    Examples
+    --------
+    >>> wrapped("clean limit, $t_2 = 0.2$", 12)
+    'clean limit,\n$t_2 = 0.2$'
+    """
+    whole = re.sub(r"\$[^$]*\$", lambda formula: formula[0].replace(" ", "\0"), text)
+    return "\n".join(textwrap.wrap(whole, width, break_on_hyphens=False)).replace("\0", " ")
