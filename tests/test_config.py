@@ -532,7 +532,8 @@ def test_a_window_wider_than_samples_of_another_size_is_refused():
 
 
 def test_such_twins_in_different_tasks_are_accepted():
-    study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
+    twins = (*CHERN, "models", ["ring_free", "twin"])
+    study = changed(("models", "twin", DEFAULT["models"]["cnn"]), twins, ("interfaces", {}))
     study["tasks"]["chern"]["sizes"]["models"] = ["twin"]
     study["tasks"]["chern"]["diagnosed"] = {"models": ["ring_free"]}
     del study["tasks"]["chern"]["left_out"]
@@ -567,8 +568,8 @@ def test_what_check_returns_shares_nothing_with_what_it_was_given():
         (*SSH, "parameters", "intracell", 0),
         (*SSH, "parameters", "intracell", [1, 1]),
         (*WINDING, "tests", {"sizes": []}),
-        ("tasks", "chern", GONE),
         ("maps", {}),
+        ("interfaces", {}),
         ("ceiling", {}),
         (*DISK, "shape", "holes", [[0, 0, 2]]),
         (*MAP, "system", "toponn.systems.qwz:QWZ"),
@@ -580,6 +581,32 @@ def test_what_check_returns_shares_nothing_with_what_it_was_given():
 def test_the_edges_of_what_is_allowed_are_accepted(change):
     study = changed(change)
     assert config.check(study) == study
+
+
+def test_a_study_of_chains_alone_has_no_interfaces():
+    study = changed(("tasks", "chern", GONE))
+    assert "interfaces.qwz.model: found 'ring_coordinate'; allowed: coordinate rings of the task chern" in refused(
+        study
+    )
+    study["interfaces"] = {}
+    assert config.check(study) == study
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("interfaces", "qwz", "model", "cnn"), "interfaces.qwz.model: found 'cnn'; allowed: coordinate rings"),
+        (("interfaces", "qwz", "interface", "beyond", 1), "interfaces.qwz.interface.beyond: found 1; allowed: "),
+        (("interfaces", "qwz", "seeds", 0), "interfaces.qwz.seeds: found 0; allowed: "),
+        (("interfaces", "qwz", "interface", GONE), "interfaces.qwz.interface: found nothing; allowed: "),
+        (
+            ("interfaces", "qwz", "parameters", {"mas": 1}),
+            "interfaces.qwz.parameters.mas: found an unknown key; allowed",
+        ),
+    ],
+)
+def test_an_interface_that_cannot_be_looked_at_is_refused(change, sentence):
+    assert sentence in refused(changed(change))
 
 
 def referred(rule):

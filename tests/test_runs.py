@@ -14,7 +14,7 @@ import torch
 from toponn.checks import ConfigError, DataError, NotApplicable
 from toponn.datasets import read_dataset, write_dataset
 from toponn.files import read_csv, read_json, write_json
-from toponn.generalization import evaluate_runs
+from toponn.generalization import evaluate_runs, values_on
 from toponn.generation import generate
 from toponn.models.base import generators
 from toponn.recipes import Recipe
@@ -466,3 +466,12 @@ def test_a_run_sees_chains_as_those_of_its_training_without_their_mid_gap_pair(t
         "dropped": ["ok"],
         "kept": ["not applicable"],
     }
+
+
+def test_a_sample_of_another_size_is_refused_before_its_loops_are_made(written, dataset_paths, monkeypatch):
+    _, folder = written("chern", "ring_free")
+    dataset = read_dataset(dataset_paths["chern"], "test")
+    few = replace(dataset.states, positions=dataset.states.positions[:-1])
+    monkeypatch.setattr("toponn.generalization.encoded", None)
+    with pytest.raises(NotApplicable, match="its weights belong to"):
+        values_on([load_run(folder)], replace(dataset, states=few), torch.device("cpu"))

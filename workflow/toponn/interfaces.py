@@ -106,9 +106,8 @@ def local_markers(runs: Sequence[Run], states: States, area_per_site: float) -> 
 def regions(positions: np.ndarray, beyond: float) -> dict[str, np.ndarray]:
     """Return which sites (N,) lie inside and outside the interface, `AWAY` from it and from the edge."""
     u, half = normalised_coordinates(positions), (positions.max(axis=0) - positions.min(axis=0)) / 2
-    reach = AWAY / half.min()
-    out = np.abs(u).max(axis=1)
-    return {"inside": out < beyond - reach, "outside": (out > beyond + reach) & (out < 1 - reach)}
+    reach, out = AWAY / half.min(), np.abs(u).max(axis=1).round(9)
+    return {"inside": out <= beyond - reach, "outside": (out >= beyond + reach) & (out <= 1 - reach)}
 
 
 def _rows(found: Mapping[str, np.ndarray], beyond: float) -> pd.DataFrame:

@@ -75,6 +75,14 @@ class Run:
         parameters = {name: tensor[:seeds] for name, tensor in self.parameters.items()}
         return replace(self, parameters=parameters, document={**self.document, **kept})
 
+    def check_sites(self, sites: int) -> None:
+        """Raise NotApplicable, before anything is encoded, if the weights belong to another number of sites."""
+        if not self.model.fixed_geometry:
+            return
+        trained = self.model.shapes["coordinates"][0]
+        if sites != trained:
+            raise NotApplicable(f"its weights belong to {trained} sites one by one, the sample has {sites}")
+
     def check_applicable(self, inputs: Mapping[str, torch.Tensor], midgap_pair: str | None = None) -> None:
         """Raise NotApplicable, with the reason, if the model cannot run on these inputs.
 
