@@ -100,7 +100,8 @@ class FilledProjector:
         """Return P v for vectors in columns, (n, columns) complex128."""
         P_v = self.polynomial.applied(v, recurrence)
         if len(self.energies):
-            P_v += self.states @ (self.missing[:, None] * (self.states.conj().T @ v))
+            overlaps = (v.conj().T @ self.states).conj().T  # the states are the larger of the two to conjugate
+            P_v += self.states @ (self.missing[:, None] * overlaps)
         return P_v
 
 
