@@ -81,7 +81,8 @@ rule generalization:
     input:
         f"{TABLES}/generalization.csv",
         f"{TABLES}/generalization_summary.csv",
-        figure_files("generalization"),
+        beyond_tables(),
+        figure_files("generalization", "beyond_dense"),
     message:
         "The tests of generalization are there"
 

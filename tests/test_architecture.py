@@ -43,6 +43,8 @@ ARROWS = {
     # 4
     "generalization": BASE | LEARNING | {"datasets", "encodings", "states"},
     "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization", "generation"},
+    "sparse_ring": BASE | LEARNING | {"lattices", "invariants"},
+    "beyond_dense": BASE | LEARNING | {"states", "invariants", "recipes", "sparse_ring", "trainability"},
     # 5
     "claims": BASE,
     "answers": BASE,
@@ -82,6 +84,8 @@ THIRD_PARTIES = {
     "training": {"numpy", "pandas", "torch"},
     "generalization": {"numpy", "pandas", "torch"},
     "trainability": {"numpy", "pandas", "scipy", "torch"},
+    "sparse_ring": {"numpy", "scipy", "torch"},
+    "beyond_dense": {"numpy", "pandas", "torch"},
     "claims": {"numpy", "pandas", "scipy"},
     "answers": {"numpy", "pandas"},
     "answers_page": {"pandas"},

@@ -235,6 +235,8 @@ STRUCTURE = [
     ((*DISK, "shape", "holes", [[0, 0]]), "haldane_disk.shape.holes[0]: found [0, 0]; allowed: [x, y, radius]"),
     (("device", "gpu"), "device: found 'gpu'; allowed: auto, cpu, cuda"),
     (("route_costs", "sides", [2]), "route_costs.sides[0]: found 2; allowed: a whole number from 3 up to 64"),
+    (("beyond_dense", "sides", [500]), "beyond_dense.sides[0]: found 500; allowed: a whole number from 6 up to 400"),
+    (("beyond_dense", "vectors", 1), "beyond_dense.vectors: found 1; allowed: a whole number from 2"),
     (("search", "seeds", 0), "search.seeds: found 0; allowed: a whole number from 1"),
     (
         ("models", "cnn", "training", "learning_rate", []),
@@ -287,6 +289,19 @@ MEANING = [
     (
         ("datasets", "qwz_6", "midgap_pair", "dropped"),
         "datasets.qwz_6.midgap_pair: found 'dropped'; allowed: kept, since only chains have a mid-gap pair",
+    ),
+    (
+        ("beyond_dense", "model", "ring_free"),
+        "beyond_dense.model: found 'ring_free'; allowed: coordinate rings of tasks.chern.models with a random start: "
+        "ring_coordinate",
+    ),
+    (
+        ("beyond_dense", "samples", "qwz_trivial", "system", "ssh"),
+        "beyond_dense.samples.qwz_trivial.system: found 'ssh'; allowed: systems in the plane",
+    ),
+    (
+        ("beyond_dense", "samples", "qwz_trivial", "parameters", {"mas": 1.0}),
+        "beyond_dense.samples.qwz_trivial.parameters.mas: found an unknown key; allowed: mass",
     ),
     ((*WINDING, "dataset", "ssh24"), "tasks.winding.dataset: found 'ssh24'; allowed: ssh_24, ssh_6, "),
     ((*WINDING, "tests", 1, "sssh_48"), "tasks.winding.tests[1]: found 'sssh_48'; allowed: ssh_24, "),

@@ -36,7 +36,7 @@ def _expected(study: dict) -> dict[str, int]:
     per_task += ("figure_landscape", "figure_remedies")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
-    tables += ("diagnostics_table", "proxies_table", "answers")
+    tables += ("diagnostics_table", "proxies_table", "answers", "beyond_dense", "figure_beyond_dense")
     return {
         "dataset": len(used),
         "search": len(searched),

@@ -288,7 +288,32 @@ def table_files():
         "claims",
     )
     tables = [f"{TABLES}/{name}.csv" for name in names]
-    return tables + search_table_file() + label_table_files() + diagnostic_tables()
+    tables += search_table_file() + label_table_files() + diagnostic_tables()
+    return tables + beyond_tables()
+
+
+def beyond_recipe():
+    """Return the entry of the samples beyond dense matrices; without samples it is empty."""
+    recipe = STUDY.get("beyond_dense", {})
+    return recipe if recipe.get("samples") else {}
+
+
+def beyond_run(name):
+    """Return the file `name` of the first block of the ring that is evaluated beyond dense matrices."""
+    dataset = STUDY["tasks"]["chern"]["dataset"]
+    return f"{RESULTS}/runs/{dataset}/{beyond_recipe()['model']}/0/{name}"
+
+
+def beyond_code(script):
+    """Return the code of the systems that are evaluated beyond dense matrices."""
+    samples = beyond_recipe()["samples"].values()
+    return sorted({entry for recipe in samples for entry in system_code(script, recipe)})
+
+
+def beyond_tables():
+    """Return the tables of the samples beyond dense matrices, if there are such."""
+    names = ("beyond_dense", "beyond_dense_exponents") if beyond_recipe() else ()
+    return [f"{TABLES}/{name}.csv" for name in names]
 
 
 def answer_files():
@@ -327,6 +352,7 @@ def figure_files(*kinds):
         "sizes",
         "route_costs",
         "generalization",
+        "beyond_dense",
         "site_tensors",
         *DIAGNOSTIC_FIGURES,
         "proxies",
@@ -338,6 +364,7 @@ def figure_files(*kinds):
         "ceiling": STUDY["ceiling"],
         "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
         "route_costs": [""],
+        "beyond_dense": [""] if beyond_recipe() else [],
         "site_tensors": [task for task in TASKS if random_rings(task)],
         "proxies": [task for task in TASKS if proxies_of(STUDY, task)],
         "overlap": [task for task in TASKS if proxies_of(STUDY, task)],

@@ -4,6 +4,7 @@
 # On a cluster these stay where snakemake runs: starting a job takes longer.
 localrules:
     generalization_table,
+    figure_beyond_dense,
 
 
 rule evaluate:
@@ -76,3 +77,78 @@ rule generalization_table:
         "Summing up the tests over runs, with intervals"
     script:
         "../../scripts/generalization_table.py"
+
+
+if beyond_recipe():
+
+    rule beyond_dense:
+        input:
+            weights=beyond_run("weights.h5"),
+            settings=beyond_run("settings.json"),
+        output:
+            table=report(
+                f"{TABLES}/beyond_dense.csv",
+                caption="../report/tables.rst",
+                category="Generalization",
+                subcategory="chern",
+                labels={"result": "beyond dense matrices", "of": "tensor rings"},
+            ),
+            exponents=report(
+                f"{TABLES}/beyond_dense_exponents.csv",
+                caption="../report/tables.rst",
+                category="Generalization",
+                subcategory="chern",
+                labels={"result": "exponents of the cost", "of": "sparse samples"},
+            ),
+        log:
+            f"{LOGS}/beyond_dense.log",
+        benchmark:
+            f"{BENCHMARKS}/beyond_dense.tsv"
+        conda:
+            "../../envs/toponn.yaml"
+        threads: 1
+        resources:
+            mem_mb=beyond_mb(),
+            runtime=minutes(beyond_seconds()),
+        params:
+            *code_of("scripts/beyond_dense.py"),
+            code=trained_code("scripts/beyond_dense.py", beyond_recipe()["model"]),
+            system=beyond_code("scripts/beyond_dense.py"),
+            recipe={k: v for k, v in beyond_recipe().items() if k != "model"},
+            seed=STUDY["seed"],
+        message:
+            "Evaluating rings on samples beyond dense matrices"
+        script:
+            "../../scripts/beyond_dense.py"
+
+    rule figure_beyond_dense:
+        input:
+            table=f"{TABLES}/beyond_dense.csv",
+            exponents=f"{TABLES}/beyond_dense_exponents.csv",
+        output:
+            pdf=f"{FIGURES}/beyond_dense.pdf",
+            png=report(
+                f"{FIGURES}/beyond_dense.png",
+                caption="../report/beyond_dense.rst",
+                category="Generalization",
+                subcategory="chern",
+                labels={"result": "beyond dense matrices", "of": "tensor rings"},
+            ),
+        log:
+            f"{LOGS}/figure_beyond_dense.log",
+        benchmark:
+            f"{BENCHMARKS}/figure_beyond_dense.tsv"
+        conda:
+            "../../envs/toponn.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            *code_of("scripts/figure_beyond_dense.py"),
+            seeds=beyond_recipe()["seeds"],
+            vectors=beyond_recipe()["vectors"],
+        message:
+            "Drawing what rings say beyond dense matrices"
+        script:
+            "../../scripts/figure_beyond_dense.py"

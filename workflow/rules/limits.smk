@@ -199,6 +199,37 @@ def route_mb():
     return math.ceil(2000 + 12 * orbitals**2 * 8 / 1e6)
 
 
+def beyond_orbitals():
+    """Return the orbitals of each sample beyond dense matrices."""
+    recipe = beyond_recipe()
+    return [
+        n_orbitals_at(sample, side)
+        for sample in recipe["samples"].values()
+        for side in recipe["sides"]
+    ]
+
+
+def beyond_mb():
+    """Return a job's memory in MB: 1 GB of libraries and of dense matrices of 1,152 orbitals, and 14 kB an orbital.
+
+    These are the factors of H and of localizers, states of the edge and a block of vectors.
+    """
+    return math.ceil(1000 + 0.014 * max(beyond_orbitals()))
+
+
+def beyond_seconds():
+    """Return what to expect of a job: 0.7 μs for each orbital, seed, vector and product with H, of which 700 are two.
+
+    Dense matrices of up to 1,152 orbitals and localizers of 64² sites take five seconds a sample.
+    """
+    recipe = beyond_recipe()
+    if not recipe:
+        return 0
+    columns = recipe["vectors"] * (1 + 2 * recipe["seeds"])
+    work = sum(2e-8 * 350 * columns * n + 6e-4 * n for n in beyond_orbitals())
+    return START + work + 5 * len(beyond_orbitals())
+
+
 def expressivity_mb(task):
     """Return a job's memory in MB: 2 GB of libraries and the projectors of the training data eight times."""
     return math.ceil(2000 + 8 * projectors_mb(STUDY["tasks"][task]["dataset"]))
@@ -237,4 +268,4 @@ def expected_hours():
         for section in ("convergence", "ceiling")
         for recipe in STUDY[section].values()
     )
-    return (seconds + labels) / 3600
+    return (seconds + labels + beyond_seconds()) / 3600

@@ -16,6 +16,7 @@ from typing import Any
 from toponn.checks import ConfigError, choose, refusal, resolve
 from toponn.config_entries import (
     DIMENSION,
+    check_beyond_sample,
     check_ceiling,
     check_convergence,
     check_dataset,
@@ -63,6 +64,8 @@ def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
         check_convergence(entry, f"convergence.{name}")
     for name, entry in raw["ceiling"].items():
         check_ceiling(entry, f"ceiling.{name}")
+    if raw.get("beyond_dense", {}).get("samples"):
+        _check_beyond(raw, raw["beyond_dense"])
     return copy.deepcopy(dict(raw))
 
 
@@ -153,6 +156,17 @@ def _check_sizes(raw: Mapping[str, Any], task: str, where: str) -> None:
         for model in parts["models"]:
             _check_form(raw["models"][model], task, raw["datasets"][name], f"models.{model}")
             _check_window(raw["datasets"][name], name, raw["models"][model], f"models.{model}.window")
+
+
+def _check_beyond(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    """Refuse a model that is no coordinate ring which the task chern trains, and samples that are none of the plane."""
+    known = tested_models(raw, "chern") if "chern" in raw["tasks"] else []
+    rings = [name for name in known if form_of(raw["models"][name]) == "coordinate"]
+    if entry["model"] not in rings:
+        allowed = f"coordinate rings of tasks.chern.models with a random start: {', '.join(rings) or 'there is none'}"
+        raise ConfigError(refusal("beyond_dense.model", entry["model"], allowed))
+    for name, sample in entry["samples"].items():
+        check_beyond_sample(sample, f"beyond_dense.samples.{name}")
 
 
 def _check_form(settings: Mapping[str, Any], task: str, recipe: Mapping[str, Any], where: str) -> None:
