@@ -62,9 +62,9 @@ def beyond_dense(
     -------
     DataFrame with the columns `BEYOND_COLUMNS`, a row a seed, sample and side
         label, margin : from the spectral localizer about the middle, of at most `LABEL_SIDE`² sites; gap : between the
-        highest filled level and the next, as far as `FilledProjector` knows; order : of the polynomial; states : number of those
-        computed one by one; value, error : mean and standard error over the random vectors; dense : the value from
-        the occupied states, up to `DENSE_SIDE`; preparation : processor seconds of the sample and its projector,
+        highest filled level and the next, as far as `FilledProjector` knows; order : of the polynomial; states : number
+        of those computed one by one; value, error : mean and standard error over the random vectors; dense : the value
+        from the occupied states, up to `DENSE_SIDE`; preparation : processor seconds of the sample and its projector,
         seconds : of the trace, and dense_seconds : of the dense route, for all seeds together; peak_mb : the largest
         memory of the process so far
     """
@@ -140,7 +140,7 @@ def exponent_rows(table: pd.DataFrame) -> pd.DataFrame:
     over the samples of a size.
     """
     rows = []
-    for route, columns in ROUTES.items():
+    for route in ROUTES:
         cost = cost_of(table, route)
         sites, sides = cost["n_sites"].to_numpy(dtype=float), cost["side"].to_numpy()
         if not len(cost):

@@ -85,7 +85,7 @@ def sparse_ring(
     wide = [[_least_noisy(ring, hamiltonian) for ring in rings.repeat(n // d.shape[-1], axis=-1)] for rings in d]
     draws = np.zeros((len(d), vectors))
     for block in _blocks(n, vectors, copies=2):
-        phases = np.exp(2j * np.pi * rng.random((n, len(block))))
+        phases = np.exp(2j * np.pi * rng.random((len(block), n))).T
         y = apply(phases)
         for s, rings in enumerate(wide):
             for a, b, c in rings:
