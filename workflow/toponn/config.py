@@ -64,7 +64,7 @@ def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
         check_convergence(entry, f"convergence.{name}")
     for name, entry in raw["ceiling"].items():
         check_ceiling(entry, f"ceiling.{name}")
-    if raw.get("beyond_dense", {}).get("samples"):
+    if "chern" in raw["tasks"] and raw.get("beyond_dense", {}).get("samples"):
         _check_beyond(raw, raw["beyond_dense"])
     return copy.deepcopy(dict(raw))
 
@@ -160,8 +160,7 @@ def _check_sizes(raw: Mapping[str, Any], task: str, where: str) -> None:
 
 def _check_beyond(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
     """Refuse a model that is no coordinate ring which the task chern trains, and samples that are none of the plane."""
-    known = tested_models(raw, "chern") if "chern" in raw["tasks"] else []
-    rings = [name for name in known if form_of(raw["models"][name]) == "coordinate"]
+    rings = [name for name in tested_models(raw, "chern") if form_of(raw["models"][name]) == "coordinate"]
     if entry["model"] not in rings:
         allowed = f"coordinate rings of tasks.chern.models with a random start: {', '.join(rings) or 'there is none'}"
         raise ConfigError(refusal("beyond_dense.model", entry["model"], allowed))
