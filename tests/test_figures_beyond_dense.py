@@ -56,7 +56,7 @@ def test_values_intervals_labels_and_dense_values_are_drawn(figure):
     assert line.get_ydata() == pytest.approx(rows["value"].to_numpy())
     heights = [np.ptp(bar[:, 1]) / 2 for bar in bars.get_segments()]
     assert np.array(heights) == pytest.approx(0.1 * stats.t.ppf(0.975, 7))
-    assert np.abs(np.log(line.get_xdata() / rows["n_sites"])).max() < 0.2
+    assert np.abs(np.log(line.get_xdata().astype(float) / rows["n_sites"].to_numpy())).max() < 0.2
 
 
 def test_costs_are_drawn_with_their_exponents(figure):
