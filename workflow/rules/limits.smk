@@ -210,24 +210,25 @@ def beyond_orbitals():
 
 
 def beyond_mb():
-    """Return a job's memory in MB: 1 GB of libraries and of dense matrices of 1,152 orbitals, and 14 kB an orbital.
+    """Return a job's memory in MB: 1 GB of libraries and of dense matrices of 1,152 orbitals, and 12 kB an orbital.
 
     These are the factors of H and of localizers, states of the edge and a block of vectors.
     """
-    return math.ceil(1000 + 0.014 * max(beyond_orbitals()))
+    return math.ceil(1000 + 0.012 * max(beyond_orbitals()))
 
 
 def beyond_seconds():
-    """Return what to expect of a job: 0.7 μs for each orbital, seed, vector and product with H, of which 700 are two.
+    """Return what to expect of a job: 12 ns for each orbital, column of vectors and product with H, 350 of them.
 
-    Dense matrices of up to 1,152 orbitals and localizers of 64² sites take five seconds a sample.
+    An orbital takes another 0.35 ms where the projector is prepared. Dense matrices of up to 1,152 orbitals and
+    localizers of 64² sites take three seconds a sample.
     """
     recipe = beyond_recipe()
     if not recipe:
         return 0
     columns = recipe["vectors"] * (1 + 2 * recipe["seeds"])
-    work = sum(2e-8 * 350 * columns * n + 6e-4 * n for n in beyond_orbitals())
-    return START + work + 5 * len(beyond_orbitals())
+    work = sum(1.2e-8 * 350 * columns * n + 3.5e-4 * n for n in beyond_orbitals())
+    return START + work + 3 * len(beyond_orbitals())
 
 
 def expressivity_mb(task):
