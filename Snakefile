@@ -82,10 +82,16 @@ rule generalization:
         f"{TABLES}/generalization.csv",
         f"{TABLES}/generalization_summary.csv",
         f"{TABLES}/superiority.csv",
-        [f"{TABLES}/interfaces.csv"] if STUDY["interfaces"] else [],
+        [f"{TABLES}/interfaces.csv"] if INTERFACES else [],
         left_out_tables(),
+        beyond_tables(),
         figure_files(
-            "generalization", "left_out", "superiority", "transfer", "interface"
+            "generalization",
+            "left_out",
+            "superiority",
+            "transfer",
+            "interface",
+            "beyond_dense",
         ),
     message:
         "The tests of generalization are there"

@@ -44,6 +44,8 @@ ARROWS = {
     "generalization": BASE | LEARNING | {"datasets", "encodings", "states"},
     "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization", "generation"},
     "left_out": BASE | {"generalization"},
+    "sparse_ring": BASE | LEARNING | {"lattices", "invariants"},
+    "beyond_dense": BASE | LEARNING | {"states", "invariants", "recipes", "sparse_ring", "trainability"},
     # 5
     "superiority": BASE | {"generalization", "study"},
     "interfaces": BASE | PHYSICS | LEARNING | {"encodings", "recipes"},
@@ -90,6 +92,8 @@ THIRD_PARTIES = {
     "left_out": {"numpy", "pandas"},
     "superiority": {"numpy", "pandas"},
     "interfaces": {"numpy", "pandas", "torch"},
+    "sparse_ring": {"numpy", "scipy", "torch"},
+    "beyond_dense": {"numpy", "pandas", "torch"},
     "claims": {"numpy", "pandas", "scipy"},
     "answers": {"numpy", "pandas"},
     "pages": set(),

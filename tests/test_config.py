@@ -249,6 +249,8 @@ STRUCTURE = [
     ((*DISK, "shape", "holes", [[0, 0]]), "haldane_disk.shape.holes[0]: found [0, 0]; allowed: [x, y, radius]"),
     (("device", "gpu"), "device: found 'gpu'; allowed: auto, cpu, cuda"),
     (("route_costs", "sides", [2]), "route_costs.sides[0]: found 2; allowed: a whole number from 3 up to 64"),
+    (("beyond_dense", "sides", [500]), "beyond_dense.sides[0]: found 500; allowed: a whole number from 6 up to 400"),
+    (("beyond_dense", "vectors", 1), "beyond_dense.vectors: found 1; allowed: a whole number from 2"),
     (("search", "seeds", 0), "search.seeds: found 0; allowed: a whole number from 1"),
     (
         ("models", "cnn", "training", "learning_rate", []),
@@ -334,6 +336,19 @@ MEANING = [
     (
         ("datasets", "qwz_6", "midgap_pair", "dropped"),
         "datasets.qwz_6.midgap_pair: found 'dropped'; allowed: kept, since only chains have a mid-gap pair",
+    ),
+    (
+        ("beyond_dense", "model", "ring_free"),
+        "beyond_dense.model: found 'ring_free'; allowed: coordinate rings of tasks.chern.models with a random start: "
+        "ring_coordinate",
+    ),
+    (
+        ("beyond_dense", "samples", "qwz_trivial", "system", "ssh"),
+        "beyond_dense.samples.qwz_trivial.system: found 'ssh'; allowed: systems in the plane",
+    ),
+    (
+        ("beyond_dense", "samples", "qwz_trivial", "parameters", {"mas": 1.0}),
+        "beyond_dense.samples.qwz_trivial.parameters.mas: found an unknown key; allowed: mass",
     ),
     ((*WINDING, "dataset", "ssh24"), "tasks.winding.dataset: found 'ssh24'; allowed: ssh_24, ssh_6, "),
     ((*WINDING, "tests", "sizes", 1, "sssh_48"), "tasks.winding.tests.sizes[1]: found 'sssh_48'; allowed: ssh_24, "),
@@ -537,6 +552,7 @@ def test_such_twins_in_different_tasks_are_accepted():
     study["tasks"]["chern"]["sizes"]["models"] = ["twin"]
     study["tasks"]["chern"]["diagnosed"] = {"models": ["ring_free"]}
     del study["tasks"]["chern"]["left_out"]
+    study["beyond_dense"]["samples"] = {}
     assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
 
 
@@ -583,12 +599,8 @@ def test_the_edges_of_what_is_allowed_are_accepted(change):
     assert config.check(study) == study
 
 
-def test_a_study_of_chains_alone_has_no_interfaces():
+def test_a_study_of_chains_alone_is_accepted():
     study = changed(("tasks", "chern", GONE))
-    assert "interfaces.qwz.model: found 'ring_coordinate'; allowed: coordinate rings of the task chern" in refused(
-        study
-    )
-    study["interfaces"] = {}
     assert config.check(study) == study
 
 

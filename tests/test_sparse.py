@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from tolerances import agree
 from toponn.checks import ConfigError, DataError
 from toponn.invariants import chern, inertia, localizer
 from toponn.invariants import sparse as large
+from toponn.invariants.chebyshev import PolynomialProjector, spectral_bounds, without_outliers
 from toponn.invariants.inertia import signature_and_gap
 
 QUICK = settings(max_examples=25, deadline=None, database=None, derandomize=True)
@@ -194,10 +196,10 @@ def test_a_gap_that_is_not_there_costs_the_tolerance():
 def test_the_polynomial_is_the_projector_within_its_bound(error, level):
     rng = np.random.default_rng(3)
     energies = np.concatenate([rng.uniform(-3, level - 0.1, 60), rng.uniform(level + 0.1, 5, 60), [-3, level - 0.1, 5]])
-    P = large._Projector.below(sparse.diags_array(energies).tocsr(), level, 0.2, error, (-3.1, 5.2))
+    P = PolynomialProjector.below(sparse.diags_array(energies).tocsr(), level, 0.2, error, (-3.1, 5.2))
     found = P.applied(np.eye(len(energies)))
     assert np.abs(found - np.diag(energies < level)).max() <= error + 1e-13
-    shorter = large._Projector(P.doubled, P.coefficients[: len(P.coefficients) // 2])
+    shorter = replace(P, coefficients=P.coefficients[: len(P.coefficients) // 2])
     assert np.abs(shorter.applied(np.eye(len(energies))) - np.diag(energies < level)).max() > error, "control"
 
 
@@ -205,7 +207,7 @@ def test_the_order_grows_with_the_inverse_gap_and_the_logarithm_of_the_tolerance
     H, _, _ = sample(TOPOLOGICAL, (8, 8))
 
     def order(gap, error):
-        return len(large._Projector.below(H, 0.0, gap, error, (-4.0, 4.0)).coefficients)
+        return len(PolynomialProjector.below(H, 0.0, gap, error, (-4.0, 4.0)).coefficients)
 
     assert order(0.1, 1e-6) == pytest.approx(4 * order(0.4, 1e-6), rel=0.15)
     steps = [order(0.2, error) for error in (1e-4, 1e-6, 1e-8, 1e-10)]
@@ -246,11 +248,11 @@ def test_vacancies_far_above_the_bands_do_not_move_the_marker_nor_widen_the_spec
     holes = (cut @ H @ cut + 100 * sparse.diags_array(1.0 - kept)).tocsr()
     site = np.flatnonzero(kept)[80]
     P, level, gap = projector(holes)
-    near = large._without_outliers(holes, level, gap)
+    near = without_outliers(holes, level, gap)
     assert np.abs(np.linalg.eigvalsh(near.toarray())).max() < 4
     energies, V = np.linalg.eigh(near.toarray())
     assert agree((V * (energies < level)) @ V.conj().T, P)
-    assert agree(large._without_outliers(H, level, gap).toarray(), H.toarray()), "nothing else is moved"
+    assert agree(without_outliers(H, level, gap).toarray(), H.toarray()), "nothing else is moved"
     options = dict(fermi_level=level, gap=gap)
     found = large.local_chern_marker(holes, r, np.arange(200), 1.0, [site], bounds=(-4.0, 4.0), **options)
     rest = H[kept][:, kept]
@@ -265,7 +267,7 @@ def test_the_bounds_enclose_the_spectrum():
         (haldane(1, 0.2, 1), (9, 9), 0),
     ):
         H, _, _ = sample(model, cells, disorder=disorder)
-        low, high = large._spectral_bounds(H)
+        low, high = spectral_bounds(H)
         energies = np.linalg.eigvalsh(H.toarray())
         assert low < energies[0]
         assert energies[-1] < high

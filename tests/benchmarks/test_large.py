@@ -12,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from by_hand import centred, qwz, sample
 
 from toponn.invariants import localizer, sparse
 from toponn.invariants.bott import bott_index
+from toponn.invariants.filled import FilledProjector
+from toponn.models.ring import KAPPA, of_states
+from toponn.sparse_ring import sparse_ring
 from toponn.states import occupied_states
 
 pytestmark = pytest.mark.benchmark
@@ -84,3 +88,27 @@ def test_the_bott_index_against_the_eigenproblem_of_its_samples():
     bott_index(occupied, r, periods, np.arange(128))
     first, second = time.process_time() - middle, middle - start
     print(f"\nBott index 8x8 x {count}: {first:.3f} s vs eigh of the Hamiltonians {second:.3f} s, {first / second:.2f}")
+
+
+@pytest.mark.parametrize("size", [12, 24])
+def test_the_ring_through_the_sparse_projector_against_dense_states(size):
+    H, r, _ = sample(qwz(-1.0), (size, size), disorder=1.0)
+    rng = np.random.default_rng(0)
+    d = np.stack([r[::2].T[0], r[::2].T[1], rng.normal(size=size**2)]) / size + rng.normal(size=(4, 1, 3, 1))
+
+    def dense():
+        psi = torch.from_numpy(occupied_states(H.toarray()[None])[0])
+        wide = torch.from_numpy(d).repeat_interleave(2, dim=-1)
+        return [KAPPA[3] * of_states(rings, psi).item() for rings in wide]
+
+    def thin():
+        P = FilledProjector.of(H, 0.0, 0.25, filled=size**2)
+        return sparse_ring(d, H, P, vectors=8, rng=rng)
+
+    start = time.process_time()
+    exact = dense()
+    first, start = time.process_time() - start, time.process_time()
+    found = thin()
+    second = time.process_time() - start
+    off = np.abs(found.values - exact) / found.errors
+    print(f"\nring {size}x{size}: dense {first:.3f} s vs sparse {second:.3f} s, ratio {first / second:.2f}, off {off}")

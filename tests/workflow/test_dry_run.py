@@ -41,6 +41,7 @@ def _expected(study: dict) -> dict[str, int]:
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
     tables += ("diagnostics_table", "proxies_table", "answers", "interfaces_table")
+    tables += ("beyond_dense", "figure_beyond_dense")
     return {
         "dataset": len(used),
         "search": len(searched),

@@ -22,6 +22,9 @@ COLUMNS = {
     "trainability": "task model form diagnostic size condition n_seeds value low high",
     "route_costs": "route side sites seeds seconds chosen chosen_at_hand",
     "route_exponents": "task model form diagnostic size condition n_seeds value low high",
+    "beyond_dense": "task model form sample seed side n_sites label margin gap order states vectors value error dense "
+    "preparation seconds dense_seconds peak_mb",
+    "beyond_dense_exponents": "task model form diagnostic size condition n_seeds value low high",
     "references": "system shape size disorder estimator_a estimator_b n_samples agreement low high",
     "convergence": "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error "
     "worst right decided margin",
@@ -118,7 +121,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
     labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
-    names |= {"route_costs"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
+    names |= {"route_costs", "beyond_dense"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
     kinds = (
         "learning_curves success generalization site_tensors rates sample_sizes gradients basin pruning hessian kernel"
     )

@@ -66,6 +66,7 @@ FIGURES = f"{RESULTS}/figures"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 TASKS = list(STUDY["tasks"])
+INTERFACES = STUDY["interfaces"] if "chern" in TASKS else {}
 
 # Figures of the diagnostics, and which of them each shows.
 CURVES = {
@@ -96,7 +97,7 @@ wildcard_constraints:
     map="|".join(STUDY["maps"]),
     convergence="|".join(STUDY["convergence"]),
     ceiling="|".join(STUDY["ceiling"]),
-    interface="|".join(STUDY["interfaces"]),
+    interface="|".join(INTERFACES),
     diagnostic="|".join(DIAGNOSTICS),
     curve="|".join(CURVES),
     spectrum="|".join(SPECTRA),
@@ -298,7 +299,7 @@ def map_files():
 
 def interface_runs(wildcards, name):
     """Return the file `name` of the blocks that hold the seeds of the ring that an interface is looked at with."""
-    entry = STUDY["interfaces"][wildcards.interface]
+    entry = INTERFACES[wildcards.interface]
     files = run_files(name, ["chern"], [entry["model"]])
     return files[: len(blocks(entry["seeds"], STUDY["block"]))]
 
@@ -331,9 +332,35 @@ def table_files():
         "claims",
     )
     tables = [f"{TABLES}/{name}.csv" for name in names]
-    tables += left_out_tables()
-    tables += [f"{TABLES}/interfaces.csv"] if STUDY["interfaces"] else []
-    return tables + search_table_file() + label_table_files() + diagnostic_tables()
+    tables += [f"{TABLES}/interfaces.csv"] if INTERFACES else []
+    tables += search_table_file() + label_table_files() + diagnostic_tables()
+    return tables + left_out_tables() + beyond_tables()
+
+
+def beyond_recipe():
+    """Return the entry of the samples beyond dense matrices; without samples, or the task chern, it is empty."""
+    recipe = STUDY.get("beyond_dense", {})
+    return recipe if recipe.get("samples") and "chern" in TASKS else {}
+
+
+def beyond_run(name):
+    """Return the file `name` of the first block of the ring that is evaluated beyond dense matrices."""
+    dataset = STUDY["tasks"]["chern"]["dataset"]
+    return f"{RESULTS}/runs/{dataset}/{beyond_recipe()['model']}/0/{name}"
+
+
+def beyond_code(script):
+    """Return the code of the systems that are evaluated beyond dense matrices."""
+    samples = beyond_recipe()["samples"].values()
+    return sorted(
+        {entry for recipe in samples for entry in system_code(script, recipe)}
+    )
+
+
+def beyond_tables():
+    """Return the tables of the samples beyond dense matrices, if there are such."""
+    names = ("beyond_dense", "beyond_dense_exponents") if beyond_recipe() else ()
+    return [f"{TABLES}/{name}.csv" for name in names]
 
 
 def answer_files():
@@ -389,6 +416,7 @@ def figure_files(*kinds):
         "superiority",
         "transfer",
         "interface",
+        "beyond_dense",
         "site_tensors",
         *DIAGNOSTIC_FIGURES,
         "proxies",
@@ -398,7 +426,7 @@ def figure_files(*kinds):
         "phase_map": STUDY["maps"],
         "convergence": STUDY["convergence"],
         "ceiling": STUDY["ceiling"],
-        "interface": STUDY["interfaces"],
+        "interface": INTERFACES,
         "sizes": [task for task in TASKS if other_sizes(STUDY, task)],
         "route_costs": [""],
         "left_out": [task for task in TASKS if left_out_parts(STUDY, task)["models"]],
@@ -406,6 +434,7 @@ def figure_files(*kinds):
         "transfer": [
             task for task in TASKS if STUDY["tasks"][task]["tests"].get("sizes")
         ],
+        "beyond_dense": [""] if beyond_recipe() else [],
         "site_tensors": [task for task in TASKS if random_rings(task)],
         "proxies": [task for task in TASKS if proxies_of(STUDY, task)],
         "overlap": [task for task in TASKS if proxies_of(STUDY, task)],

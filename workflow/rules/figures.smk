@@ -384,7 +384,7 @@ rule figure_interface:
         runtime=10,
     params:
         *code_of("scripts/figure_interface.py"),
-        recipe=lambda w: STUDY["interfaces"][w.interface],
+        recipe=lambda w: INTERFACES[w.interface],
         dataset=lambda w: STUDY["tasks"]["chern"]["dataset"],
     message:
         "Drawing the markers of both phases, {wildcards.interface}"

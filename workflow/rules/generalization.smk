@@ -5,6 +5,7 @@
 localrules:
     generalization_table,
     interfaces_table,
+    figure_beyond_dense,
 
 
 rule evaluate:
@@ -106,11 +107,9 @@ rule interface:
     params:
         *code_of("scripts/interface.py"),
         code=model_code("scripts/interface.py", "ring"),
-        system=lambda w: system_code(
-            "scripts/interface.py", STUDY["interfaces"][w.interface]
-        ),
+        system=lambda w: system_code("scripts/interface.py", INTERFACES[w.interface]),
         name=lambda w: w.interface,
-        recipe=lambda w: STUDY["interfaces"][w.interface],
+        recipe=lambda w: INTERFACES[w.interface],
         seed=STUDY["seed"],
     message:
         "Looking at the density of the rings over two phases, {wildcards.interface}"
@@ -120,9 +119,7 @@ rule interface:
 
 rule interfaces_table:
     input:
-        tables=expand(
-            f"{RESULTS}/interfaces/{{interface}}.csv", interface=STUDY["interfaces"]
-        ),
+        tables=expand(f"{RESULTS}/interfaces/{{interface}}.csv", interface=INTERFACES),
     output:
         table=report(
             f"{TABLES}/interfaces.csv",
@@ -147,3 +144,78 @@ rule interfaces_table:
         "Tabulating the markers of both phases"
     script:
         "../../scripts/interfaces_table.py"
+
+
+if beyond_recipe():
+
+    rule beyond_dense:
+        input:
+            weights=beyond_run("weights.h5"),
+            settings=beyond_run("settings.json"),
+        output:
+            table=report(
+                f"{TABLES}/beyond_dense.csv",
+                caption="../report/tables.rst",
+                category="Generalization",
+                subcategory="chern",
+                labels={"result": "beyond dense matrices", "of": "tensor rings"},
+            ),
+            exponents=report(
+                f"{TABLES}/beyond_dense_exponents.csv",
+                caption="../report/tables.rst",
+                category="Generalization",
+                subcategory="chern",
+                labels={"result": "exponents of the cost", "of": "sparse samples"},
+            ),
+        log:
+            f"{LOGS}/beyond_dense.log",
+        benchmark:
+            f"{BENCHMARKS}/beyond_dense.tsv"
+        conda:
+            "../../envs/toponn.yaml"
+        threads: 1
+        resources:
+            mem_mb=beyond_mb(),
+            runtime=minutes(beyond_seconds()),
+        params:
+            *code_of("scripts/beyond_dense.py"),
+            code=trained_code("scripts/beyond_dense.py", beyond_recipe()["model"]),
+            system=beyond_code("scripts/beyond_dense.py"),
+            recipe={k: v for k, v in beyond_recipe().items() if k != "model"},
+            seed=STUDY["seed"],
+        message:
+            "Evaluating rings on samples beyond dense matrices"
+        script:
+            "../../scripts/beyond_dense.py"
+
+    rule figure_beyond_dense:
+        input:
+            table=f"{TABLES}/beyond_dense.csv",
+            exponents=f"{TABLES}/beyond_dense_exponents.csv",
+        output:
+            pdf=f"{FIGURES}/beyond_dense.pdf",
+            png=report(
+                f"{FIGURES}/beyond_dense.png",
+                caption="../report/beyond_dense.rst",
+                category="Generalization",
+                subcategory="chern",
+                labels={"result": "beyond dense matrices", "of": "tensor rings"},
+            ),
+        log:
+            f"{LOGS}/figure_beyond_dense.log",
+        benchmark:
+            f"{BENCHMARKS}/figure_beyond_dense.tsv"
+        conda:
+            "../../envs/toponn.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            *code_of("scripts/figure_beyond_dense.py"),
+            seeds=beyond_recipe()["seeds"],
+            vectors=beyond_recipe()["vectors"],
+        message:
+            "Drawing what rings say beyond dense matrices"
+        script:
+            "../../scripts/figure_beyond_dense.py"

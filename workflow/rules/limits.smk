@@ -113,13 +113,13 @@ def sizes_seconds(recipe):
 
 def interface_mb(name):
     """Return a job's memory in MB: 1 GB of libraries and sixteen matrices of the sample."""
-    orbitals = n_orbitals_of(STUDY["interfaces"][name])
+    orbitals = n_orbitals_of(INTERFACES[name])
     return math.ceil(1000 + 16 * orbitals**2 * 16 / 1e6)
 
 
 def interface_seconds(name):
     """Return what to expect of a job: 0.5 ns for each draw, seed and cubed number of orbitals."""
-    entry = STUDY["interfaces"][name]
+    entry = INTERFACES[name]
     cubes = n_orbitals_of(entry) ** 3 * entry["samples"] * entry["seeds"]
     return START + cubes * 5e-10
 
@@ -238,6 +238,38 @@ def route_mb():
     return math.ceil(2000 + 12 * orbitals**2 * 8 / 1e6)
 
 
+def beyond_orbitals():
+    """Return the orbitals of each sample beyond dense matrices."""
+    recipe = beyond_recipe()
+    return [
+        n_orbitals_at(sample, side)
+        for sample in recipe["samples"].values()
+        for side in recipe["sides"]
+    ]
+
+
+def beyond_mb():
+    """Return a job's memory in MB: 1 GB of libraries and of dense matrices of 1,152 orbitals, and 12 kB an orbital.
+
+    These are the factors of H and of localizers, states of the edge and a block of vectors.
+    """
+    return math.ceil(1000 + 0.012 * max(beyond_orbitals()))
+
+
+def beyond_seconds():
+    """Return what to expect of a job: 12 ns for each orbital, column of vectors and product with H, 350 of them.
+
+    An orbital takes another 0.35 ms where the projector is prepared. Dense matrices of up to 1,152 orbitals and
+    localizers of 64² sites take three seconds a sample.
+    """
+    recipe = beyond_recipe()
+    if not recipe:
+        return 0
+    columns = recipe["vectors"] * (1 + 2 * recipe["seeds"])
+    work = sum(1.2e-8 * 350 * columns * n + 3.5e-4 * n for n in beyond_orbitals())
+    return START + work + 3 * len(beyond_orbitals())
+
+
 def expressivity_mb(task):
     """Return a job's memory in MB: 2 GB of libraries and the projectors of the training data eight times."""
     return math.ceil(2000 + 8 * projectors_mb(STUDY["tasks"][task]["dataset"]))
@@ -285,5 +317,5 @@ def expected_hours():
         for section in ("convergence", "ceiling")
         for recipe in STUDY[section].values()
     )
-    seconds += sum(map(interface_seconds, STUDY["interfaces"]))
+    seconds += sum(map(interface_seconds, INTERFACES)) + beyond_seconds()
     return (seconds + labels) / 3600

@@ -16,6 +16,7 @@ from typing import Any
 from toponn.checks import ConfigError, choose, refusal, resolve
 from toponn.config_entries import (
     DIMENSION,
+    check_beyond_sample,
     check_ceiling,
     check_convergence,
     check_dataset,
@@ -64,8 +65,10 @@ def check(raw: Mapping[str, Any], schema_path: Path = SCHEMA) -> dict[str, Any]:
         check_convergence(entry, f"convergence.{name}")
     for name, entry in raw["ceiling"].items():
         check_ceiling(entry, f"ceiling.{name}")
-    for name, entry in raw["interfaces"].items():
+    for name, entry in raw["interfaces"].items() if "chern" in raw["tasks"] else ():
         _check_interface(raw, entry, f"interfaces.{name}")
+    if "chern" in raw["tasks"] and raw.get("beyond_dense", {}).get("samples"):
+        _check_beyond(raw, raw["beyond_dense"])
     return copy.deepcopy(dict(raw))
 
 
@@ -116,14 +119,19 @@ def _check_tests(raw: Mapping[str, Any], task: str, where: str) -> None:
 
 
 def _check_interface(raw: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> None:
-    """Refuse two phases that no recipe makes, and models that are no tested coordinate ring of the plane."""
+    """Refuse two phases that no recipe makes in the plane, and models that are no coordinate ring of it."""
     check_dataset(entry, where)
-    tested = tested_models(raw, "chern") if "chern" in raw["tasks"] else []
-    rings = [model for model in tested if form_of(raw["models"][model]) == "coordinate"]
-    if entry["model"] not in rings or _task_of(entry) != "chern":
-        allowed = f"coordinate rings of the task chern with a random start ({', '.join(rings) or 'there is none'})"
-        found = entry["model"] if entry["model"] not in rings else f"{entry['model']} on {entry['system']}"
-        raise ConfigError(refusal(f"{where}.model", found, f"{allowed}, on samples of the plane"))
+    _check_hybrid(raw, entry["model"], f"{where}.model")
+    if _task_of(entry) != "chern":
+        raise ConfigError(refusal(f"{where}.system", entry["system"], "systems in the plane"))
+
+
+def _check_hybrid(raw: Mapping[str, Any], model: str, where: str) -> None:
+    """Refuse a model that is no coordinate ring which the task chern trains from a random start."""
+    rings = [name for name in tested_models(raw, "chern") if form_of(raw["models"][name]) == "coordinate"]
+    if model not in rings:
+        allowed = f"coordinate rings of tasks.chern.models with a random start: {', '.join(rings) or 'there is none'}"
+        raise ConfigError(refusal(where, model, allowed))
 
 
 def _check_diagnosed(raw: Mapping[str, Any], task: str, where: str) -> None:
@@ -202,6 +210,13 @@ def _check_left_out(raw: Mapping[str, Any], task: str, where: str) -> None:
         if settings.get("route", "auto") not in ("auto", "loops") and any(map(has_own_sites, recipes.values())):
             allowed = f"auto, loops, since a dataset of {where} has other sites in every sample"
             raise ConfigError(refusal(f"models.{name}.route", settings["route"], allowed))
+
+
+def _check_beyond(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    """Refuse a model that is no coordinate ring of the plane, and samples that are not of it."""
+    _check_hybrid(raw, entry["model"], "beyond_dense.model")
+    for name, sample in entry["samples"].items():
+        check_beyond_sample(sample, f"beyond_dense.samples.{name}")
 
 
 def _check_form(settings: Mapping[str, Any], task: str, recipe: Mapping[str, Any], where: str) -> None:

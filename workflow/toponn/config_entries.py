@@ -141,6 +141,15 @@ def check_ceiling(entry: Mapping[str, Any], where: str) -> None:
     _check_lengths(system, entry["lengths"], f"{where}.lengths")
 
 
+def check_beyond_sample(entry: Mapping[str, Any], where: str) -> None:
+    """Refuse a sample that is not of the plane, or whose parameters or disorder do not fit its system."""
+    system = _check_system(entry, where)
+    if DIMENSION[system.task] != 2:
+        raise ConfigError(refusal(f"{where}.system", entry["system"], "systems in the plane"))
+    _check_parameters(system.parameters, entry["parameters"], entry["system"], f"{where}.parameters")
+    _check_terms(system, entry["disorder"], f"{where}.disorder")
+
+
 def _check_lengths(system: Any, lengths: list[float], where: str) -> None:
     """Refuse a chain with part of a cell."""
     for i, length in enumerate(lengths):

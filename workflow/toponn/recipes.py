@@ -18,7 +18,7 @@ from toponn.lattices import LATTICES, Sites, normalised_coordinates
 from toponn.seeds import stream
 from toponn.shapes import Shape, local_coordinates, shape_of, window
 from toponn.systems import SYSTEMS
-from toponn.systems.base import LatticeSystem, System
+from toponn.systems.base import LatticeSystem, System, Terms
 
 REFERENCES = {
     "winding": {
@@ -45,7 +45,7 @@ class Draw:
 
     Attributes
     ----------
-    hamiltonian : (n, n) complex128
+    hamiltonian : (n, n) complex128, an array or sparse
     numbers
         Its parameters and strengths of disorder, by dataset array name.
     positions : (N, d) float64
@@ -54,7 +54,7 @@ class Draw:
     fermi_level : float or None
     """
 
-    hamiltonian: np.ndarray
+    hamiltonian: Any
     numbers: dict[str, float]
     positions: np.ndarray
     filled: int
@@ -159,6 +159,16 @@ class Recipe:
 
     def draw(self, index: int) -> Draw:
         """Return draw `index`."""
+        terms, numbers, fermi_level = self.terms(index)
+        return Draw(terms.hamiltonian(), numbers, terms.positions, self._filled(terms), fermi_level)
+
+    def sparse_draw(self, index: int) -> Draw:
+        """Return draw `index` with a `scipy.sparse.csr_array` for its Hamiltonian, of any size."""
+        terms, numbers, fermi_level = self.terms(index)
+        return Draw(terms.sparse_hamiltonian(), numbers, terms.positions, self._filled(terms), fermi_level)
+
+    def terms(self, index: int) -> tuple[Terms, dict[str, float], float | None]:
+        """Return the terms of the Hamiltonian of draw `index`, its numbers and its Fermi level."""
         rng = stream(self.seed, "dataset", self.name, index)
         values = {key: _sampled(self.parameters[key], rng) for key in sorted(self.parameters)}
         numbers = {f"parameters/{key}": value for key, value in values.items()}
@@ -176,8 +186,10 @@ class Recipe:
             strength = _sampled(term["strength"], rng)
             numbers[f"disorder/{term['name']}"] = strength
             terms = resolve(DISORDER, term["name"], f"datasets.{self.name}.disorder")(terms, strength, rng=rng)
-        filled = int((~terms.vacant).sum()) * self.system.n_orbitals // 2
-        return Draw(terms.hamiltonian(), numbers, terms.positions, filled, self.system.fermi_level(**values))
+        return terms, numbers, self.system.fermi_level(**values)
+
+    def _filled(self, terms: Terms) -> int:
+        return int((~terms.vacant).sum()) * self.system.n_orbitals // 2
 
     def samples(self, draws: Sequence[Draw]) -> Samples:
         """Return draws as one batch, ready for any estimator."""

@@ -47,9 +47,9 @@ def signature_and_gap(A: sparse.coo_array, scale: float, where: str) -> tuple[in
         if gap > SAFETY * error:
             return int(np.sign(values).sum()), gap
         raise DataError(_undecided(where, gap, error))
-    A, best = _with_diagonal(A), None
+    A, best = with_diagonal(A), None
     for shift in scale * np.array(SHIFTS):
-        factors = _factors(A, shift)
+        factors = factorised(A, shift)
         if factors is None:
             continue
         # Both triangles are copied for the sake of one diagonal; twice the memory of the factors is the peak.
@@ -77,7 +77,7 @@ def _undecided(where: str, gap: float, error: float) -> str:
     return f"{where}: found a gap of {gap:.1e} known to {error:.1e}; allowed: gaps that decide the signature"
 
 
-def _with_diagonal(A: sparse.coo_array) -> sparse.csc_array:
+def with_diagonal(A: sparse.coo_array) -> sparse.csc_array:
     """Return the matrix with all of its diagonal stored, zero or not: that is where the pivots are."""
     everywhere = np.arange(A.shape[0])
     rows, columns = (np.concatenate([index, everywhere]) for index in (A.row, A.col))
@@ -85,7 +85,7 @@ def _with_diagonal(A: sparse.coo_array) -> sparse.csc_array:
     return sparse.coo_array((data, (rows, columns)), shape=A.shape).tocsc()
 
 
-def _factors(A: sparse.csc_array, shift: float) -> SuperLU | None:
+def factorised(A: sparse.csc_array, shift: float) -> SuperLU | None:
     """Return factors of A − shift with all pivots on the diagonal: a congruence. None where one vanishes."""
     shifted = A.copy()
     on_diagonal = A.indices == np.repeat(np.arange(A.shape[0], dtype=A.indices.dtype), np.diff(A.indptr))

@@ -5,22 +5,16 @@ polynomial of H, at a cost linear in the number of sites for each site asked for
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.fft import dct
-from scipy.sparse.linalg import eigsh
-from scipy.special import erfc
 
 from toponn.checks import ConfigError, DataError, refusal
-from toponn.invariants.inertia import DENSE, random_start, signature_and_gap
+from toponn.invariants.chebyshev import PolynomialProjector, without_outliers
+from toponn.invariants.inertia import signature_and_gap
 
 BATCH_BYTES = 2**27
 """Size of one block of vectors that the marker multiplies at once; it holds five of them."""
-
-MAXIMAL_ORDER = 2**18
-"""Of the polynomial that stands for the projector."""
 
 
 def even_localizer(
@@ -142,7 +136,7 @@ def local_chern_marker(
     error = min(_positive("tolerance", tolerance) / weight, 1e-2)
     if error < 1e-13:  # rounding of the recursion
         raise ConfigError(refusal("tolerance", tolerance, f"from {1e-13 * weight:.1e} for this sample"))
-    P = _Projector.below(_without_outliers(H, fermi_level, gap), fermi_level, gap, error, bounds)
+    P = PolynomialProjector.below(without_outliers(H, fermi_level, gap), fermi_level, gap, error, bounds)
     marker = np.zeros(len(sites))
     batch = max(1, BATCH_BYTES // (16 * H.shape[0]))
     for start in range(0, len(orbitals), batch):
@@ -153,82 +147,6 @@ def local_chern_marker(
         x, y = (r[site_of_orbital, axis][:, None] - r[sites[of], axis] for axis in range(2))
         np.add.at(marker, of, np.einsum("ij,ij->j", (x * v).conj(), P.applied(y * v)).imag)
     return prefactor * marker
-
-
-@dataclass(frozen=True)
-class _Projector:
-    """The projector on the states below the Fermi level as ``Σ c_k T_k(H')``, H' = (H − centre)/half width."""
-
-    doubled: sparse.csr_array
-    """2H', of spectrum within [−2, 2]."""
-    coefficients: np.ndarray
-
-    @classmethod
-    def below(
-        cls, H: sparse.csr_array, fermi_level: float, gap: float, error: float, bounds: tuple[float, float] | None
-    ) -> "_Projector":
-        """Return the polynomial that differs from the projector by at most `error` in norm."""
-        low, high = _spectral_bounds(H) if bounds is None else bounds
-        if not (np.isfinite([low, high]).all() and low < fermi_level < high):
-            raise ConfigError(refusal("bounds", (low, high), f"an interval around the Fermi level {fermi_level:g}"))
-        centre, half = (low + high) / 2, (high - low) / 2
-        # ½ erfc(z) ≤ ½ exp(−z²): at the edges of the gap the smoothed step is off by half the error allowed.
-        width = gap / 2 / half / np.sqrt(np.log(1 / error))
-        if width * MAXIMAL_ORDER < 2 * np.sqrt(np.log(1 / error)):  # c_k falls as exp(−(k width/2)²)
-            raise ConfigError(refusal("gap", gap, f"a larger part of the band width {high - low:.3g}"))
-        level, nodes = (fermi_level - centre) / half, 256
-        while True:
-            x = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
-            c = dct(erfc((x - level) / width) / 2, type=2) / nodes
-            c[0] /= 2
-            rest = np.cumsum(np.abs(c[::-1]))[::-1]  # rest[k] bounds what the terms from k on can add
-            if rest[nodes // 2] <= error / 4:  # the other quarter is left to aliases, no larger than these
-                break
-            nodes *= 2
-        order = int(np.argmax(rest <= error / 4))
-        doubled = (H - centre * sparse.eye_array(H.shape[0])) * (2 / half)
-        return cls(doubled.tocsr(), c[:order])
-
-    def applied(self, v: np.ndarray) -> np.ndarray:
-        """Return P v for vectors in columns, (n, columns)."""
-        before, now = v, (self.doubled @ v) / 2
-        limit = np.linalg.norm(v, axis=0) * (1 + 1e-6)
-        total = self.coefficients[0] * before + self.coefficients[1] * now
-        for k, c in enumerate(self.coefficients[2:], start=2):
-            before, now = now, self.doubled @ now - before
-            total += c * now
-            if (k % 16 == 0 or k == len(self.coefficients) - 1) and not (np.linalg.norm(now, axis=0) <= limit).all():
-                raise DataError("bounds: found levels of the Hamiltonian outside; allowed: bounds of its spectrum")
-        return total
-
-
-def _spectral_bounds(H: sparse.csr_array) -> tuple[float, float]:
-    """Return energies that enclose the spectrum: the tighter of Gershgorin's and, widened, those of Lanczos."""
-    if H.shape[0] <= DENSE:
-        low, high = np.linalg.eigvalsh(H.toarray())[[0, -1]]
-    else:
-        diagonal = H.diagonal().real
-        radius = abs(H).sum(axis=1) - np.abs(diagonal)
-        ends = (
-            eigsh(H, k=1, which=w, tol=1e-3, v0=random_start(H), return_eigenvectors=False)[0] for w in ("SA", "LA")
-        )
-        bottom, top = ends
-        margin = 0.01 * (top - bottom)  # ten times what Lanczos may be short of; an excess is found and refused
-        low = max((diagonal - radius).min(), bottom - margin)
-        high = min((diagonal + radius).max(), top + margin)
-    pad = 1e-6 * max(1.0, abs(low), abs(high))
-    return float(low - pad), float(high + pad)
-
-
-def _without_outliers(H: sparse.csr_array, fermi_level: float, gap: float) -> sparse.csr_array:
-    """Return H with orbitals that couple to no other, such as vacancies, at the edge of the gap: P is the same.
-
-    Their energies would widen the spectrum, and with it the order of the polynomial, for nothing.
-    """
-    energies = H.diagonal()
-    alone = np.bincount(H.tocoo().row, weights=H.data != 0, minlength=len(energies)) == (energies != 0)
-    moved = fermi_level + np.clip(energies.real - fermi_level, -gap / 2, gap / 2)
-    return H + sparse.diags_array(np.where(alone, moved - energies, 0.0)).tocsr()
 
 
 def _velocity(H: sparse.csr_array, r: np.ndarray) -> float:
