@@ -7,11 +7,13 @@ from toponn.claims_page import page
 from toponn.files import read_csv, read_tables, whole_file, write_csv
 from toponn.joblog import job_log
 
+OPTIONAL = ("proxies", "left_out", "interfaces")
+
 with job_log(snakemake):
     names = ("trainability", "generalization", "summary", "superiority")
     tables = [read_csv(snakemake.input[name]) for name in names]
-    proxies = read_tables(snakemake.input.proxies) if snakemake.input.proxies else None
-    found = claims_table(*tables, proxies, root=snakemake.params.seed)
+    others = [read_tables(snakemake.input[name]) if snakemake.input[name] else None for name in OPTIONAL]
+    found = claims_table(*tables, *others, root=snakemake.params.seed)
     write_csv(snakemake.output.table, found, COLUMNS)
     figures = {Path(path).stem: Path(path) for path in snakemake.input.figures}
     with whole_file(snakemake.output.page) as temporary:

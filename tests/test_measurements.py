@@ -249,3 +249,29 @@ def test_tests_of_other_kinds_than_geometry_do_not_decide_on_the_claim_about_it(
         ("decoupled", "not supported"),
     ]
     assert claims.wholes(rows)[0]["verdict"] == "supported"
+
+
+def test_a_lattice_that_was_left_out_counts_and_those_that_were_trained_on_do_not():
+    columns = "task left_out model form test balanced_accuracy low high status".split()
+    summary = pd.DataFrame(
+        [
+            ("chern", "kagome", "ring", "coordinate", "kagome", 0.99, 0.97, 1.0, "ok"),
+            ("chern", "kagome", "ring", "coordinate", "square", 0.2, 0.1, 0.3, "ok"),
+            ("chern", "square", "ring", "coordinate", "square", 0.9, 0.8, 0.94, "ok"),
+            ("chern", "kagome", "cnn", "", "kagome", np.nan, np.nan, np.nan, "not applicable"),
+        ],
+        columns=columns,
+    )
+    rows = claims.left_out(summary)
+    assert [(row["test"], row["verdict"]) for row in rows] == [
+        ("kagome, left out", "supported"),
+        ("square, left out", "not supported"),
+    ]
+    assert claims.wholes(rows)[0]["verdict"] == "mixed" and claims.left_out(None) == []
+
+
+def test_the_rings_own_marker_counts_once_for_each_draw_and_seed():
+    table = pd.DataFrame({"name": "qwz", "draw": [0, 0, 0, 0], "seed": [0, 0, 1, 1], "correlation": [1, 1, 0.8, 0.8]})
+    (row,) = claims.own_markers(table)
+    assert row["measured"] == pytest.approx(0.9) and row["verdict"] == "mixed"
+    assert row["figure"] == "interface_qwz"

@@ -377,8 +377,8 @@ def answer_figures():
 
 def claim_figures():
     """Return the figures that the claims refer to."""
-    kinds = ("success", "sizes", "superiority", "generalization", "site_tensors")
-    return figure_files(*kinds, "proxies")
+    kinds = ("success", "sizes", "superiority", "generalization", "left_out")
+    return figure_files(*kinds, "site_tensors", "interface", "proxies")
 
 
 def diagnostic_tables():

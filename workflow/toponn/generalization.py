@@ -138,7 +138,7 @@ def summary_row(rows: pd.DataFrame, arrays: Mapping[str, np.ndarray], root: int)
     """
     first = rows.iloc[0]
     path = [first[key] for key in ("task", "model", "form", "test")]
-    row = dict(zip(("task", "model", "form", "test"), path, strict=True)) | {"kind": first["kind"]}
+    row = dict(zip(("task", "model", "form", "test"), path, strict=True)) | {"kind": first.get("kind", "")}
     row |= {"n_parameters": int(first["n_parameters"]), "flops": float(rows["flops"].mean())}
     row |= {"n_seeds": len(rows), "n_samples": int(first["n_samples"]), "ceiling": first["ceiling"]}
     name = first["test"]

@@ -38,7 +38,7 @@ def dataset_label(name: str) -> str:
     """
     written = {"ssh": "SSH", "qwz": "QWZ", "bhz": "BHZ", "haldane": "Haldane", "hofstadter": "Hofstadter"}
     written |= {"chern": "Chern", "kitaev": "Kitaev", "anderson": "Anderson"}
-    return " ".join(written.get(word, word) for word in name.split("_"))
+    return " ".join(written.get(word, word) for word in name.replace("l_shape", "L-shape").split("_"))
 
 
 def system_label(name: str) -> str:
