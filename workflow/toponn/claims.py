@@ -32,8 +32,8 @@ RULES = {
     4: "The coordinate ring's balanced accuracy is at least 0.95; tests of other sizes, shapes and lattices count, and "
     "each lattice that was left out of a training on the others.",
     5: "The wedge of the learned site tensors has a cosine of at least 0.9 with that of the closed form; and the "
-    "density of f over the sites, divided by the weight read from the tensors, a correlation of at least 0.9 with the local "
-    "Chern marker over two phases. Intervals are 10-90 % of the seeds; every row counts.",
+    "density of f over the sites, divided by the weight read from the tensors, a correlation of at least 0.9 with the "
+    "local Chern marker over two phases. Intervals are 10-90 % of the seeds; every row counts.",
     6: "A plain network loses more than 0.15 of balanced accuracy, against the labels' ceiling, between its own data "
     "and a test; or it gives the proxy's integer on most samples of a proxy test where the label is another. Every "
     "row counts.",
