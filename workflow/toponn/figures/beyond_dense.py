@@ -19,11 +19,10 @@ from toponn.figures.style import (
     PURPLE,
     SKY,
     VERMILION,
-    dataset_label,
     panel_letter,
-    signed,
     styled,
 )
+from toponn.figures.words import dataset_label, signed
 
 ROUTE_STYLES = {
     "sparse": ("sparse, with the projector", BLUE, "o", "-"),
