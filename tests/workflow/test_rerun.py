@@ -26,7 +26,8 @@ def _both(*kinds):
 # new results on any test: tables hold both tasks, and the diagnostics how outputs follow the marker on the tests.
 CURVES = ("rates", "sample_sizes", "gradients", "basin", "pruning")
 ANSWERS = {"answers.html", "tables/answers.csv"}
-AFTER_TRAINABILITY = {"tables/trainability.csv", "tables/claims.csv"} | ANSWERS
+CLAIMS = {"claims.html", "tables/claims.csv"}
+AFTER_TRAINABILITY = {"tables/trainability.csv"} | CLAIMS | ANSWERS
 AFTER_TRAINABILITY |= _both("success", "sizes", "remedies", "overlap", *CURVES)
 AFTER_DIAGNOSTICS = AFTER_TRAINABILITY | {"tables/diagnostics.csv"} | _both("decoupling")
 AFTER_TRAINING = AFTER_TRAINABILITY | {"tables/runs.csv"}
@@ -188,7 +189,7 @@ def test_a_system_of_no_dataset_reruns_the_studies_of_its_labels_alone(finished_
 def test_a_lattice_reruns_its_dataset_the_runs_that_see_it_and_the_studies_of_its_labels(finished_project):
     path = "workflow/toponn/point_sets.py"  # of lattices, which are named in strings as systems are
     expected = _labels("amorphous", "quasicrystal") | {"datasets/lattice_random.h5", "tables/references.csv"}
-    expected |= {"tables/claims.csv"} | _left_out(finished_project.study(QUICK), changed="lattice_random")
+    expected |= CLAIMS | _left_out(finished_project.study(QUICK), changed="lattice_random")
     with finished_project.edited(path, finished_project.text(path) + "\n_EDITED = True\n"):
         assert finished_project.pending() == expected
 
@@ -234,6 +235,9 @@ def test_the_rings_module_reruns_the_rings_alone(finished_project):
         if job.rule == "diagnose" and module in job.loaded
     }
     expected |= {"tables/beyond_dense.csv", "tables/beyond_dense_exponents.csv"} | _figures("beyond_dense")
+    for name in study["interfaces"]:
+        expected |= {f"interfaces/{name}.{ending}" for ending in ("csv", "h5")} | _figures(f"interface_{name}")
+    expected |= {"tables/interfaces.csv"}
     for task, dataset in tasks.items():
         expected |= {f"tables/route_{table}.csv" for table in ("costs", "exponents")} | _figures("route_costs")
         for form in ("ring_coordinate", "ring_free"):
@@ -260,7 +264,7 @@ def test_a_library_module_reruns_the_rules_whose_script_loads_it_and_no_other(fi
 def test_a_script_reruns_its_own_rule(finished_project):
     path = "scripts/references_table.py"
     with finished_project.edited(path, finished_project.text(path) + "\n_EDITED = True\n"):
-        assert finished_project.pending() == {"tables/references.csv", "tables/claims.csv"}
+        assert finished_project.pending() == {"tables/references.csv"} | CLAIMS
 
 
 @pytest.mark.parametrize("path", ["workflow/toponn/files.py", "workflow/toponn/systems/qwz.py", "scripts/train.py"])
