@@ -108,10 +108,10 @@ def synthetic_runs_and_trainability(seeds=40):
     return pd.DataFrame(trainability), pd.DataFrame(runs)
 
 
-def synthetic_summary(tests=CHERN_TESTS):
+def synthetic_summary(tests=CHERN_TESTS, models=MODELS):
     rng = np.random.default_rng(4)
     rows = []
-    for (model, form), (place, (test, samples)) in itertools.product(MODELS, enumerate(tests.items())):
+    for (model, form), (place, (test, samples)) in itertools.product(models, enumerate(tests.items())):
         best = {"ring": 0.998 if form == "coordinate" else 0.97, "cnn": 0.99}.get(model, 0.85)
         value = float(np.clip(best - (0.3 + 0.2 * rng.random()) * (place > 4) * (model != "ring"), 0, 1))
         status = "ok"
@@ -184,6 +184,11 @@ def matrix(summary):
     return generalization_matrix(summary, CHERN_KINDS)
 
 
+def every_model():
+    table = synthetic_summary(models=list(MODEL_STYLES))
+    return table.assign(n_seeds=np.where(table["test"] == "qwz_6", 20, 100), n_parameters=113_505)
+
+
 def synthetic_differences():
     rows = []
     for place, (test, kind) in enumerate(CHERN_KINDS.items()):
@@ -208,6 +213,7 @@ FIGURES = {
         synthetic_summary(MANY_TESTS),
         {test: ("training data" if not i else "shapes") for i, test in enumerate(MANY_TESTS)},
     ),
+    "generalization_every_model": lambda: matrix(every_model()),
     "superiority": lambda: superiority(synthetic_differences(), CHERN_KINDS),
     "transfer": lambda: transfer(
         synthetic_summary(), {"qwz_6": 36, "qwz_8": 64, "qwz_12": 144, "qwz_16": 256}, 64, "chern"

@@ -20,6 +20,7 @@ LEFT_OUT_ROW = 0.34  # inches
 ROW = 0.2  # inches
 HEADING = 0.8  # height of a kind's name, in units of a cell
 REFERENCE = 0.62  # width of the columns of ceiling and chance, in units of a cell
+WIDE = 7  # columns whose labels have room
 GAP = 0.14  # sets the ceiling, chance and kinds of tests apart, in units of a cell
 
 
@@ -106,7 +107,7 @@ def _draw_cells(
     names, middles = ["labels’\nceiling"], [REFERENCE / 2]
     for column, pair in enumerate(pairs):
         left = REFERENCE + GAP + column
-        names.append(_column_label(summary, *pair))
+        names.append(_column_label(summary, *pair, narrow=len(pairs) > WIDE))
         middles.append(left + 0.5)
         for test, top in tops.items():
             _draw_cell(axes, left, top, rows.loc[(*pair, test)] if (*pair, test) in rows.index else None)
@@ -118,20 +119,23 @@ def _draw_cells(
         _draw_number(axes, 0.0, top, summary.loc[summary["test"] == test, "ceiling"].max())
         if chance:
             _draw_number(axes, right, top, chance.get(test, np.nan))
-    axes.set_xticks(middles, names, fontsize=6.5)
+    axes.set_xticks(middles, names, fontsize=5 if len(pairs) > WIDE else 6.5)
 
 
-def _column_label(summary: pd.DataFrame, model: str, form: str) -> str:
+def _column_label(summary: pd.DataFrame, model: str, form: str, *, narrow: bool) -> str:
     """Return the model's name over its number of seeds (a range where tests differ), its parameters and its cost."""
     of_model = summary[(summary["model"] == model) & (summary["form"] == form) & (summary["status"] == "ok")]
     counts = sorted({int(count) for count in of_model["n_seeds"]})
     name = wrapped(model_style(model, form).label, 12)
+    if narrow:
+        name = name.replace("wavefunction", "wave-\nfunction")
     if not counts:
         return name
     seeds = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     first = of_model.iloc[0]
     cost = f"{int(first['n_parameters']):,} par.\n{with_prefix(first['flops'])}flop"
-    return f"{name}\n{seeds} {'seed' if seeds == '1' else 'seeds'}\n{cost}"
+    between = "\n" if narrow and len(counts) > 1 else " "
+    return f"{name}\n{seeds}{between}{'seed' if seeds == '1' else 'seeds'}\n{cost}"
 
 
 def with_prefix(value: float) -> str:
