@@ -40,7 +40,8 @@ def page(claims: pd.DataFrame, figures: Mapping[str, Path]) -> str:
         parts.append(f"<h2>{claim}. {escape(rows['statement'].iloc[0])}</h2><p>{escape(RULES[claim])}</p>")
         if claim in whole.index:
             row = whole.loc[claim]
-            parts.append(f"<p><b>{row['verdict'].capitalize()}</b>: {_tally(rows)}.</p>")
+            counted = f"of the {row['test']}: {row['measured']:.2f}"
+            parts.append(f"<p><b>{row['verdict'].capitalize()}</b> ({counted}). All rows: {_tally(rows)}.</p>")
         body = "".join(_line(row, places) for row in rows.itertuples())
         head = "<tr><th>kind</th><th>what</th><th>measured (95 % interval)</th><th>verdict</th><th></th></tr>"
         parts.append(f"<details><summary>{len(rows)} rows</summary><table>{head}{body}</table></details>")
