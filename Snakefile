@@ -82,7 +82,7 @@ rule generalization:
         f"{TABLES}/generalization.csv",
         f"{TABLES}/generalization_summary.csv",
         f"{TABLES}/superiority.csv",
-        [f"{TABLES}/interfaces.csv"] if INTERFACES else [],
+        interface_tables(),
         left_out_tables(),
         beyond_tables(),
         figure_files(

@@ -48,7 +48,7 @@ ARROWS = {
     "beyond_dense": BASE | LEARNING | {"states", "invariants", "recipes", "sparse_ring", "trainability"},
     # 5
     "superiority": BASE | {"generalization", "study"},
-    "interfaces": BASE | PHYSICS | LEARNING | {"encodings", "recipes"},
+    "interfaces": BASE | PHYSICS | LEARNING | {"encodings", "generalization", "recipes"},
     "claims": BASE | {"study"},
     "answers": BASE,
     "figures": BASE | {"study"},

@@ -17,7 +17,7 @@ rule claims_table:
         references=f"{TABLES}/references.csv",
         proxies=[f"{TABLES}/proxies.csv"] if proxy_files("proxies") else [],
         left_out=left_out_tables()[1:],
-        interfaces=[f"{TABLES}/interfaces.csv"] if INTERFACES else [],
+        interfaces=interface_tables(),
         figures=[path for path in claim_figures() if path.endswith(".png")],
     output:
         table=report(

@@ -29,6 +29,7 @@ from toponn.lattices import LATTICES
 from toponn.models import MODELS, form_of, member_of
 from toponn.study import (
     NEEDS,
+    PLAIN,
     ROLES,
     blocks,
     datasets_in_use,
@@ -304,6 +305,11 @@ def interface_runs(wildcards, name):
     return files[: len(blocks(entry["seeds"], STUDY["block"]))]
 
 
+def interface_tables():
+    """Return the table of the samples with two phases, if there are any."""
+    return [f"{TABLES}/interfaces.csv"] if INTERFACES else []
+
+
 def label_table_files():
     """Return the tables of the studies of the labels that there are."""
     return [
@@ -332,9 +338,8 @@ def table_files():
         "claims",
     )
     tables = [f"{TABLES}/{name}.csv" for name in names]
-    tables += [f"{TABLES}/interfaces.csv"] if INTERFACES else []
     tables += search_table_file() + label_table_files() + diagnostic_tables()
-    return tables + left_out_tables() + beyond_tables()
+    return tables + left_out_tables() + interface_tables() + beyond_tables()
 
 
 def beyond_recipe():
@@ -391,7 +396,7 @@ def has_rivals(task):
     """Return whether a task tests the hybrid, its coordinate ring, beside a plain network."""
     tested = [STUDY["models"][model] for model in tested_models(STUDY, task)]
     hybrid = any(form_of(settings) == "coordinate" for settings in tested)
-    return hybrid and any(s["model"] in ("cnn", "resnet", "mlp") for s in tested)
+    return hybrid and any(settings["model"] in PLAIN for settings in tested)
 
 
 def tasks_with(*diagnostics):

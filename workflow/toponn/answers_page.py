@@ -25,15 +25,14 @@ def page(answers: pd.DataFrame, verdicts: Mapping[str, Mapping[str, list[str]]],
     verdicts : what `toponn.answers.verdicts` returned
     figures : PNG files by name, of those that the answers refer to
     """
-    shown = [name for name in dict.fromkeys(answers["figure"]) if name in figures]
-    places = {name: place for place, name in enumerate(shown, start=1)}
+    places = pages.numbered(answers["figure"], figures)
     parts = [f"<h1>{TITLE}</h1>", '<div class="short">', *_short(verdicts), "</div>"]
     for question in QUESTIONS.values():
         parts.append(f"<h2>{escape(question)}</h2>")
         mine = answers[answers["question"] == question]
         for statement, rows in mine.groupby("statement", sort=False):
             parts.append(f"<h3>{escape(statement)}</h3>{_table(rows, places)}")
-    return document("Answers", parts + pages.figures(shown, figures))
+    return document("Answers", parts + pages.figures(places, figures))
 
 
 def _short(verdicts: Mapping[str, Mapping[str, list[str]]]) -> list[str]:
@@ -53,9 +52,7 @@ def _table(rows: pd.DataFrame, places: Mapping[str, int]) -> str:
     """Return one statement as a table: a row a model, a column a task with the figure that shows it."""
     figures = dict(zip(rows["task"], rows["figure"], strict=True))
     head = "".join(
-        f"<th>{PLACES[task]}"
-        + (f' <a href="#{escape(figure)}">Figure {places[figure]}</a>' if figure in places else "")
-        + "</th>"
+        f"<th>{' '.join(filter(None, (PLACES[task], pages.link(figure, places))))}</th>"
         for task, figure in figures.items()
     )
     cells = {(row.model, row.form, row.task): _cell(row) for row in rows.itertuples()}

@@ -6,12 +6,14 @@ verdict is
 wholly on the other side, and *mixed* otherwise.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from toponn.seeds import stream
 from toponn.statistics import mean_interval, median_band
-from toponn.study import ALL, HOME, MISLEADING
+from toponn.study import ALL, HOME, MISLEADING, PLAIN
 
 COLUMNS = "claim statement kind test measured low high verdict figure".split()
 STATEMENTS = {
@@ -44,7 +46,6 @@ WHOLE = "whole"
 LEFT_OUT = "lattice left out"
 GEOMETRY = ("sizes", "shapes", "lattices", LEFT_OUT)
 EXACT, GRADIENT, MARGIN, GENERALIZES, SUCCEEDS, READABLE, SIDES = 1e-10, 1e-5, 0.15, 0.95, 0.9, 0.9, 0.5
-PLAIN = ("cnn", "resnet", "mlp")
 
 
 def verdict(low: float, high: float, threshold: float) -> str:
@@ -110,14 +111,18 @@ def superiority(paired: pd.DataFrame) -> list[dict]:
     return rows
 
 
+def _accuracy(entry: Any, kind: str, test: str, figure: str) -> dict:
+    """Return the row of claim 4 for a row of a summary."""
+    decided = verdict(entry.low, entry.high, GENERALIZES)
+    return _row(4, kind, test, entry.balanced_accuracy, entry.low, entry.high, decided, figure)
+
+
 def transfer(summary: pd.DataFrame) -> list[dict]:
     """Claim 4: the coordinate ring reaches 95 % balanced accuracy on each test that is not its training data's own."""
     table = summary[(summary["model"] == "ring") & (summary["form"] == "coordinate") & (summary["status"] == "ok")]
     rows = []
     for entry in table[table["kind"] != HOME].itertuples():
-        decided = verdict(entry.low, entry.high, GENERALIZES)
-        numbers = entry.balanced_accuracy, entry.low, entry.high
-        rows.append(_row(4, entry.kind, entry.test, *numbers, decided, f"generalization_{entry.task}"))
+        rows.append(_accuracy(entry, entry.kind, entry.test, f"generalization_{entry.task}"))
     return rows
 
 
@@ -128,9 +133,7 @@ def left_out(summary: pd.DataFrame | None) -> list[dict]:
     table = summary[(summary["form"] == "coordinate") & (summary["left_out"] == summary["test"])]
     rows = []
     for entry in table[table["status"] == "ok"].itertuples():
-        numbers = entry.balanced_accuracy, entry.low, entry.high
-        decided = verdict(entry.low, entry.high, GENERALIZES)
-        rows.append(_row(4, LEFT_OUT, f"{entry.test}, left out", *numbers, decided, f"left_out_{entry.task}"))
+        rows.append(_accuracy(entry, LEFT_OUT, f"{entry.test}, left out", f"left_out_{entry.task}"))
     return rows
 
 

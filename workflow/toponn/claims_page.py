@@ -28,8 +28,7 @@ def page(claims: pd.DataFrame, figures: Mapping[str, Path]) -> str:
     claims : rows of `toponn.claims.claims_table`
     figures : PNG files by name, of those that the rows refer to
     """
-    shown = [name for name in dict.fromkeys(claims["figure"]) if name in figures]
-    places = {name: place for place, name in enumerate(shown, start=1)}
+    places = pages.numbered(claims["figure"], figures)
     whole = claims[claims["kind"] == WHOLE].set_index("claim")
     lines = "".join(
         f"<tr><td>{claim}</td><td>{escape(row['statement'])}</td><td><b>{row['verdict']}</b></td></tr>"
@@ -45,7 +44,7 @@ def page(claims: pd.DataFrame, figures: Mapping[str, Path]) -> str:
         body = "".join(_line(row, places) for row in rows.itertuples())
         head = "<tr><th>kind</th><th>what</th><th>measured (95 % interval)</th><th>verdict</th><th></th></tr>"
         parts.append(f"<details><summary>{len(rows)} rows</summary><table>{head}{body}</table></details>")
-    return document("Claims", parts + pages.figures(shown, figures))
+    return document("Claims", parts + pages.figures(places, figures))
 
 
 def _tally(rows: pd.DataFrame) -> str:
@@ -54,7 +53,6 @@ def _tally(rows: pd.DataFrame) -> str:
 
 
 def _line(row: Any, places: Mapping[str, int]) -> str:
-    link = f'<a href="#{escape(row.figure)}">Figure {places[row.figure]}</a>' if row.figure in places else ""
     kind = row.kind if isinstance(row.kind, str) else ""
-    cells = (escape(kind), escape(row.test), number(row.measured, row.low, row.high), row.verdict, link)
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    cells = (escape(kind), escape(row.test), number(row.measured, row.low, row.high), row.verdict)
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in (*cells, pages.link(row.figure, places))) + "</tr>"

@@ -16,7 +16,7 @@ from toponn.seeds import stream
 from toponn.statistics import balanced_accuracy, class_mean, crossed_bootstrap, crossed_draws, median_band, resampled
 from toponn.training.devices import device_of
 from toponn.training.loop import evaluate
-from toponn.training.runs import ring_lengths
+from toponn.training.runs import n_places
 from toponn.training.saved import Run, load_run
 from toponn.training.views import encoded
 
@@ -48,7 +48,7 @@ def values_on(runs: Sequence[Run], dataset: Dataset, device: torch.device) -> np
     settings, columns = runs[0].document["settings"], []
     n_seeds = sum(len(run.document["seeds"]) for run in runs)
     progress = Progress(len(dataset), "samples")
-    runs[0].check_sites(len(ring_lengths(dataset.states[:1])))
+    runs[0].check_sites(n_places(dataset.states))
     at_once = 1 if dataset.states.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
     for start in range(0, len(dataset), at_once):
         rows = slice(start, start + at_once)

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from toponn.encodings.projectors import projectors
+from toponn.generalization import first_seeds
 from toponn.invariants.chern import local_chern_marker
 from toponn.lattices import normalised_coordinates
 from toponn.models.density import density_weight, ring_density
@@ -57,26 +58,19 @@ def interface(
         in units of its root mean square over the sites.
     """
     drawn = Recipe.of(name=name, seed=seed, where=f"interfaces.{name}", **recipe)
-    runs = [load_run(folder) for folder in folders]
+    runs = list(first_seeds([load_run(folder) for folder in folders], seeds))
     frames, arrays = [], {}
     for index in range(samples):
         draw = drawn.draw(index)
         occupied = drawn.samples([draw]).occupied
         states = States(occupied, draw.positions, drawn.site_of_orbital, drawn.sites.sublattice, drawn.sites.cell)
-        found = local_markers(_first(runs, seeds), states, drawn.lattice.area_per_site)
+        found = local_markers(runs, states, drawn.lattice.area_per_site)
         frames.append(_rows(found, recipe["interface"]["beyond"]).assign(name=name, draw=index))
         arrays = arrays or found
     about = {key: runs[0].document[key] for key in ("task", "model", "form")}
     kept = {key: arrays[key] for key in ("positions", "marker", "learned", "weight")}
     attributes = {"name": name, "system": str(drawn), "beyond": recipe["interface"]["beyond"], **about}
     return pd.concat(frames, ignore_index=True).assign(**about), kept, attributes
-
-
-def _first(runs: Sequence[Run], seeds: int) -> list[Run]:
-    """Return runs that hold the first seeds."""
-    counts = np.clip(seeds - np.cumsum([0, *(len(run.document["seeds"]) for run in runs[:-1])]), 0, None)
-    sizes = [min(int(left), len(run.document["seeds"])) for left, run in zip(counts, runs, strict=True)]
-    return [run.first(count) for run, count in zip(runs, sizes, strict=True) if count]
 
 
 def local_markers(runs: Sequence[Run], states: States, area_per_site: float) -> dict[str, np.ndarray]:
@@ -112,10 +106,10 @@ def regions(positions: np.ndarray, beyond: float) -> dict[str, np.ndarray]:
 
 def _rows(found: Mapping[str, np.ndarray], beyond: float) -> pd.DataFrame:
     """Return the rows of one draw."""
-    rows = []
+    rows, inside_of = [], regions(found["positions"], beyond)
     for place, seed in enumerate(found["seeds"]):
         learned, omega, marker = found["learned"][place], found["weight"][place], found["marker"]
-        parts = {name: inside & np.isfinite(learned) for name, inside in regions(found["positions"], beyond).items()}
+        parts = {name: inside & np.isfinite(learned) for name, inside in inside_of.items()}
         both = np.any(list(parts.values()), axis=0)
         shared = {"seed": seed, "value": found["value"][place]}
         shared["correlation"] = float(np.corrcoef(learned[both], marker[both])[0, 1])

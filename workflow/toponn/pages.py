@@ -36,10 +36,21 @@ def number(value: float, low: float, high: float) -> str:
     return f"{written(value)}{interval}".replace("-", "−")
 
 
-def figures(names: Iterable[str], files: Mapping[str, Path]) -> list[str]:
-    """Return figures by name, each with its number in this order, from PNG files."""
+def numbered(names: Iterable[str], files: Mapping[str, Path]) -> dict[str, int]:
+    """Return the number of each figure that there is, in the order in which they are first named."""
+    shown = [name for name in dict.fromkeys(names) if name in files]
+    return {name: place for place, name in enumerate(shown, start=1)}
+
+
+def link(name: str, places: Mapping[str, int]) -> str:
+    """Return a link to a figure by its number, nothing where there is none."""
+    return f'<a href="#{escape(name)}">Figure {places[name]}</a>' if name in places else ""
+
+
+def figures(places: Mapping[str, int], files: Mapping[str, Path]) -> list[str]:
+    """Return figures with their numbers, from PNG files."""
     parts = []
-    for place, name in enumerate(names, start=1):
+    for name, place in places.items():
         data = base64.b64encode(Path(files[name]).read_bytes()).decode()
         image = f'<img alt="{escape(name)}" src="data:image/png;base64,{data}">'
         parts.append(f'<figure id="{escape(name)}">{image}<figcaption>Figure {place}: {name}</figcaption></figure>')

@@ -13,6 +13,9 @@ ROLES = ("smaller", "clean", "many", "scaling")
 HOME, MISLEADING, ALL = "training data", "misleading", "all"
 """Kinds of tests that a study does not name: the training dataset's own, the proxy tests, and all but the first."""
 
+PLAIN = ("cnn", "resnet", "mlp")
+"""The networks that know nothing of the invariant, which the hybrid is compared with."""
+
 NEEDS: dict[str, tuple[str, ...]] = {
     "learning_rates": ("gradient", "runs"),
     "scales": ("gradient", "runs"),

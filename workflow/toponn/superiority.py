@@ -20,11 +20,10 @@ import pandas as pd
 from toponn.generalization import correct
 from toponn.seeds import stream
 from toponn.statistics import class_mean, crossed_draws, effective_number, resampled, wilson_interval
-from toponn.study import ALL, HOME
+from toponn.study import ALL, HOME, PLAIN
 
 COLUMNS = "task kind test rival hybrid plain difference low high n_tests n_seeds n_samples status".split()
 HYBRID = "ring", "coordinate"
-PLAIN = ("cnn", "resnet", "mlp")
 DRAWS = 2000
 """Of the bootstrap."""
 

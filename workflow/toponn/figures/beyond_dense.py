@@ -22,7 +22,7 @@ from toponn.figures.style import (
     panel_letter,
     styled,
 )
-from toponn.figures.words import dataset_label, signed
+from toponn.figures.words import dataset_label, fitted_power, signed
 
 ROUTE_STYLES = {
     "sparse": ("sparse, with the projector", BLUE, "o", "-"),
@@ -101,10 +101,7 @@ def _draw_costs(axes: Axes, table: pd.DataFrame, exponents: pd.DataFrame) -> Non
     each = each.assign(sparse=each["preparation"] + each["seconds"], trace=each["seconds"], dense=each["dense_seconds"])
     for route, (label, colour, marker, line) in ROUTE_STYLES.items():
         cost = each.groupby("n_sites")[route].mean().dropna()
-        row = exponents[exponents["condition"].str.startswith(f"route={route},")]
-        if len(row) and np.isfinite(row["value"].iloc[0]):
-            value, low, high = (float(row[key].iloc[0]) for key in ("value", "low", "high"))
-            label += f": $N^{{{value:.2f}}}$" + (f" ({low:.2f}–{high:.2f})" if np.isfinite(low) else "")
+        label += fitted_power(exponents, route)
         look = {"color": colour, "marker": marker, "linestyle": line, "linewidth": 1.0, "markerfacecolor": "white"}
         axes.plot(cost.index, cost.to_numpy(), label=label, gid=f"{route} cost", **look)
     axes.set_yscale("log")

@@ -20,6 +20,7 @@ from toponn.figures.style import (
     size_axis,
     styled,
 )
+from toponn.figures.words import fitted_power
 
 ROUTE_STYLES = {
     "loops": ("loops, at hand", SKY, "s", "--"),
@@ -104,10 +105,7 @@ def _add_legend(axes: Axes, exponents: pd.DataFrame) -> None:
     """Name the routes with their exponents and 95 % intervals."""
     handles, labels = [], []
     for name, (label, colour, marker, line) in ROUTE_STYLES.items():
-        row = exponents[exponents["condition"].str.startswith(f"route={name},")]
-        if len(row):
-            value, low, high = (float(row[key].iloc[0]) for key in ("value", "low", "high"))
-            label += f": $N^{{{value:.2f}}}$" + (f" ({low:.2f}–{high:.2f})" if np.isfinite(low) else "")
+        label += fitted_power(exponents, name)
         look = {"color": colour, "marker": marker, "linestyle": line, "linewidth": 1.0, "markerfacecolor": "white"}
         handles.append(Line2D([], [], **look))
         labels.append(label)

@@ -3,6 +3,9 @@
 import re
 import textwrap
 
+import numpy as np
+import pandas as pd
+
 from toponn.study import MISLEADING
 
 KINDS = {
@@ -62,6 +65,20 @@ def numbers_label(text: str) -> str:
     """
     pairs = [pair.replace("_", " ").replace("= -", "= −") for pair in text.split(", ")]
     return ", ".join(pair.replace(" ", "\N{NO-BREAK SPACE}") for pair in pairs)
+
+
+def fitted_power(exponents: pd.DataFrame, route: str) -> str:
+    """Return how the label of a route goes on: the fitted power of N with its interval, or nothing where none is.
+
+    Parameters
+    ----------
+    exponents : rows of the trainability table whose conditions begin with ``route=``
+    """
+    row = exponents[exponents["condition"].str.startswith(f"route={route},")]
+    if row.empty or not np.isfinite(row["value"].iloc[0]):
+        return ""
+    value, low, high = (float(row[key].iloc[0]) for key in ("value", "low", "high"))
+    return f": $N^{{{value:.2f}}}$" + (f" ({low:.2f}–{high:.2f})" if np.isfinite(low) else "")
 
 
 def wrapped(text: str, width: int) -> str:

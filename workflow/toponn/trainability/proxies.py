@@ -15,7 +15,7 @@ from toponn.models.head import predictions as nearest_integers
 from toponn.statistics import balanced_accuracy, crossed_bootstrap
 from toponn.trainability import UNIT
 from toponn.trainability.local_proxy import LocalProxy
-from toponn.training.runs import ring_lengths
+from toponn.training.runs import n_places
 
 PROXY_COLUMNS = (
     "task model form test proxy proxy_accuracy n_samples n_conflicts n_labels n_seeds "
@@ -160,7 +160,7 @@ def overlap_rows(task: str, home: str | Path, predictions: Predictions) -> pd.Da
         A row for each seed, NaN where it failed; a model that is not applicable has none.
     """
     dataset, test, reference = read_dataset(home, "test"), Path(home).stem, MARKERS[task]
-    about = {"task": task, "size": len(ring_lengths(dataset.states[:1])), "condition": f"reference={reference}"}
+    about = {"task": task, "size": n_places(dataset.states), "condition": f"reference={reference}"}
     within = {"output_overlap": np.zeros(len(dataset)), "residual_overlap": dataset.label}
     frames = []
     for (model, form), arrays in predictions.items():
