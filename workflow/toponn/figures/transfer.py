@@ -15,7 +15,7 @@ PANELS = {
     "gain": ("gain_low", "gain_high", "$f$ per unit of the integer"),
 }
 """What each panel shows, the ends of its interval, and the label of its axis."""
-SHIFT = 0.02  # relative, so that intervals at one size stand beside each other
+SHIFT = 0.06  # relative reach to either side, so that intervals at one size stand beside each other
 
 
 @styled
@@ -37,7 +37,7 @@ def transfer(summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task
     for axes, (name, (low, high, label)), letter in zip(panels, PANELS.items(), "abc", strict=True):
         for place, pair in enumerate(pairs):
             mine = table[(table["model"] == pair[0]) & (table["form"] == pair[1])]
-            _draw_model(axes, mine, pair, (name, low, high), place - (len(pairs) - 1) / 2)
+            _draw_model(axes, mine, pair, (name, low, high), 2 * (place + 0.5) / len(pairs) - 1)
         axes.axvline(trained, color=GREY, linewidth=0.6, linestyle=":")
         size_axis(axes, sizes.values())
         axes.tick_params(axis="x", labelrotation=90, labelsize=6)
