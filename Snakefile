@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/limits.smk"
+include: "workflow/rules/run.smk"
 
 
 if workflow.output_settings.dryrun:

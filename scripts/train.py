@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from toponn.files import digest, read_tables
+from toponn.digests import digest
+from toponn.files import read_tables
 from toponn.joblog import job_log
 
 with job_log(snakemake) as log:

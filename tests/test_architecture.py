@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = sys.stdlib_module_names
 
-BASE = {"conventions", "checks", "seeds", "files", "statistics", "joblog", "schema", "codetrace"}
+BASE = {"conventions", "checks", "digests", "provenance", "results_folder", "seeds", "files", "statistics", "joblog"}
+BASE |= {"schema", "codetrace"}
 PHYSICS = {"lattices", "point_sets", "shapes", "systems", "disorder", "states", "invariants"}
 LEARNING = {"models", "training"}
 
@@ -78,6 +79,9 @@ THIRD_PARTIES = {
     "config_entries": set(),
     "study": set(),
     "joblog": set(),
+    "digests": set(),
+    "provenance": set(),
+    "results_folder": set(),
     "schema": {"jsonschema"},
     "files": {"numpy", "h5py", "pandas"},
     "statistics": {"numpy", "scipy", "pandas"},

@@ -10,7 +10,8 @@ import torch
 
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset, write_dataset
-from toponn.files import digest, write_arrays, write_json
+from toponn.digests import digest
+from toponn.files import write_arrays, write_json
 from toponn.generation import generate
 from toponn.models import MODELS
 from toponn.models.base import Model, generators

@@ -18,15 +18,19 @@ os.environ.update(
 )
 
 # Snakemake runs scripts by its own interpreter, whose path it does not quote (its issue 2645): a folder may hold a space.
+PYTHON = sys.executable
 sys.executable = shlex.quote(sys.executable)
 
 from toponn import codetrace
 from toponn.checks import ConfigError, resolve, row_of
 from toponn.codetrace import member_module
 from toponn.config import check
+from toponn.digests import digest
 from toponn.encodings import ENCODINGS
 from toponn.lattices import LATTICES
+from toponn.joblog import RUN_PID
 from toponn.models import MODELS, form_of, member_of
+from toponn.provenance import STUDY_DIGEST
 from toponn.study import (
     NEEDS,
     PLAIN,
@@ -60,6 +64,9 @@ try:
     STUDY = check(config)
 except ConfigError as error:
     sys.exit(f"config: {error}")
+
+os.environ[STUDY_DIGEST] = digest(STUDY)  # no parameter, or any change reran all
+os.environ[RUN_PID] = str(os.getpid())
 
 RESULTS = f"results/{STUDY['study']}"
 TABLES = f"{RESULTS}/tables"

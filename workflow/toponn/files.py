@@ -8,12 +8,12 @@ Nothing that is loaded is ever executed.
 import hashlib
 import json
 import os
-import subprocess
+import platform
+import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 
 from toponn.checks import DataError
+from toponn.digests import METADATA, SEAL, USER_BLOCK, check_metadata, check_seal, sha256
+from toponn.provenance import provenance
 
 SCHEMA_VERSION = 1
-USER_BLOCK = 512
-SEAL = b"toponn sha256 "
 
 
 @contextmanager
@@ -33,9 +33,12 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; the file is renamed to `path` only if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in path.parent.glob(f".{path.name}.*.part"):  # by a writer that was killed
-        left_behind.unlink(missing_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    for part in path.parent.glob(f".{path.name}.node-*.part"):
+        with suppress(FileNotFoundError):  # two jobs may clear up at once
+            if _is_left_behind(part):
+                part.unlink()
+    mark = f".{path.name}.node-{platform.node()}.{os.getpid()}."
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=mark, suffix=".part")
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -48,25 +51,18 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def digest(value: object) -> str:
-    """Return 16 hexadecimal digits that identify a JSON-like value, whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@cache
-def provenance() -> dict[str, str]:
-    """Return the library version and the git commit of the code that is running ("unknown" outside a checkout)."""
+def _is_left_behind(part: Path) -> bool:
+    """Return whether the writer of a temporary file is gone: of one on another computer, whether it is a day old."""
+    node, pid = re.fullmatch(r".*\.node-(.*)\.(\d+)\.\w+\.part", part.name).groups()
+    if node != platform.node():
+        return time.time() - part.stat().st_mtime > 86400
     try:
-        library = version("toponn")
-    except PackageNotFoundError:
-        library = "unknown"
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        commit = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        commit = "unknown"
-    return {"library_version": library, "git_commit": commit}
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is another user's, hence there
+        pass
+    return False
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:
@@ -100,7 +96,7 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> tuple[d
     DataError
         If the file is missing, is not one of `write_arrays`, is damaged, has another schema version or lacks an array.
     """
-    _check_seal(path)
+    check_seal(path)
     with h5py.File(path, "r") as file:
         found = int(file.attrs["schema_version"])
         if found != SCHEMA_VERSION:
@@ -111,22 +107,6 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> tuple[d
         if missing:
             raise DataError(f"{path}: found no array {missing[0]!r}; it holds: {', '.join(present)}")
         return {name: file[name][()] for name in wanted}, dict(file.attrs)
-
-
-def _check_seal(path: str | Path) -> None:
-    """Raise DataError unless the file begins with the digest of the rest of it."""
-    try:
-        with Path(path).open("rb") as handle:
-            seal = handle.read(USER_BLOCK)
-            rest = hashlib.file_digest(handle, "sha256").hexdigest().encode()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: not a readable file ({error.strerror})") from None
-    if not seal.startswith(SEAL):
-        raise DataError(f"{path}: not an HDF5 file that toponn wrote; delete it and run again")
-    if seal.rstrip(b"\0") != SEAL + rest:
-        raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
 
 
 def read_attributes(path: str | Path) -> dict[str, Any]:
@@ -141,9 +121,9 @@ def _array_names(file: h5py.File) -> list[str]:
 
 
 def _checksum(file: h5py.File) -> str:
-    """Return the SHA-256 of all arrays and attributes but the checksum itself."""
+    """Return the SHA-256 of all arrays and attributes but those that say who wrote them."""
     total = hashlib.sha256()
-    for key in sorted(set(file.attrs) - {"checksum"}):
+    for key in sorted(set(file.attrs) - {"checksum", *provenance()}):
         total.update(f"{key}={np.asarray(file.attrs[key]).tolist()!r};".encode())
     for name in _array_names(file):
         array = np.ascontiguousarray(file[name][()])
@@ -154,6 +134,9 @@ def _checksum(file: h5py.File) -> str:
 
 def write_csv(path: str | Path, frame: pd.DataFrame, columns: Iterable[str]) -> None:
     """Write a table with exactly these columns, in this order; floats keep 10 digits.
+
+    Beside it, in ``<name>.csv-metadata.json``, stand the columns, the number of rows, the SHA-256 of the table and the
+    provenance of the code.
 
     Raises
     ------
@@ -166,6 +149,7 @@ def write_csv(path: str | Path, frame: pd.DataFrame, columns: Iterable[str]) -> 
         raise DataError(f"{path}: the table lacks the columns {', '.join(missing)}")
     with whole_file(path) as temporary:
         frame[columns].to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+        _write_metadata(path, temporary, {"columns": columns, "rows": len(frame)})
 
 
 def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
@@ -177,6 +161,7 @@ def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataF
         If the file cannot be read as a table or lacks one of the columns.
     """
     try:
+        check_metadata(path)
         frame = pd.read_csv(path)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
@@ -199,9 +184,20 @@ def read_tables(paths: Iterable[str | Path], columns: Iterable[str] | None = Non
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write a JSON file with sorted keys."""
+    """Write a JSON file with sorted keys, and beside it its digest and provenance as those of a table."""
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write_text(temporary, value)
+        _write_metadata(path, temporary, {})
+
+
+def _write_metadata(path: str | Path, temporary: Path, about: Mapping[str, Any]) -> None:
+    """Write what belongs to a file that is about to appear: first, so that no table stands beside older metadata."""
+    with whole_file(f"{path}{METADATA}") as metadata:
+        _write_text(metadata, {**about, "sha256": sha256(temporary), **provenance()})
+
+
+def _write_text(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
@@ -210,9 +206,10 @@ def read_json(path: str | Path) -> Any:
     Raises
     ------
     DataError
-        If the file is missing or is not JSON.
+        If the file is missing, damaged, or is not JSON.
     """
     try:
+        check_metadata(path)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None

@@ -14,7 +14,7 @@ from toponn.checks import ConfigError, DataError, choose, refusal
 from toponn.conventions import SPLITS, STATEMENT
 from toponn.crystals import bulk_invariant
 from toponn.datasets import reference_names
-from toponn.files import digest
+from toponn.digests import digest
 from toponn.joblog import LOGGER, Progress
 from toponn.recipes import Recipe
 from toponn.seeds import stream

@@ -1,28 +1,39 @@
 """What every job shares: a log file that also holds its uncaught exceptions, and progress with the time left."""
 
+import errno
 import logging
 import os
+import select
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from toponn.checks import ConfigError, DataError, NotApplicable
+
 LOGGER = logging.getLogger("toponn")
 LOGGERS = (LOGGER, logging.getLogger("py.warnings"))
+RUN_PID = "TOPONN_RUN_PID"
+"""The environment variable in which a snakemake tells its jobs its process number."""
 
 
 @contextmanager
 def job_log(snakemake: Any) -> Iterator[logging.Logger]:
     """Send the job's messages, warnings and uncaught exception to its log file and to stderr.
 
-    Torch is held to the rule's number of threads (it reads OMP_NUM_THREADS when it is imported), because two jobs that
-    each take every core are far slower than two that take one each.
+    An error that a user can mend is one sentence and exit code 1, any other has its traceback. The job ends with the
+    snakemake that started it. Torch is held to the rule's number of threads (it reads OMP_NUM_THREADS when it is
+    imported), because two jobs that each take every core are far slower than two that take one each.
     """
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(snakemake.threads)
+    die_with(int(os.environ.get(RUN_PID, 0)))
     path = Path(str(snakemake.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, is no reason to fail
     handlers = [logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)]
     formatter = logging.Formatter(f"%(asctime)s {snakemake.rule}: %(message)s", "%H:%M:%S")
     for handler in handlers:
@@ -33,15 +44,64 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
     logging.captureWarnings(True)
     try:
         yield LOGGER
-    except BaseException:
-        LOGGER.exception("failed")
-        raise
+    except BaseException as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            LOGGER.exception("failed")
+            raise
+        LOGGER.error("failed: %s", sentence)
+        sys.exit(1)
     finally:
         for handler in handlers:
             for logger in LOGGERS:
                 logger.removeHandler(handler)
-            handler.close()
+            with suppress(OSError):
+                handler.close()
         logging.captureWarnings(False)
+
+
+def _sentence(error: BaseException) -> str | None:
+    """Return what a user is told of an error that is not the code's own, or None of one that is."""
+    if isinstance(error, ConfigError | DataError | NotApplicable):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; let fewer jobs run at once, or on a cluster ask for more (--set-resources)"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}no space is left on the disk; make some, and the same command goes on from here"
+    return None
+
+
+def die_with(pid: int) -> None:
+    """Kill this process once the process `pid` is gone, if that is an ancestor of it.
+
+    After ``kill -9`` of snakemake its jobs would go on as orphans, beside those of the next call. Where the system
+    cannot say when a process ends (it takes Linux), they do.
+    """
+    if pid not in _ancestors() or not hasattr(os, "pidfd_open"):
+        return
+    with suppress(OSError):
+        ended = select.poll()
+        ended.register(os.pidfd_open(pid), select.POLLIN)
+
+        def wait() -> None:
+            ended.poll()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        threading.Thread(target=wait, daemon=True).start()
+
+
+def _ancestors() -> list[int]:
+    """Return the numbers of the processes above this one, none where there is no /proc."""
+    found, pid = [], os.getppid()
+    while pid > 1:
+        found.append(pid)
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            break
+        pid = int(status.rpartition(")")[2].split()[1])  # the name before may hold spaces and parentheses
+    return found
 
 
 class Progress:

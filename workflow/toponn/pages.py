@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
+from toponn.provenance import provenance
+
 STYLE = """
 body {font: 15px/1.45 sans-serif; color: #1a1a1a; max-width: 62em; margin: 2em auto; padding: 0 1em}
 h1 {font-size: 1.35em} h2 {font-size: 1.15em; margin-top: 1.6em; border-bottom: 1px solid #d9d9d9}
 h3 {font-size: 1em; margin: 1.2em 0 .3em} p {margin: .5em 0} small {color: #6e6e6e} img {max-width: 100%}
 table {border-collapse: collapse; font-size: .93em} th {text-align: left; font-weight: 600; padding: .15em 1em .15em 0}
 td {padding: .15em 1.2em .15em 0; vertical-align: top} tr {border-top: 1px solid #eee} figure {margin: 1.5em 0}
+footer {margin-top: 2em; color: #6e6e6e; font-size: .85em}
 .short {background: #f3f6f9; padding: .6em 1em}
 """
 
@@ -58,7 +61,8 @@ def figures(places: Mapping[str, int], files: Mapping[str, Path]) -> list[str]:
 
 
 def document(title: str, parts: Iterable[str]) -> str:
-    """Return a whole page with this title in the browser."""
+    """Return a whole page with this title in the browser; its last line says what made it."""
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-    body = "\n".join(parts)
+    made_by = "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in provenance().items())
+    body = "\n".join([*parts, f"<footer>{escape(made_by)}</footer>"])
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'

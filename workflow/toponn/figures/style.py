@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from toponn.checks import choose
 from toponn.files import whole_file
+from toponn.provenance import provenance
 
 SINGLE_COLUMN = 3.4  # inches
 DOUBLE_COLUMN = 7.0
@@ -228,12 +229,14 @@ def size_axis(axes: Axes, sizes: Iterable[float]) -> None:
 def save(figure: Figure, stem: str | Path) -> None:
     """Write `<stem>.pdf` and `<stem>.png`; both appear whole, and only once both are drawn.
 
-    The same figure gives the same bytes on every rerun: no date, and no version of the drawing library, is
-    written. Nothing but the caller holds the figure (pyplot does not know it), so it needs no closing.
+    The same figure gives the same bytes on every rerun of the same code and study: no date is written, but what made
+    it (`toponn.provenance`) is, as keywords of the PDF and description of the PNG. Nothing but the caller holds the
+    figure (pyplot does not know it), so it needs no closing.
     """
+    made_by = "; ".join(f"{key} {value}" for key, value in provenance().items())
     metadata = {
-        "pdf": {"CreationDate": None, "Creator": "toponn", "Producer": "toponn"},
-        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Creator": "toponn", "Producer": "toponn", "Keywords": made_by},
+        "png": {"Software": None, "Description": made_by},
     }
     with ExitStack() as stack:
         for kind, entries in metadata.items():

@@ -13,9 +13,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from toponn.datasets import Dataset, read_dataset
-from toponn.files import digest, provenance, write_arrays, write_csv, write_json
+from toponn.digests import digest
+from toponn.files import write_arrays, write_csv, write_json
 from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
+from toponn.provenance import provenance
 from toponn.seeds import stream
 from toponn.states import States
 from toponn.statistics import balanced_accuracy

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from toponn.checks import DataError, NotApplicable
-from toponn.files import digest, read_arrays, read_json
+from toponn.digests import digest
+from toponn.files import read_arrays, read_json
 from toponn.models.base import Model, Parameters, as_tensors
 from toponn.states import States
 from toponn.training.devices import device_of

@@ -1,0 +1,55 @@
+"""Digests by which content is known again, and damage seen, without reading what a file holds.
+
+The Snakefile, which every job parses anew, imports this module: it needs neither HDF5 nor pandas.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from toponn.checks import DataError
+
+USER_BLOCK = 512
+SEAL = b"toponn sha256 "
+METADATA = "-metadata.json"
+"""What is put to the name of a table or document for the file that holds its digest and its provenance."""
+
+
+def digest(value: object) -> str:
+    """Return 16 hexadecimal digits that identify a JSON-like value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_seal(path: str | Path) -> None:
+    """Raise DataError unless the file begins with the digest of the rest of it."""
+    try:
+        with Path(path).open("rb") as handle:
+            seal = handle.read(USER_BLOCK)
+            rest = hashlib.file_digest(handle, "sha256").hexdigest().encode()
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: not a readable file ({error.strerror})") from None
+    if not seal.startswith(SEAL):
+        raise DataError(f"{path}: not an HDF5 file that toponn wrote; delete it and run again")
+    if seal.rstrip(b"\0") != SEAL + rest:
+        raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def check_metadata(path: str | Path) -> None:
+    """Raise DataError if a file is not what its metadata say; one without metadata is believed."""
+    try:
+        recorded = json.loads(Path(f"{path}{METADATA}").read_text(encoding="utf-8"))["sha256"]
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError):
+        recorded = None
+    if recorded != sha256(path):
+        raise DataError(f"{path}: the content does not match its checksum; delete it and run again")

@@ -1,0 +1,87 @@
+"""The results folder of a study: one run at a time works in it, and what is damaged there is set aside."""
+
+import fcntl
+import os
+import platform
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TextIO
+
+from toponn.checks import DataError
+from toponn.digests import METADATA, check_metadata, check_seal
+
+
+class Busy(RuntimeError):
+    """Another run is working in the folder; the message is one sentence that says which."""
+
+
+def hold(folder: Path) -> TextIO | None:
+    """Return the open lock of a folder; it is held until the file is closed or the process ends, however it ends.
+
+    None where the file system knows no locks: Snakemake's own must do there.
+
+    Raises
+    ------
+    Busy
+        If another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / ".running").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        who = lock.read().strip() or "a process that is just starting"
+        raise Busy(f"{folder}: another run works on this study, {who}; wait for its end, or stop it first") from None
+    except OSError:
+        return None
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+    lock.flush()
+    return lock
+
+
+def forget_dead_runs(folder: Path, snakemake: Path) -> None:
+    """Remove Snakemake's locks of files in `folder`: whoever holds the folder knows that their run was killed."""
+    for lock in (snakemake / "locks").glob("*.lock"):
+        if f"\n{folder}/" in "\n" + lock.read_text(encoding="utf-8"):
+            lock.unlink(missing_ok=True)
+
+
+def damaged(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each file whose content is not what was written, and a sentence about it."""
+    sealed = [path for path in folder.rglob("*.h5") if "checkpoints" not in path.parts]  # training tests those itself
+    tables = [path.with_name(path.name.removesuffix(METADATA)) for path in folder.rglob(f"*{METADATA}")]
+    checks = [(check_seal, path) for path in sealed] + [(check_metadata, path) for path in tables if path.exists()]
+    with ThreadPoolExecutor() as pool:
+        for (_, path), fault in zip(checks, pool.map(lambda check: _fault(*check), checks), strict=True):
+            if fault:
+                yield path, fault
+
+
+def _fault(check, path: Path) -> str:
+    try:
+        check(path)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that it is made again and can still be looked at; return its new name."""
+    aside = path.with_name(f"{path.name}.damaged")
+    path.replace(aside)
+    return aside
+
+
+def lost(files: Iterable[str], snakemake: Path) -> list[str]:
+    """Return which of these files are gone though Snakemake's records say that they were made."""
+    records = snakemake / "metadata"
+    return [
+        name
+        for name in files
+        if not Path(name).exists() and (records / urlsafe_b64encode(name.encode()).decode()).exists()
+    ]
