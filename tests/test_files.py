@@ -2,7 +2,10 @@ import errno
 import hashlib
 import json
 import logging
+import os
+import platform
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -374,6 +377,85 @@ def test_an_uncaught_exception_goes_to_the_jobs_log_and_on(job):
     text = job.log[0].read_text()
     assert "Traceback" in text
     assert "no such phase" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (DataError("a.h5: there is no such file"), "failed: a.h5: there is no such file"),
+        (ConfigError("block: found 0; allowed: a whole number from 1"), "failed: block: found 0; allowed: a whole"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.h5"), "failed: a.h5: no space is left on the disk; make"),
+        (MemoryError(), "failed: there is not enough memory; "),
+    ],
+)
+def test_an_error_that_a_user_can_mend_is_a_sentence_and_exit_code_1(job, capsys, error, says):
+    with pytest.raises(SystemExit, match="1"), job_log(job):
+        raise error
+    for text in (job.log[0].read_text(), capsys.readouterr().err):
+        (line,) = text.splitlines()
+        assert says in line
+
+
+DYING = """
+import os, subprocess, sys, time
+from toponn.joblog import die_with
+pid = int(sys.argv[1])
+if len(sys.argv) == 3:  # a shell between, as snakemake has one
+    subprocess.run(["sh", "-c", f"{sys.executable} {sys.argv[2]} {pid}; true"])
+else:
+    die_with(pid)
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells when a process ends")
+@pytest.mark.parametrize("above", [True, False], ids=["of its ancestor", "of another process"])
+def test_a_job_ends_with_the_process_that_started_it_and_with_no_other(tmp_path, above):
+    (tmp_path / "job.py").write_text(DYING)
+    script = str(tmp_path / "job.py")
+    stranger = subprocess.Popen(["sleep", "60"])
+    code = "import os, subprocess, sys; job, pid = sys.argv[1:]; pid = pid or str(os.getpid())"
+    code += "; subprocess.run([sys.executable, job, pid, job])"
+    command = [sys.executable, "-c", code, script, "" if above else str(stranger.pid)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run, stranger:
+        job = int(run.stdout.readline())
+        (run if above else stranger).kill()
+        if above:
+            assert run.stdout.read() == ""  # it ends when the last process that holds it has
+        else:
+            time.sleep(0.3)
+            os.kill(job, signal.SIGKILL)
+        stranger.kill()
+    assert job not in _running()
+
+
+def _running() -> list[int]:
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+
+
+def test_parts_of_files_of_killed_writers_are_cleared_away_and_those_of_living_ones_stay(tmp_path):
+    node = platform.node()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    names = {f"node-{node}.{dead.pid}.x1": False, f"node-{node}.{os.getpid()}.x2": True, "node-elsewhere.1.x3": True}
+    parts = {tmp_path / f".a.json.{name}.part": stays for name, stays in names.items()}
+    for part in parts:
+        part.touch()
+    write_json(tmp_path / "a.json", {})
+    assert {part: part.exists() for part in parts} == parts
+
+
+def test_a_damaged_table_or_document_is_refused_and_one_without_metadata_is_believed(tmp_path):
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"seed": [10]}), ["seed"])
+    write_json(tmp_path / "a.json", {"seed": 10})
+    for name, read in (("a.csv", read_csv), ("a.json", read_json)):
+        path = tmp_path / name
+        path.write_text(path.read_text().replace("10", "11"))
+        with pytest.raises(DataError, match=rf"{name}: the content does not match its checksum; delete it and run"):
+            read(path)
+        (tmp_path / f"{name}-metadata.json").unlink()
+        assert read(path) is not None
 
 
 def test_a_warning_goes_to_the_jobs_log(job):

@@ -58,17 +58,16 @@ class Project:
     root: Path
     watch: Path
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a user, without that of a make that runs the tests."""
+        left_out = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+        environment = {key: value for key, value in os.environ.items() if key not in left_out}
+        return environment | {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
+
     def command(self, *arguments: str | Path) -> subprocess.CompletedProcess:
         """Return the finished command, with its output as text."""
-        left_out = (
-            "MAKEFLAGS",
-            "MFLAGS",
-            "MAKELEVEL",
-            "MAKEOVERRIDES",
-        )  # those of a make that runs the tests
-        environment = {key: value for key, value in os.environ.items() if key not in left_out}
-        environment |= {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
-        return subprocess.run(arguments, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+        given = {"cwd": self.root, "env": self.environment()}
+        return subprocess.run(arguments, **given, capture_output=True, text=True, check=False)
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
         """Return a finished call of snakemake."""
@@ -136,7 +135,7 @@ def _merged(below: dict, above: dict) -> dict:
     }
 
 
-def _copied(folder: Path) -> Project:
+def copied(folder: Path) -> Project:
     """Return a copy of the project, with the notes of its jobs beside it."""
     shutil.copytree(ROOT, folder / "a project", ignore=NOT_COPIED)
     watch = folder / "watch"
@@ -148,13 +147,13 @@ def _copied(folder: Path) -> Project:
 @pytest.fixture(scope="session")
 def fresh_project(tmp_path_factory) -> Project:
     """Return a copy in which nothing was run; tests leave it so."""
-    return _copied(tmp_path_factory.mktemp("fresh"))
+    return copied(tmp_path_factory.mktemp("fresh"))
 
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory) -> Project:
     """Return a copy in which `make quick` was run; tests leave its results as they are."""
-    project = _copied(tmp_path_factory.mktemp("finished"))
+    project = copied(tmp_path_factory.mktemp("finished"))
     # The environment of the tests, under a path with a space, in the place where make looks for its own.
     interpreter = project.watch.parent / "an environment"
     interpreter.symlink_to(sys.prefix, target_is_directory=True)
@@ -171,4 +170,4 @@ def finished_project(tmp_path_factory) -> Project:
 @pytest.fixture
 def own_project(tmp_path) -> Project:
     """Return a copy in which nothing was run, for one test to do with as it likes."""
-    return _copied(tmp_path)
+    return copied(tmp_path)

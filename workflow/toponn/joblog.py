@@ -58,6 +58,7 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
             with suppress(OSError):
                 handler.close()
         logging.captureWarnings(False)
+        logging.raiseExceptions = True
 
 
 def _sentence(error: BaseException) -> str | None:

@@ -1,11 +1,12 @@
 """The results folder of a study: one run at a time works in it, and what is damaged there is set aside."""
 
 import fcntl
+import json
 import os
 import platform
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
@@ -33,10 +34,12 @@ def hold(folder: Path) -> TextIO | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.seek(0)
-        who = lock.read().strip() or "a process that is just starting"
+        with lock:
+            lock.seek(0)
+            who = lock.read().strip() or "a process that is just starting"
         raise Busy(f"{folder}: another run works on this study, {who}; wait for its end, or stop it first") from None
     except OSError:
+        lock.close()
         return None
     lock.truncate(0)
     lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
@@ -52,17 +55,38 @@ def forget_dead_runs(folder: Path, snakemake: Path) -> None:
 
 
 def damaged(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each file whose content is not what was written, and a sentence about it."""
-    sealed = [path for path in folder.rglob("*.h5") if "checkpoints" not in path.parts]  # training tests those itself
+    """Yield each file whose content is not what was written, and a sentence about it.
+
+    A file is read once: after that, while its size and the times of its last changes stay, it is believed. What reads
+    it tests it again.
+    """
+    record = folder / ".verified.json"
+    try:
+        verified = {tuple(entry) for entry in json.loads(record.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError):
+        verified = set()
+    # Training tests its checkpoints itself.
+    sealed = [path for path in folder.rglob("*.h5") if "checkpoints" not in path.parts]
     tables = [path.with_name(path.name.removesuffix(METADATA)) for path in folder.rglob(f"*{METADATA}")]
-    checks = [(check_seal, path) for path in sealed] + [(check_metadata, path) for path in tables if path.exists()]
+    checks = {path: check_seal for path in sealed} | {path: check_metadata for path in tables if path.exists()}
+    stamps = {path: _stamp(path) for path in checks}
     with ThreadPoolExecutor() as pool:
-        for (_, path), fault in zip(checks, pool.map(lambda check: _fault(*check), checks), strict=True):
-            if fault:
-                yield path, fault
+        faults = {
+            path: pool.submit(_fault, check, path) for path, check in checks.items() if stamps[path] not in verified
+        }
+    broken = {path: fault.result() for path, fault in faults.items() if fault.result()}
+    record.write_text(json.dumps([stamp for path, stamp in stamps.items() if path not in broken]), encoding="utf-8")
+    yield from broken.items()
 
 
-def _fault(check, path: Path) -> str:
+def _stamp(path: Path) -> tuple[str, int, int, int]:
+    """Return what is another after any change of a file."""
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _fault(check: Callable[[Path], None], path: Path) -> str:
+    """Return the sentence that a check refuses a file with, nothing where it does not."""
     try:
         check(path)
     except DataError as error:
