@@ -25,12 +25,19 @@ TIMES = {"route_costs", "route_exponents", "beyond_dense", "beyond_dense_exponen
 
 
 def small(study: dict) -> dict:
-    """Return the quick study cut down to one task, few models and one entry of each kind; every stage is in it."""
+    """Return the quick study cut down to one task, few models, samples and epochs; every stage is in it."""
     chern = study["tasks"]["chern"]
     chern |= {"models": ["ring_coordinate", "ring_coordinate_closed_form", "mlp", "loop_ridge"], "test_seeds": {}}
     chern["tests"] |= {"sizes": ["qwz_6", "qwz_12"]}
     chern["left_out"] |= {"datasets": ["lattice_square", "lattice_honeycomb"], "models": ["ring_coordinate"]}
     chern["diagnosed"] = {"models": ["ring_coordinate"], "seeds": {}}
+    for recipe in study["datasets"].values():
+        recipe["samples"] = {split: min(count, 60) for split, count in recipe["samples"].items()}
+    for settings in study["models"].values():
+        settings.get("training", {})["epochs"] = 10
+    for name, option in (("learning_rates", "factors"), ("scales", "factors"), ("basin", "noise")):
+        study["trainability"][name][option] = study["trainability"][name][option][:2]
+    study["trainability"]["sample_sizes"]["samples"] = [30, 60]
     one = {name: {"qwz": study[name]["qwz"]} for name in ("maps", "convergence", "ceiling", "interfaces")}
     return study | one | {"study": "small", "tasks": {"chern": chern}, "block": 3}
 

@@ -8,6 +8,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -41,9 +42,10 @@ def hold(folder: Path) -> TextIO | None:
     except OSError:
         lock.close()
         return None
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-    lock.flush()
+    with suppress(OSError):  # a full disk: the lock holds without these words
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        lock.flush()
     return lock
 
 
@@ -75,7 +77,8 @@ def damaged(folder: Path) -> Iterator[tuple[Path, str]]:
             path: pool.submit(_fault, check, path) for path, check in checks.items() if stamps[path] not in verified
         }
     broken = {path: fault.result() for path, fault in faults.items() if fault.result()}
-    record.write_text(json.dumps([stamp for path, stamp in stamps.items() if path not in broken]), encoding="utf-8")
+    with suppress(OSError):
+        record.write_text(json.dumps([stamp for path, stamp in stamps.items() if path not in broken]), encoding="utf-8")
     yield from broken.items()
 
 
