@@ -62,7 +62,7 @@ $(INSTALLED): pyproject.toml envs/requirements.lock
 		{ echo "toponn needs Python's venv; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Making the environment .venv (once; minutes)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(IN_VENV) pip install --quiet --disable-pip-version-check -c envs/requirements.lock -e ".[test]"
+	@$(IN_VENV) pip install --quiet --disable-pip-version-check -c envs/requirements.lock -e ".[cluster,test]"
 	@touch $@
 
 clean:

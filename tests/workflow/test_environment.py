@@ -32,7 +32,8 @@ def test_the_conda_environment_has_the_bounds_of_the_project():
 def test_the_lock_pins_every_requirement_inside_its_bound():
     lines = (ROOT / "envs/requirements.lock").read_text().splitlines()
     pins = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
-    for name, bound in _bounds(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]).items():
+    extras = [text for extra in ("cluster", "test") for text in PROJECT["optional-dependencies"][extra]]
+    for name, bound in _bounds(PROJECT["dependencies"] + extras).items():
         least = bound.lstrip("=>")
         assert [int(n) for n in re.findall(r"\d+", pins[name])] >= [int(n) for n in least.split(".")], name
         assert not bound.startswith("==") or pins[name] == least, name

@@ -17,8 +17,8 @@ rule dataset:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: dataset_mb(w.dataset),
-        runtime=lambda w: minutes(dataset_seconds(w.dataset)),
+        mem_mb=lambda w, attempt: attempt * dataset_mb(w.dataset),
+        runtime=lambda w, attempt: attempt * minutes(dataset_seconds(w.dataset)),
     params:
         *code_of("scripts/dataset.py"),
         system=lambda w: system_code("scripts/dataset.py", STUDY["datasets"][w.dataset]),

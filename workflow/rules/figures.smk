@@ -8,7 +8,12 @@ localrules:
     figure_ceiling,
     figure_learning_curves,
     figure_success,
+    figure_sizes,
+    figure_route_costs,
     figure_generalization,
+    figure_superiority,
+    figure_transfer,
+    figure_interface,
     figure_site_tensors,
 
 

@@ -25,8 +25,9 @@ rule evaluate:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: evaluation_mb(w.task),
-        runtime=lambda w: minutes(evaluation_seconds(w.task, w.model)),
+        mem_mb=lambda w, attempt: attempt * evaluation_mb(w.task),
+        runtime=lambda w, attempt: attempt
+        * minutes(evaluation_seconds(w.task, w.model)),
         gpu=gpus(),
     params:
         *code_of("scripts/evaluate.py"),
@@ -102,8 +103,8 @@ rule interface:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: interface_mb(w.interface),
-        runtime=lambda w: minutes(interface_seconds(w.interface)),
+        mem_mb=lambda w, attempt: attempt * interface_mb(w.interface),
+        runtime=lambda w, attempt: attempt * minutes(interface_seconds(w.interface)),
     params:
         *code_of("scripts/interface.py"),
         code=model_code("scripts/interface.py", "ring"),
@@ -175,8 +176,8 @@ if beyond_recipe():
             "../../envs/toponn.yaml"
         threads: 1
         resources:
-            mem_mb=beyond_mb(),
-            runtime=minutes(beyond_seconds()),
+            mem_mb=lambda w, attempt: attempt * beyond_mb(),
+            runtime=lambda w, attempt: attempt * minutes(beyond_seconds()),
         params:
             *code_of("scripts/beyond_dense.py"),
             code=trained_code("scripts/beyond_dense.py", beyond_recipe()["model"]),

@@ -18,8 +18,8 @@ rule phase_map:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: map_mb(w.map),
-        runtime=lambda w: minutes(map_seconds(w.map)),
+        mem_mb=lambda w, attempt: attempt * map_mb(w.map),
+        runtime=lambda w, attempt: attempt * minutes(map_seconds(w.map)),
     params:
         *code_of("scripts/phase_map.py"),
         system=lambda w: system_code("scripts/phase_map.py", STUDY["maps"][w.map]),
@@ -43,8 +43,10 @@ rule convergence:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: sizes_mb(STUDY["convergence"][w.convergence]),
-        runtime=lambda w: minutes(sizes_seconds(STUDY["convergence"][w.convergence])),
+        mem_mb=lambda w, attempt: attempt
+        * sizes_mb(STUDY["convergence"][w.convergence]),
+        runtime=lambda w, attempt: attempt
+        * minutes(sizes_seconds(STUDY["convergence"][w.convergence])),
     params:
         *code_of("scripts/convergence.py"),
         system=lambda w: system_code(
@@ -70,8 +72,9 @@ rule ceiling:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: sizes_mb(STUDY["ceiling"][w.ceiling]),
-        runtime=lambda w: minutes(sizes_seconds(STUDY["ceiling"][w.ceiling])),
+        mem_mb=lambda w, attempt: attempt * sizes_mb(STUDY["ceiling"][w.ceiling]),
+        runtime=lambda w, attempt: attempt
+        * minutes(sizes_seconds(STUDY["ceiling"][w.ceiling])),
     params:
         *code_of("scripts/ceiling.py"),
         system=lambda w: system_code("scripts/ceiling.py", STUDY["ceiling"][w.ceiling]),

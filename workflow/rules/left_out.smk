@@ -24,8 +24,9 @@ rule train_left_out:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: left_out_mb(w.task),
-        runtime=lambda w: minutes(left_out_seconds(w.task, w.dataset, w.model)),
+        mem_mb=lambda w, attempt: attempt * left_out_mb(w.task),
+        runtime=lambda w, attempt: attempt
+        * minutes(left_out_seconds(w.task, w.dataset, w.model)),
         gpu=gpus(),
     params:
         *code_of("scripts/train.py"),
@@ -62,8 +63,9 @@ rule evaluate_left_out:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: left_out_mb(w.task),
-        runtime=lambda w: minutes(left_out_tests_seconds(w.task, w.model)),
+        mem_mb=lambda w, attempt: attempt * left_out_mb(w.task),
+        runtime=lambda w, attempt: attempt
+        * minutes(left_out_tests_seconds(w.task, w.model)),
         gpu=gpus(),
     params:
         *code_of("scripts/evaluate_left_out.py"),

@@ -1,6 +1,7 @@
 # Limits: the size of the work of each job, and the memory and time that follow from it. Times to expect were measured on
 # one core of a server processor, in the jobs of the default study; what a job may take is four times as much and ten
-# minutes.
+# minutes. A job that is tried again (retries, in the profiles of clusters) asks for twice, then three times the memory and
+# the time: attempt * .... Resources are no cause to run a job again, so that this changes no result.
 import math
 
 from toponn.config import has_own_sites

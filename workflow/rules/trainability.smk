@@ -21,8 +21,8 @@ rule expressivity:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: expressivity_mb(w.task),
-        runtime=20,
+        mem_mb=lambda w, attempt: attempt * expressivity_mb(w.task),
+        runtime=lambda w, attempt: attempt * 20,
     params:
         *code_of("scripts/expressivity.py"),
         system=lambda w: system_code("scripts/expressivity.py", training_recipe(w)),
@@ -56,8 +56,9 @@ rule diagnose:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: diagnostic_mb(w.task, w.diagnostic),
-        runtime=lambda w: minutes(diagnostic_seconds(w.task, w.diagnostic, w.model)),
+        mem_mb=lambda w, attempt: attempt * diagnostic_mb(w.task, w.diagnostic),
+        runtime=lambda w, attempt: attempt
+        * minutes(diagnostic_seconds(w.task, w.diagnostic, w.model)),
         gpu=lambda w: gpus() if w.diagnostic in (*TRIED, "clean") else 0,
     params:
         *code_of("scripts/diagnose.py"),
@@ -121,8 +122,8 @@ rule proxies:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: evaluation_mb(w.task),
-        runtime=30,
+        mem_mb=lambda w, attempt: attempt * evaluation_mb(w.task),
+        runtime=lambda w, attempt: attempt * 30,
     params:
         *code_of("scripts/proxies.py"),
         image=member_code("scripts/proxies.py", ENCODINGS["cell_image"]),
@@ -217,8 +218,8 @@ rule site_tensors:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=lambda w, attempt: attempt * 2000,
+        runtime=lambda w, attempt: attempt * 10,
     params:
         *code_of("scripts/site_tensors.py"),
         code=model_code("scripts/site_tensors.py", "ring"),
@@ -252,8 +253,8 @@ rule route_costs:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=route_mb(),
-        runtime=30,
+        mem_mb=lambda w, attempt: attempt * route_mb(),
+        runtime=lambda w, attempt: attempt * 30,
     params:
         *code_of("scripts/route_costs.py"),
         recipe=STUDY["route_costs"],

@@ -20,8 +20,9 @@ rule search:
         "../../envs/toponn.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: training_mb(STUDY["tasks"][w.task]["dataset"], w.model),
-        runtime=lambda w: minutes(search_seconds(w.task, w.model)),
+        mem_mb=lambda w, attempt: attempt
+        * training_mb(STUDY["tasks"][w.task]["dataset"], w.model),
+        runtime=lambda w, attempt: attempt * minutes(search_seconds(w.task, w.model)),
         gpu=gpus(),
     params:
         *code_of("scripts/search.py"),
@@ -85,8 +86,9 @@ rule train:
     # on --cores.
     threads: 1
     resources:
-        mem_mb=lambda w: training_mb(w.dataset, w.model),
-        runtime=lambda w: minutes(training_seconds(w.dataset, w.model, int(w.block))),
+        mem_mb=lambda w, attempt: attempt * training_mb(w.dataset, w.model),
+        runtime=lambda w, attempt: attempt
+        * minutes(training_seconds(w.dataset, w.model, int(w.block))),
         gpu=gpus(),
     params:
         *code_of("scripts/train.py"),

@@ -1,0 +1,203 @@
+"""The profiles of clusters on real jobs: a Slurm of one node, and a scheduler of three lines of shell."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent / "slurm"
+QUICK = "workflow/studies/quick.yaml"
+DATASETS = "results/quick/datasets"
+# What differs from a cluster of many nodes: this one has as many cores as the machine, and its jobs are short.
+CORES = str(os.cpu_count())
+HURRY = ["--configfile", QUICK, "--cores", CORES, "--local-cores", CORES, "--seconds-between-status-checks", "2"]
+SLURM = ["--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2", *HURRY]
+GENERIC = ["--workflow-profile", "profiles/generic", *HURRY]
+TIMES = {
+    "runs": {"seconds"},
+    "route_costs": {"seconds", "chosen_at_hand"},
+    "route_exponents": {"value", "low", "high"},
+    "beyond_dense": {"preparation", "seconds", "dense_seconds", "peak_mb"},
+    "beyond_dense_exponents": {"value", "low", "high"},
+}
+"""The columns of tables that hold times, or follow from them."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Slurm, and commands that see it."""
+
+    process: int
+
+    def inside(self, folder: Path, *command: str) -> list[str]:
+        """Return a command as one that runs where /etc/slurm is that of this cluster."""
+        return ["nsenter", f"--target={self.process}", "--mount", f"--wd={folder}", *command]
+
+    def output(self, *command: str) -> str:
+        """Return what a command of Slurm prints."""
+        return subprocess.run(self.inside(Path("/"), *command), capture_output=True, text=True, check=True).stdout
+
+    def snakemake(self, project, *arguments: str) -> subprocess.CompletedProcess:
+        """Return a finished call of snakemake."""
+        return project.command(*self.inside(project.root, sys.executable, "-m", "snakemake", *arguments))
+
+    def jobs(self) -> dict[int, int]:
+        """Return the memory in MB that each job of the cluster asked for, also of those that have ended."""
+        rows = self.output("squeue", "--states=all", "--noheader", "--format=%i %m").split()
+        sizes = [float(size[:-1]) * {"M": 1, "G": 1024}[size[-1]] for size in rows[1::2]]
+        return dict(zip(map(int, rows[::2]), map(round, sizes), strict=True))
+
+    def cancel_next(self) -> int:
+        """Cancel the next job that is submitted, and return its number."""
+        known, limit = self.jobs().keys(), time.monotonic() + 60
+        while time.monotonic() < limit:
+            if new := self.jobs().keys() - known:
+                self.output("scancel", str(min(new)))
+                return min(new)
+            time.sleep(0.2)
+        raise TimeoutError("no job was submitted within a minute")
+
+
+def _install() -> None:
+    """Install Slurm where it is missing, or skip with the reason why it cannot be had."""
+    if os.geteuid() != 0:
+        pytest.skip("a test cluster takes root")
+    if not all(map(shutil.which, ("slurmctld", "slurmd", "sbatch", "munged"))):
+        if not shutil.which("apt-get"):
+            pytest.skip("Slurm is not installed, and there is no apt-get")
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        install = "apt-get install -y --no-install-recommends slurm-wlm munge"
+        command = ["sh", "-c", f"{install} || (apt-get update && {install})"]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            pytest.skip(f"Slurm cannot be installed: {run.stderr.strip()[-200:]}")
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Cluster]:
+    """Start a Slurm of one node. Its /etc/slurm is seen by its own processes alone."""
+    _install()
+    folder = Path(tempfile.mkdtemp(prefix="slurm"))  # munge takes no folder like pytest's, which root alone may enter
+    folder.chmod(0o755)
+    (folder / "etc").mkdir()
+    mount = f"mount --make-rprivate / && mount --bind '{folder}/etc' /etc/slurm"
+    if subprocess.run(["unshare", "--mount", "sh", "-c", mount], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine refuses private mounts")
+    start = f"{mount} && bash '{HERE}/up.sh' '{folder}' && echo up && exec sleep infinity"
+    command = ["unshare", "--mount", "bash", "-c", start]
+    with socket.socket() as one, socket.socket() as other:  # two free ports, beside a cluster that may be there
+        for free in (one, other):
+            free.bind(("127.0.0.1", 0))
+        ports = {"SLURMCTLD_PORT": str(one.getsockname()[1]), "SLURMD_PORT": str(other.getsockname()[1])}
+    shell = subprocess.Popen(command, env=os.environ | ports, stdout=subprocess.PIPE, text=True)
+    try:
+        if shell.stdout.readline() != "up\n":
+            pytest.fail("Slurm did not start")
+        yield Cluster(shell.pid)
+    finally:
+        subprocess.run(["bash", f"{HERE}/down.sh", folder], check=False)
+        shell.send_signal(signal.SIGTERM)
+        shell.wait()
+        shell.stdout.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table without what holds times."""
+    times = TIMES[path.stem]
+    with path.open(newline="") as file:
+        return [{key: text for key, text in row.items() if key not in times} for row in csv.DictReader(file)]
+
+
+def test_the_quick_study_gives_the_same_tables_through_slurm(finished_project, own_project, slurm):
+    run = slurm.snakemake(own_project, *SLURM)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
+    # Small jobs travelled together: there are 164 that are not local.
+    assert 0 < len(re.findall("has been submitted with SLURM jobid", run.stderr)) < 60
+    tables = [project.root / "results/quick/tables" for project in (finished_project, own_project)]
+    assert len({frozenset(path.name for path in folder.iterdir()) for folder in tables}) == 1
+    for path in tables[0].iterdir():
+        again = tables[1] / path.name
+        same = _rows(path) == _rows(again) if path.stem in TIMES else path.read_bytes() == again.read_bytes()
+        assert same, path.name
+    assert "Nothing to be done" in slurm.snakemake(own_project, *SLURM).stderr
+
+
+def test_a_cancelled_job_is_tried_again_with_twice_the_memory(own_project, slurm):
+    dataset = f"{DATASETS}/ssh_6.h5"
+    with ThreadPoolExecutor() as pool:
+        cancelled = pool.submit(slurm.cancel_next)
+        run = slurm.snakemake(own_project, *SLURM, dataset)
+    assert run.returncode == 0 and (own_project.root / dataset).exists(), run.stdout + run.stderr
+    jobs = slurm.jobs()
+    assert jobs[cancelled.result() + 1] == 2 * jobs[cancelled.result()]
+
+
+def test_a_cancelled_job_that_is_not_tried_again_fails_the_run_and_the_next_call_finishes(own_project, slurm):
+    dataset = f"{DATASETS}/ssh_6.h5"
+    with ThreadPoolExecutor() as pool:
+        pool.submit(slurm.cancel_next)
+        run = slurm.snakemake(own_project, *SLURM, "--retries", "0", dataset)
+    assert run.returncode != 0 and not (own_project.root / dataset).exists()
+    run = slurm.snakemake(own_project, *SLURM, dataset)
+    assert run.returncode == 0 and (own_project.root / dataset).exists(), run.stdout + run.stderr
+
+
+def test_the_generic_profile_submits_to_slurm_as_it_stands(own_project, slurm):
+    before = len(slurm.jobs())
+    run = slurm.snakemake(own_project, *GENERIC, f"{DATASETS}/ssh_6.h5")
+    assert run.returncode == 0 and (own_project.root / f"{DATASETS}/ssh_6.h5").exists(), run.stdout + run.stderr
+    assert len(slurm.jobs()) == before + 1
+
+
+def test_the_generic_profile_runs_through_any_submit_command(own_project):
+    # A scheduler: the number of a process is the name of its job, and a file tells how it ended.
+    ended = 'mkdir -p ended; sh -c \'sh "$1"; echo $? > ended/$$\' job "$1" > /dev/null 2>&1 & echo $!\n'
+    (own_project.root / "submit.sh").write_text(ended)
+    status = 'case $(cat "ended/$1" 2> /dev/null) in "") echo running;; 0) echo success;; *) echo failed;; esac\n'
+    (own_project.root / "status.sh").write_text(status)
+    commands = ["--cluster-generic-submit-cmd", "sh submit.sh", "--cluster-generic-status-cmd", "sh status.sh"]
+    run = own_project.snakemake(*GENERIC, *commands, f"{DATASETS}/ssh_6.h5")
+    assert run.returncode == 0 and (own_project.root / f"{DATASETS}/ssh_6.h5").exists(), run.stdout + run.stderr
+    assert [path.read_text() for path in (own_project.root / "ended").iterdir()] == ["0\n"]
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "status"),
+    [
+        ("bjobs", "PEND", "running"),
+        ("bjobs", "DONE", "success"),
+        ("bjobs", "EXIT", "failed"),
+        ("qstat", "    job_state = R", "running"),
+        ("qstat", "    job_state = F\n    Exit_status = 0", "success"),
+        ("qstat", "    job_state = F\n    Exit_status = 271", "failed"),
+        ("scontrol", "JobId=7 JobName=toponn JobState=PENDING Reason=None", "running"),
+        ("scontrol", "JobId=7 JobName=toponn JobState=COMPLETED Reason=None", "success"),
+        ("scontrol", "JobId=7 JobName=toponn JobState=OUT_OF_MEMORY Reason=None", "failed"),
+    ],
+)
+def test_the_status_of_a_job_is_read_from_whichever_scheduler_is_there(tmp_path, command, answer, status):
+    for name in ("sh", "sed", "cat", "grep"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    fake = tmp_path / command
+    fake.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")
+    fake.chmod(0o755)
+    script = HERE.parents[2] / "profiles/generic/status.sh"
+    run = subprocess.run(
+        [tmp_path / "sh", script, "7"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == f"{status}\n"
