@@ -157,6 +157,13 @@ def test_a_cancelled_job_that_is_not_tried_again_fails_the_run_and_the_next_call
     assert run.returncode == 0 and (own_project.root / dataset).exists(), run.stdout + run.stderr
 
 
+def test_a_group_of_jobs_that_ask_for_a_graphics_card_asks_for_one(own_project, slurm):
+    datasets = [f"{DATASETS}/{name}.h5" for name in ("ssh_6", "ssh_24")]
+    run = slurm.snakemake(own_project, *SLURM, "--set-resources", "dataset:gpu=1", "--", *datasets)
+    assert run.returncode == 0 and all((own_project.root / name).exists() for name in datasets), run.stdout + run.stderr
+    assert re.search(r"TresPerJob=\S*gpu:1\b", slurm.output("scontrol", "show", "job", str(max(slurm.jobs()))))
+
+
 def test_the_generic_profile_submits_to_slurm_as_it_stands(own_project, slurm):
     before = len(slurm.jobs())
     run = slurm.snakemake(own_project, *GENERIC, f"{DATASETS}/ssh_6.h5")
