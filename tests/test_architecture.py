@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = sys.stdlib_module_names
 
-BASE = {"conventions", "checks", "seeds", "files", "statistics", "joblog", "schema", "codetrace"}
+BASE = {"conventions", "checks", "seeds", "files", "statistics", "joblog", "schema", "codetrace", "yaml_files"}
 PHYSICS = {"lattices", "point_sets", "shapes", "systems", "disorder", "states", "invariants"}
 LEARNING = {"models", "training"}
 
@@ -79,6 +79,7 @@ THIRD_PARTIES = {
     "study": set(),
     "joblog": set(),
     "schema": {"jsonschema"},
+    "yaml_files": {"yaml"},
     "files": {"numpy", "h5py", "pandas"},
     "statistics": {"numpy", "scipy", "pandas"},
     **dict.fromkeys(["lattices", "point_sets", "shapes", "systems", "invariants"], {"numpy", "scipy"}),
@@ -304,7 +305,14 @@ def test_a_script_imports_the_library_and_never_another_script():
 def test_what_the_snakefile_imports_loads_nothing_heavy():
     # It is parsed again by every job. A system is imported for its parameters when the config is checked.
     modules = library()
-    reached = {"toponn.config", "toponn.study", "toponn.codetrace", "toponn.checks", "toponn.encodings"}
+    reached = {
+        "toponn.config",
+        "toponn.yaml_files",
+        "toponn.study",
+        "toponn.codetrace",
+        "toponn.checks",
+        "toponn.encodings",
+    }
     reached |= {"toponn.models", "toponn.lattices", "toponn.shapes"}
     reached |= {module for family, _, module, _ in registries(modules) if family == "toponn.systems"}
     packages, todo = set(), list(reached)
