@@ -58,8 +58,8 @@ class Project:
     root: Path
     watch: Path
 
-    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess:
-        """Return the finished command, with its output as text."""
+    def command(self, *arguments: str | Path, timeout: float | None = None) -> subprocess.CompletedProcess:
+        """Return the finished command, with its output as text; fail where it takes longer than `timeout` seconds."""
         left_out = (
             "MAKEFLAGS",
             "MFLAGS",
@@ -68,11 +68,12 @@ class Project:
         )  # those of a make that runs the tests
         environment = {key: value for key, value in os.environ.items() if key not in left_out}
         environment |= {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
-        return subprocess.run(arguments, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+        options = {"capture_output": True, "text": True, "check": False, "timeout": timeout}
+        return subprocess.run(arguments, cwd=self.root, env=environment, **options)
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess:
         """Return a finished call of snakemake."""
-        return self.command(sys.executable, "-m", "snakemake", *arguments)
+        return self.command(sys.executable, "-m", "snakemake", *arguments, timeout=timeout)
 
     def counts(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run plans."""

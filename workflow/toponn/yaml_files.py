@@ -1,8 +1,9 @@
 """YAML files that a user wrote, read strictly: no key twice, no aliases, no tags, nothing that could run or explode.
 
 Snakemake's own reader takes the last of two equal keys, follows aliases until memory ends, runs Python where a file
-asks for it by ``__use_yte__``, and answers other mistakes with a traceback. The profile and the Snakefile therefore call
-`refuse_files` before Snakemake opens a file. Nothing here is recursive, so that no nesting can exhaust the stack.
+asks for it by ``__use_yte__``, and answers other mistakes with a traceback. The profile and the Snakefile therefore
+call `refuse_arguments` and `refuse_files` before Snakemake opens a file. Nothing here is recursive, so that no nesting
+can exhaust the stack.
 """
 
 import argparse
@@ -67,6 +68,8 @@ def _check_entry(entry: str) -> None:
     key, _, value = entry.partition("=")
     if "=" not in entry or not re.fullmatch(r"[A-Za-z_][\w-]*\w", key):
         raise ConfigError(refusal("--config", entry[:60], "key=value, of the keys of config.yaml"))
+    if value and not value.partition("#")[0].strip():  # YAML reads nothing, and Snakemake fails at that
+        raise ConfigError(refusal(f"--config {key}", value[:60], "a value"))
     try:
         _value_of(value.encode("utf-8", "surrogateescape"), f"--config {key}")
     except yaml.YAMLError:  # Snakemake takes it for text
