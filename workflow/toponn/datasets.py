@@ -103,14 +103,15 @@ def _check_layout(arrays: Mapping[str, np.ndarray], dimension: int, path: str | 
             continue
         array = arrays[name]
         if array.dtype.str not in [np.dtype(kind).str for kind in types.split()]:
-            raise DataError(
-                f"{path}: {name}: found type {array.dtype.name[:60]}; allowed: {types.replace(' ', ' or ')}"
-            )
+            found = array.dtype.name[:60] + ("" if array.dtype.isnative else " of another byte order")
+            raise DataError(f"{path}: {name}: found type {found}; allowed: {types.replace(' ', ' or ')}")
         axes = next((s.split() for s in shapes.split(" | ") if len(s.split()) == array.ndim), None)
         sizes = dict(zip(axes or (), array.shape, strict=True)) if axes else {}
         if axes is None or any(known.setdefault(axis, size) != size for axis, size in sizes.items()):
             wanted = ", ".join(f"{axis} = {known[axis]}" for axis in dict.fromkeys(shapes.split()) if axis in known)
-            allowed = f"({shapes.replace(' | ', ') or (').replace(' ', ', ')})" + f" with {wanted}" * bool(wanted)
+            allowed = " or ".join(
+                f"({', '.join(kind.split())})" for kind in shapes.split(" | ")
+            ) + f" with {wanted}" * bool(wanted)
             raise DataError(f"{path}: {name}: found shape {array.shape}; allowed: {allowed}")
     empty = next((axis for axis in "BNn" if known[axis] == 0), None)
     if empty:

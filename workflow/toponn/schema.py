@@ -17,6 +17,9 @@ from toponn.checks import ConfigError, nearest, refusal
 DEEPEST = 16
 """Lists and tables within each other; a study has 7."""
 
+LONGEST = 3400
+"""Bits of a whole number that a sentence can still show; any that is allowed has 63."""
+
 MOST_VALUES = 100_000
 """Keys and entries of a study; config.yaml has three thousand."""
 
@@ -58,6 +61,8 @@ def _refuse_what_no_schema_sees(raw: Any) -> None:
             raise ConfigError(refusal(dotted(path[:3]), Words(f"nesting more than {DEEPEST} deep"), "that of a study"))
         if seen > MOST_VALUES:
             raise ConfigError(refusal("config", Words(f"more than {MOST_VALUES} values"), "as many as a study has"))
+        if type(value) is int and value.bit_length() > LONGEST:  # Python would not even write it down
+            raise ConfigError(refusal(dotted(path), Words("more than a thousand digits"), "numbers of up to 19 digits"))
         if isinstance(value, Mapping):
             for key, entry in value.items():
                 if not isinstance(key, str):
@@ -194,8 +199,5 @@ def dotted(path: tuple) -> str:
 
 def _short(value: Any) -> str:
     """Return `value` on one line, abbreviated where it is long."""
-    try:
-        text = "nothing" if value is None else repr(value)
-    except ValueError:  # Python writes no integer of more than 4300 digits, which YAML reads from hexadecimal ones
-        text = "a number of thousands of digits"
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

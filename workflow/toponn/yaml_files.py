@@ -127,7 +127,8 @@ def _value_of(content: bytes, where: str) -> Any:
         found = f"the byte 0x{content[error.start]:02x}, which is no UTF-8"
         raise ConfigError(refusal(f"{where}, line {line}", Words(found), "text in UTF-8")) from None
     builder = _Builder(where)
-    for event in yaml.parse(text, Loader=_Loader):
+    loader = yaml.SafeLoader if "\t" in text else _Loader  # libyaml lets tabs pass at which Snakemake's reader stops
+    for event in yaml.parse(text, Loader=loader):
         builder.take(event)
     return builder.result
 
@@ -225,7 +226,9 @@ class _Builder:
     def refuse(self, event: yaml.Event, found: str, allowed: str, path: tuple | None = None) -> None:
         """Raise the sentence about an event, with its line and the innermost table or list around it."""
         around = tuple(place for _, place in self.open[1:]) if path is None else path
-        around += (self.key,) if self.key is not None and path is None else ()
+        if path is None and self.open:
+            inner = self.open[-1][0]
+            around += (len(inner),) if isinstance(inner, list) else (self.key,) if self.key is not None else ()
         key = f", {dotted(around)}" if around else ""
         raise ConfigError(refusal(f"{self.where}, line {event.start_mark.line + 1}{key}", Words(found), allowed))
 
