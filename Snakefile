@@ -4,6 +4,10 @@ from snakemake.utils import min_version
 min_version("9.21")
 
 
+# Before Snakemake reads it: broken YAML, and what would run or explode, is refused in one sentence.
+include: "workflow/rules/config_files.smk"
+
+
 configfile: "config.yaml"
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDARD = sys.stdlib_module_names
 
 BASE = {"conventions", "checks", "digests", "provenance", "results_folder", "seeds", "files", "statistics", "joblog"}
-BASE |= {"schema", "codetrace"}
+BASE |= {"schema", "codetrace", "yaml_files"}
 PHYSICS = {"lattices", "point_sets", "shapes", "systems", "disorder", "states", "invariants"}
 LEARNING = {"models", "training"}
 
@@ -83,6 +83,7 @@ THIRD_PARTIES = {
     "provenance": set(),
     "results_folder": set(),
     "schema": {"jsonschema"},
+    "yaml_files": {"yaml"},
     "files": {"numpy", "h5py", "pandas"},
     "statistics": {"numpy", "scipy", "pandas"},
     **dict.fromkeys(["lattices", "point_sets", "shapes", "systems", "invariants"], {"numpy", "scipy"}),
@@ -308,7 +309,14 @@ def test_a_script_imports_the_library_and_never_another_script():
 def test_what_the_snakefile_imports_loads_nothing_heavy():
     # It is parsed again by every job. A system is imported for its parameters when the config is checked.
     modules = library()
-    reached = {"toponn.config", "toponn.study", "toponn.codetrace", "toponn.checks", "toponn.encodings"}
+    reached = {
+        "toponn.config",
+        "toponn.yaml_files",
+        "toponn.study",
+        "toponn.codetrace",
+        "toponn.checks",
+        "toponn.encodings",
+    }
     reached |= {"toponn.models", "toponn.lattices", "toponn.shapes"}
     reached |= {module for family, _, module, _ in registries(modules) if family == "toponn.systems"}
     packages, todo = set(), list(reached)

@@ -64,14 +64,14 @@ class Project:
         environment = {key: value for key, value in os.environ.items() if key not in left_out}
         return environment | {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
 
-    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess:
-        """Return the finished command, with its output as text."""
-        given = {"cwd": self.root, "env": self.environment()}
+    def command(self, *arguments: str | Path, timeout: float | None = None) -> subprocess.CompletedProcess:
+        """Return the finished command, with its output as text; fail where it takes longer than `timeout` seconds."""
+        given = {"cwd": self.root, "env": self.environment(), "timeout": timeout}
         return subprocess.run(arguments, **given, capture_output=True, text=True, check=False)
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess:
         """Return a finished call of snakemake."""
-        return self.command(sys.executable, "-m", "snakemake", *arguments)
+        return self.command(sys.executable, "-m", "snakemake", *arguments, timeout=timeout)
 
     def counts(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run plans."""

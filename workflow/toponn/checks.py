@@ -117,3 +117,48 @@ def hermitian(matrices: np.ndarray, name: str = "hamiltonian", tolerance: float 
     if asymmetry > tolerance * max(1.0, np.abs(matrices).max(initial=0.0)):
         raise DataError(f"{name}: found |H - H†| up to {asymmetry:.1e}; allowed: Hermitian matrices")
     return matrices
+
+
+def numbers(values: Any, name: str, shapes: str, axes: tuple[int, ...], *, keep: bool = False) -> np.ndarray:
+    """Return `values` as finite float64, or where they may be complex (`keep`) in a precision that torch has.
+
+    Raises
+    ------
+    DataError
+        If they are no array of numbers with so many axes, are empty, or, unless `keep`, not finite.
+    """
+    array = _array(values, name, shapes)
+    if array.dtype.kind not in ("biufc" if keep else "biuf"):
+        raise DataError(f"{name}: found type {array.dtype.name}; allowed: {'' if keep else 'real '}numbers")
+    if array.ndim not in axes or array.size == 0:
+        raise DataError(f"{name}: found shape {array.shape}; allowed: {shapes}, not empty")
+    kept = (np.dtype(kind) for kind in ("float32", "float64", "complex64", "complex128"))
+    if not keep or array.dtype not in kept:  # whole, half, long double or of another byte order
+        array = array.astype(complex if array.dtype.kind == "c" else float)
+    if not keep and not np.isfinite(array).all():
+        raise DataError(f"{name}: found entries that are not finite; allowed: finite numbers")
+    return array
+
+
+def whole_numbers(values: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `values` as an array of whole numbers.
+
+    Raises
+    ------
+    DataError
+        If they are none of this shape.
+    """
+    array = _array(values, name, str(shape))
+    if array.shape != shape:
+        raise DataError(f"{name}: found shape {array.shape}; allowed: {shape}")
+    if array.dtype.kind not in "iub":
+        raise DataError(f"{name}: found type {array.dtype.name}; allowed: whole numbers")
+    return array
+
+
+def _array(values: Any, name: str, shapes: str) -> np.ndarray:
+    """Return `values` as an array, which rows of different lengths are not."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise DataError(f"{name}: found rows of different lengths; allowed: shape {shapes}") from None

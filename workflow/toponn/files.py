@@ -97,15 +97,30 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> tuple[d
         If the file is missing, is not one of `write_arrays`, is damaged, has another schema version or lacks an array.
     """
     check_seal(path)
+    try:
+        return _read_sealed(path, names)
+    except DataError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError) as error:  # whatever HDF5 makes of it
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: not a readable HDF5 file ({reason}); delete it and run again") from None
+
+
+def _read_sealed(path: str | Path, names: Iterable[str] | None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return what `read_arrays` returns, of a file whose digest is right."""
     with h5py.File(path, "r") as file:
-        found = int(file.attrs["schema_version"])
-        if found != SCHEMA_VERSION:
+        found = file.attrs.get("schema_version")
+        if not isinstance(found, int | np.integer) or found != SCHEMA_VERSION:
+            found = "nothing" if found is None else str(found)[:60]
             raise DataError(f"{path}: found schema version {found}; allowed: {SCHEMA_VERSION}; delete it and run again")
         present = _array_names(file)
+        claimed, stored = sum(file[name].nbytes for name in present), Path(path).stat().st_size
+        if claimed > stored:  # nothing is compressed: such a file could ask for any amount of memory
+            raise DataError(f"{path}: found arrays of {claimed} bytes in a file of {stored}; delete it and run again")
         wanted = present if names is None else list(names)
         missing = [name for name in wanted if name not in present]
         if missing:
-            raise DataError(f"{path}: found no array {missing[0]!r}; it holds: {', '.join(present)}")
+            raise DataError(f"{path}: found no array {missing[0]!r}; it holds: {', '.join(present)[:200]}")
         return {name: file[name][()] for name in wanted}, dict(file.attrs)
 
 
@@ -165,8 +180,9 @@ def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataF
         frame = pd.read_csv(path)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a readable table ({error}); delete it and run again") from None
+    except (OSError, ValueError) as error:  # a folder; what the parser or the text encoding refuses
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise DataError(f"{path}: not a readable table ({reason}); delete it and run again") from None
     missing = [column for column in columns or () if column not in frame.columns]
     if missing:
         raise DataError(f"{path}: the table lacks the columns {', '.join(missing)}")
@@ -213,5 +229,6 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
-    except ValueError as error:
-        raise DataError(f"{path}: not a readable JSON file ({error}); delete it and run again") from None
+    except (OSError, ValueError, RecursionError) as error:  # a folder; no UTF-8, no JSON; lists within lists
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: not a readable JSON file ({reason}); delete it and run again") from None

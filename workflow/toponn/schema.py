@@ -14,6 +14,15 @@ import jsonschema
 
 from toponn.checks import ConfigError, nearest, refusal
 
+DEEPEST = 16
+"""Lists and tables within each other; a study has 7."""
+
+LONGEST = 3400
+"""Bits of a whole number that a sentence can still show; any that is allowed has 63."""
+
+MOST_VALUES = 100_000
+"""Keys and entries of a study; config.yaml has three thousand."""
+
 
 class Words(str):
     """Text that `refusal` shows as it is, without quotation marks."""
@@ -29,7 +38,7 @@ def check_structure(raw: Any, schema: Mapping[str, Any]) -> None:
     ConfigError
         At the most relevant error, in one sentence: ``key.path: found X; allowed: Y (did you mean 'Z'?)``.
     """
-    _refuse_keys_that_are_not_text(raw, ())
+    _refuse_what_no_schema_sees(raw)
     errors = list(_Validator(schema).iter_errors(raw))
     if errors:
         raise ConfigError(_sentence(min(errors, key=_rank), schema, raw))
@@ -42,16 +51,26 @@ def _rank(error: jsonschema.ValidationError) -> int:
     return {"additionalProperties": 1, "required": 2}.get(str(error.validator), 3)
 
 
-def _refuse_keys_that_are_not_text(value: Any, path: tuple) -> None:
-    """Refuse keys that YAML reads as numbers, dates or truth values."""
-    if isinstance(value, Mapping):
-        for key, entry in value.items():
-            if not isinstance(key, str):
-                raise ConfigError(refusal(dotted(path), Words(f"the key {key!r}"), "keys in quotation marks"))
-            _refuse_keys_that_are_not_text(entry, (*path, key))
-    elif isinstance(value, list):
-        for i, entry in enumerate(value):
-            _refuse_keys_that_are_not_text(entry, (*path, i))
+def _refuse_what_no_schema_sees(raw: Any) -> None:
+    """Refuse keys that YAML reads as numbers, dates or truth values, and what would exhaust stack or memory."""
+    todo, seen = [((), raw)], 0
+    while todo:
+        path, value = todo.pop()
+        seen += 1
+        if len(path) > DEEPEST:
+            raise ConfigError(refusal(dotted(path[:3]), Words(f"nesting more than {DEEPEST} deep"), "that of a study"))
+        if seen > MOST_VALUES:
+            raise ConfigError(refusal("config", Words(f"more than {MOST_VALUES} values"), "as many as a study has"))
+        if type(value) is int and value.bit_length() > LONGEST:  # Python would not even write it down
+            raise ConfigError(refusal(dotted(path), Words("more than a thousand digits"), "numbers of up to 19 digits"))
+        if isinstance(value, Mapping):
+            for key, entry in value.items():
+                if not isinstance(key, str):
+                    allowed = "keys in quotation marks"
+                    raise ConfigError(refusal(dotted(path), Words(f"the key {_short(key)}"), allowed))
+                todo.append(((*path, key), entry))
+        elif isinstance(value, list | tuple):
+            todo.extend(((*path, i), entry) for i, entry in enumerate(value))
 
 
 def _is_whole(checker: object, value: object) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from toponn.checks import DataError, NotApplicable, choose, hermitian, refusal
+from toponn.checks import DataError, NotApplicable, choose, hermitian, numbers, refusal, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,24 @@ class States:
             If `midgap_pair` is neither "kept" nor "dropped".
         """
         without = choose(MIDGAP_PAIR, midgap_pair, "midgap_pair")
-        hamiltonians = np.asarray(hamiltonians)
+        hamiltonians = numbers(hamiltonians, "hamiltonian", "(n, n) or (B, n, n)", (2, 3), keep=True)
         hamiltonians = hamiltonians[None] if hamiltonians.ndim == 2 else hamiltonians
-        positions = np.asarray(positions, float)
-        n, sites = hamiltonians.shape[-1], positions.shape[-2]
+        positions = numbers(positions, "positions", "(N, d) or (B, N, d)", (2, 3))
+        batch, n, sites = len(hamiltonians), hamiltonians.shape[-1], positions.shape[-2]
+        if positions.shape[-1] not in (1, 2) or (positions.ndim == 3 and len(positions) != batch):
+            allowed = f"(N, d) or ({batch}, N, d) with d = 1 or 2"
+            raise DataError(f"positions: found shape {positions.shape}; allowed: {allowed}")
+        sublattice, cell = (
+            None if array is None else whole_numbers(array, name, shape)
+            for array, name, shape in (
+                (sublattice, "sublattice", (sites,)),
+                (cell, "cell", (sites, positions.shape[-1])),
+            )
+        )
+        if fermi_level is not None:
+            fermi_level = numbers(fermi_level, "fermi_level", f"() or ({batch},)", (0, 1))
+            if fermi_level.shape not in ((), (batch,)):
+                raise DataError(f"fermi_level: found shape {fermi_level.shape}; allowed: () or ({batch},)")
         if n % sites:
             raise DataError(f"hamiltonian: found {n} orbitals on {sites} sites; allowed: the same number on every site")
         if midgap_pair == "dropped" and positions.shape[-1] != 1:

@@ -32,7 +32,7 @@ def load_checkpoint(path: Path, key: str) -> tuple[int, dict[str, torch.Tensor],
     except DataError as error:
         LOGGER.warning("starting afresh: %s", error)
         return None
-    if attributes.get("key") != key:
+    if attributes.get("key") != key or "epoch" not in attributes:
         LOGGER.info("starting afresh: the checkpoint belongs to other settings or data")
         return None
     state = {

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from toponn.checks import DataError
 from toponn.encodings import is_shared
 from toponn.joblog import LOGGER, Progress
 from toponn.models.base import Inputs, Model, Parameters
@@ -32,6 +33,16 @@ class Samples:
 
     inputs: Inputs
     labels: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse labels that are no list of whole numbers, and inputs of another number of samples."""
+        if self.labels.ndim != 1 or self.labels.is_floating_point() or self.labels.is_complex():
+            found = f"{self.labels.dtype} of shape {tuple(self.labels.shape)}"
+            raise DataError(f"labels: found {found}; allowed: whole numbers of shape (B,)")
+        for name, t in self.inputs.items():
+            if not is_shared(name, t.ndim) and (t.ndim == 0 or len(t) != len(self.labels)):
+                allowed = f"{len(self.labels)} samples first, as labels has"
+                raise DataError(f"inputs.{name}: found shape {tuple(t.shape)}; allowed: {allowed}")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -12,6 +12,7 @@ from toponn.checks import DataError, NotApplicable
 from toponn.digests import digest
 from toponn.files import read_arrays, read_json
 from toponn.models.base import Model, Parameters, as_tensors
+from toponn.models.head import TEMPERATURE
 from toponn.states import States
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, evaluate
@@ -97,18 +98,71 @@ class Run:
             raise NotApplicable("its weights belong to the sites of training one by one, the sample has others")
 
 
+DOCUMENT = {
+    "task": str,
+    "model": str,
+    "form": str,
+    "settings": dict,
+    "seeds": list,
+    "shapes": dict,
+    "geometry": str,
+    "midgap_pair": str,
+    "flops": list,
+}
+"""What ``settings.json`` must have for weights to be applied, and its types."""
+
+
 def load_run(folder: str | Path) -> Run:
     """Return what a run folder holds.
 
     Raises
     ------
     DataError
-        If a file is missing or damaged, or the weights belong to other settings.
+        If a file is missing or damaged, the weights belong to other settings, or they are not those of the model.
     """
     folder = Path(folder)
     document = read_json(folder / "settings.json")
+    _check_document(document, folder / "settings.json")
     document.pop("provenance", None)
     arrays, attributes = read_arrays(folder / "weights.h5")
     if attributes.get("settings_digest") != digest(document):
         raise DataError(f"{folder}: weights.h5 belongs to other settings than settings.json; delete both and run again")
-    return Run(build_model(document["settings"], document["shapes"]), as_tensors(arrays), document)
+    try:
+        model = build_model(document["settings"], document["shapes"])
+        expected = model.initial([np.random.default_rng(0)])
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError, NotApplicable) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DataError(f"{folder / 'settings.json'}: settings or shapes make no model ({reason})") from None
+    _check_weights(arrays, expected, len(document["seeds"]), folder / "weights.h5")
+    return Run(model, as_tensors(arrays), document)
+
+
+def _check_document(document: Any, path: Path) -> None:
+    """Refuse a ``settings.json`` that lacks what weights need."""
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: found a {type(document).__name__}; allowed: an object with {', '.join(DOCUMENT)}")
+    for key, kind in DOCUMENT.items():
+        if not isinstance(document.get(key), kind):
+            found = repr(document[key])[:60] if key in document else "nothing"
+            allowed = {str: "a text", dict: "an object", list: "a list"}[kind]
+            raise DataError(f"{path}: {key}: found {found}; allowed: {allowed}")
+    if not document["seeds"] or len(document["flops"]) != len(document["seeds"]):
+        found = f"{len(document['seeds'])} seeds and {len(document['flops'])} flops"
+        raise DataError(f"{path}: found {found}; allowed: one number of each for every seed, of at least one")
+
+
+def _check_weights(arrays: Mapping[str, np.ndarray], expected: Parameters, seeds: int, path: Path) -> None:
+    """Refuse weights whose names, types or shapes are not those of the model; the head's temperature may be there."""
+    names = set(arrays) - {TEMPERATURE}
+    if names != set(expected):
+        listed = ", ".join(sorted(names))[:100] or "nothing"
+        raise DataError(f"{path}: found the weights {listed}; allowed: {', '.join(sorted(expected))[:200]}")
+    shapes = {name: (seeds, *t.shape[1:]) for name, t in expected.items()} | {TEMPERATURE: (seeds,)}
+    for name, array in arrays.items():
+        wanted = "complex" if name in expected and expected[name].is_complex() else "float"
+        if array.dtype not in (
+            np.dtype(f"{wanted}{bits}") for bits in ((64, 128) if wanted == "complex" else (32, 64))
+        ):
+            raise DataError(f"{path}: {name}: found type {array.dtype.name[:60]}; allowed: {wanted} numbers")
+        if array.shape != shapes[name]:
+            raise DataError(f"{path}: {name}: found shape {array.shape}; allowed: {shapes[name]}")
