@@ -34,7 +34,7 @@ from toponn.files import (
     write_csv,
     write_json,
 )
-from toponn.joblog import LOGGER, Progress, job_log
+from toponn.joblog import LOGGER, Progress, die_with, job_log
 from toponn.provenance import provenance
 
 QUICK = settings(max_examples=15, deadline=None, database=None, derandomize=True)
@@ -398,36 +398,39 @@ def test_an_error_that_a_user_can_mend_is_a_sentence_and_exit_code_1(job, capsys
 
 DYING = """
 import os, subprocess, sys, time
-from toponn.joblog import die_with
-pid = int(sys.argv[1])
-if len(sys.argv) == 3:  # a shell between, as snakemake has one
-    subprocess.run(["sh", "-c", f"{sys.executable} {sys.argv[2]} {pid}; true"])
+from toponn.joblog import die_with, whoami
+if len(sys.argv) == 1:  # as snakemake starts a job, with a shell between
+    subprocess.run(["sh", "-c", f"{sys.executable} {__file__} '{whoami()}'; true"])
 else:
-    die_with(pid)
     print(os.getpid(), flush=True)
+    sys.stdin.readline()
+    die_with(sys.argv[1])
+    print("alive", flush=True)
     time.sleep(60)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells when a process ends")
-@pytest.mark.parametrize("above", [True, False], ids=["of its ancestor", "of another process"])
-def test_a_job_ends_with_the_process_that_started_it_and_with_no_other(tmp_path, above):
+@pytest.mark.parametrize("soon", [True, False], ids=["before it looks", "later"])
+def test_a_job_ends_with_the_snakemake_that_started_it(tmp_path, soon):
     (tmp_path / "job.py").write_text(DYING)
-    script = str(tmp_path / "job.py")
-    stranger = subprocess.Popen(["sleep", "60"])
-    code = "import os, subprocess, sys; job, pid = sys.argv[1:]; pid = pid or str(os.getpid())"
-    code += "; subprocess.run([sys.executable, job, pid, job])"
-    command = [sys.executable, "-c", code, script, "" if above else str(stranger.pid)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run, stranger:
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, str(tmp_path / "job.py")], **piped) as run:
         job = int(run.stdout.readline())
-        (run if above else stranger).kill()
-        if above:
-            assert run.stdout.read() == ""  # it ends when the last process that holds it has
-        else:
-            time.sleep(0.3)
-            os.kill(job, signal.SIGKILL)
-        stranger.kill()
+        if soon:
+            run.kill()
+            run.wait()
+        print(file=run.stdin, flush=True)
+        if not soon:
+            assert run.stdout.readline() == "alive\n"
+            run.kill()
+        assert run.stdout.read() == ""  # it ends when the last process that holds it has
     assert job not in _running()
+
+
+def test_a_job_in_another_container_or_without_a_snakemake_goes_on():
+    die_with("")
+    die_with(f"{os.getpid()} pid:[1]")
 
 
 def _running() -> list[int]:

@@ -28,7 +28,7 @@ from toponn.config import check
 from toponn.digests import digest
 from toponn.encodings import ENCODINGS
 from toponn.lattices import LATTICES
-from toponn.joblog import RUN_PID
+from toponn.joblog import RUN, whoami
 from toponn.models import MODELS, form_of, member_of
 from toponn.provenance import STUDY_DIGEST
 from toponn.study import (
@@ -66,7 +66,7 @@ except ConfigError as error:
     sys.exit(f"config: {error}")
 
 os.environ[STUDY_DIGEST] = digest(STUDY)  # no parameter, or any change reran all
-os.environ[RUN_PID] = str(os.getpid())
+os.environ[RUN] = whoami()
 
 RESULTS = f"results/{STUDY['study']}"
 TABLES = f"{RESULTS}/tables"

@@ -6,6 +6,7 @@ Nothing that is loaded is ever executed.
 """
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -72,20 +73,20 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], attributes:
     version, the provenance of the code and a checksum are added to the attributes.
     """
     attributes = {**attributes, "schema_version": SCHEMA_VERSION, **provenance()}
+    memory = io.BytesIO()  # not the disk: on a full one, HDF5 fails again and again while it closes
+    with h5py.File(memory, "w", userblock_size=USER_BLOCK) as file:
+        for name, array in arrays.items():
+            array = np.asarray(array)
+            chunks = (1, *array.shape[1:]) if array.ndim > 1 and array.nbytes > 1 << 20 else None
+            file.create_dataset(name, data=array, chunks=chunks, track_times=False)
+        for name, value in attributes.items():
+            file.attrs[name] = value
+        file.attrs["checksum"] = _checksum(file)
+    content = memory.getbuffer()
+    seal = SEAL + hashlib.sha256(content[USER_BLOCK:]).hexdigest().encode()
+    content[: len(seal)] = seal
     with whole_file(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
-            for name, array in arrays.items():
-                array = np.asarray(array)
-                chunks = (1, *array.shape[1:]) if array.ndim > 1 and array.nbytes > 1 << 20 else None
-                file.create_dataset(name, data=array, chunks=chunks, track_times=False)
-            for name, value in attributes.items():
-                file.attrs[name] = value
-            file.attrs["checksum"] = _checksum(file)
-        with temporary.open("r+b") as handle:
-            handle.seek(USER_BLOCK)
-            seal = SEAL + hashlib.file_digest(handle, "sha256").hexdigest().encode()
-            handle.seek(0)
-            handle.write(seal)
+        temporary.write_bytes(content)
 
 
 def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -17,8 +17,8 @@ from toponn.checks import ConfigError, DataError, NotApplicable
 
 LOGGER = logging.getLogger("toponn")
 LOGGERS = (LOGGER, logging.getLogger("py.warnings"))
-RUN_PID = "TOPONN_RUN_PID"
-"""The environment variable in which a snakemake tells its jobs its process number."""
+RUN = "TOPONN_RUN"
+"""The environment variable in which a snakemake tells its jobs who it is, as `whoami` says it."""
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
     imported), because two jobs that each take every core are far slower than two that take one each.
     """
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(snakemake.threads)
-    die_with(int(os.environ.get(RUN_PID, 0)))
+    die_with(os.environ.get(RUN, ""))
     path = Path(str(snakemake.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, is no reason to fail
@@ -73,23 +73,36 @@ def _sentence(error: BaseException) -> str | None:
     return None
 
 
-def die_with(pid: int) -> None:
-    """Kill this process once the process `pid` is gone, if that is an ancestor of it.
+def whoami() -> str:
+    """Return the number of this process, and the container in which that is its number; nothing but on Linux."""
+    try:
+        return f"{os.getpid()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def die_with(run: str) -> None:
+    """Kill this process once the process `run` above it, which `whoami` named, is gone, or if that is gone already.
 
     After ``kill -9`` of snakemake its jobs would go on as orphans, beside those of the next call. Where the system
-    cannot say when a process ends (it takes Linux), they do.
+    cannot say when a process ends (it takes Linux), or in another container, they do.
     """
-    if pid not in _ancestors() or not hasattr(os, "pidfd_open"):
+    pid, _, container = run.partition(" ")
+    if not hasattr(os, "pidfd_open") or container != whoami().partition(" ")[2]:
         return
-    with suppress(OSError):
+    try:
         ended = select.poll()
-        ended.register(os.pidfd_open(pid), select.POLLIN)
+        ended.register(os.pidfd_open(int(pid)), select.POLLIN)
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if int(pid) not in _ancestors():  # whoever was above is gone, and its number another's
+        os.kill(os.getpid(), signal.SIGKILL)
 
-        def wait() -> None:
-            ended.poll()
-            os.kill(os.getpid(), signal.SIGKILL)
+    def wait() -> None:
+        ended.poll()
+        os.kill(os.getpid(), signal.SIGKILL)
 
-        threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _ancestors() -> list[int]:
