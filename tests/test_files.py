@@ -5,7 +5,6 @@ import logging
 import os
 import platform
 import re
-import signal
 import subprocess
 import sys
 import time
