@@ -421,7 +421,7 @@ def test_samples_whose_arrays_do_not_agree_are_refused(inputs, labels, says):
         ("[]", "y: found a list; allowed: a table"),
         ("~", "y: found nothing; allowed: a table"),
         ("# a", "y: found nothing; allowed: a table"),
-        ("a: " + "b" * (1 << 20), "y: found more than 1048576 bytes; allowed: files of a study"),
+        ("a: " + "b" * (1 << 20), "y: found more than 262144 bytes; allowed: files of a study"),
     ],
 )
 def test_yaml_that_is_not_plain_is_refused(text, says):

@@ -19,11 +19,10 @@ import yaml
 from toponn.checks import ConfigError, refusal
 from toponn.schema import DEEPEST, Words, dotted
 
-LARGEST = 1 << 20
+LARGEST = 1 << 18
 """Bytes of a file; config.yaml has 35 thousand."""
 
 PLAIN = "plain values: text, numbers, true, false, lists and tables"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def refuse_files(paths: Iterable[str | Path]) -> None:
@@ -127,8 +126,7 @@ def _value_of(content: bytes, where: str) -> Any:
         found = f"the byte 0x{content[error.start]:02x}, which is no UTF-8"
         raise ConfigError(refusal(f"{where}, line {line}", Words(found), "text in UTF-8")) from None
     builder = _Builder(where)
-    loader = yaml.SafeLoader if "\t" in text else _Loader  # libyaml lets tabs pass at which Snakemake's reader stops
-    for event in yaml.parse(text, Loader=loader):
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):  # not libyaml, which takes what Snakemake's reader refuses
         builder.take(event)
     return builder.result
 
