@@ -76,7 +76,7 @@ def _sentence(error: BaseException) -> str | None:
 def whoami() -> str:
     """Return the number of this process, and the container in which that is its number; nothing but on Linux."""
     try:
-        return f"{os.getpid()} {os.readlink('/proc/self/ns/pid')}"
+        return f"{os.getpid()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
 
