@@ -114,7 +114,7 @@ def killed_run(project: Project, stage: str, draw: random.Random) -> int:
     else:
         os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30  # a job that is just starting ends once it has loaded its modules
     while jobs_of(project):
         assert time.monotonic() < deadline, "jobs go on after their snakemake was killed"
         time.sleep(0.05)
