@@ -22,9 +22,7 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent / "slurm"
 QUICK = "workflow/studies/quick.yaml"
 DATASETS = "results/quick/datasets"
-# What differs from a cluster of many nodes: this one has as many cores as the machine, and its jobs are short.
-CORES = str(os.cpu_count())
-HURRY = ["--configfile", QUICK, "--cores", CORES, "--local-cores", CORES, "--seconds-between-status-checks", "2"]
+HURRY = ["--configfile", QUICK, "--seconds-between-status-checks", "2"]  # of jobs that are short
 SLURM = ["--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2", *HURRY]
 GENERIC = ["--workflow-profile", "profiles/generic", *HURRY]
 TIMES = {
