@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from toponn.checks import ConfigError, DataError
+from toponn.config import check
 from toponn.datasets import Dataset, read_dataset
 from toponn.digests import digest
 from toponn.files import read_arrays, read_csv, read_json, write_arrays
@@ -383,6 +384,14 @@ def test_samples_whose_arrays_do_not_agree_are_refused(inputs, labels, says):
     refused(lambda: Samples({name: torch.zeros(shape) for name, shape in inputs.items()}, labels), says)
 
 
+def nested(depth: int) -> list:
+    """Return lists within lists."""
+    inner: list = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
 # --- YAML -------------------------------------------------------------------------------------------------
 
 
@@ -413,7 +422,7 @@ def test_samples_whose_arrays_do_not_agree_are_refused(inputs, labels, says):
             "y, line .*: found lists and tables nested more than 16 deep",
         ),
         ("a: 'b", r"y, line 1: found no YAML \(.+\); allowed: YAML, indented by spaces"),
-        ("a: b: c", r"y, line 1: found no YAML \(mapping values are not allowed in this context\)"),
+        ("a: b: c", r"y, line 1: found no YAML \(mapping values are not allowed here\)"),
         ("a: 1\n b: 2", r"y, line 2: found no YAML \("),
         ("a: \x00", r"y: found no YAML \("),
         ("%YAML 9.9\n---\na: 1", r"y, line 1: found no YAML \("),
@@ -433,3 +442,18 @@ def test_plain_yaml_is_read_as_it_is_written():
     text += "1.0.0: []\n'1': x\n"
     assert table_of(text.encode(), "y") == yaml.safe_load(text)
     assert re.fullmatch(r"\{'a': .*\}", str(table_of(text.encode(), "y")))
+
+
+@pytest.mark.parametrize(
+    ("study", "says"),
+    [
+        ({"seed": 16**5000}, "seed: found more than a thousand digits; allowed: numbers of up to 19 digits"),
+        ({"study": nested(40)}, r"study\[0\]\[0\]: found nesting more than 16 deep; allowed: that of a study"),
+        ({"study": [0] * 100_001}, "config: found more than 100000 values; allowed: as many as a study has"),
+        ([], r"config: found \[\]; allowed: a table with the keys of config.yaml"),
+        (None, "config: found nothing; allowed: a table with the keys of config.yaml"),
+    ],
+    ids=["digits", "deep", "many", "list", "nothing"],
+)
+def test_what_no_schema_could_refuse_is_refused(study, says):
+    refused(lambda: check(study), says, ConfigError)

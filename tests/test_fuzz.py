@@ -43,6 +43,9 @@ def smaller(study: dict) -> dict:
         return value[: 2 if value[0].startswith("lattice_") else 1] if isinstance(value, list) else value
 
     tasks = cut(study["tasks"])
+    tasks["chern"] = {key: entry for key, entry in tasks["chern"].items() if key not in ("proxies", "many", "smaller")}
+    tasks["chern"]["tests"] = {"shapes": tasks["chern"]["tests"]["shapes"]}
+    tasks["winding"]["tests"] = {key: tasks["winding"]["tests"][key] for key in ("sizes", "lattices")}
     used = {
         key: {name: entry for name, entry in study[key].items() if repr(name) in repr(tasks)}
         for key in ("datasets", "models")
@@ -65,7 +68,7 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.sampled_from([0, 1, -1, 2, 3, 10**6, 2**63, -(2**70), 16**5000, 0.0, 1e308, float("nan"), float("inf")])
+    | st.sampled_from([0, 1, -1, 2, 3, 10**6, 2**63, -(2**70), 16**3000, 0.0, 1e308, float("nan"), float("inf")])
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(WORDS)

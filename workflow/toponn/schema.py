@@ -39,7 +39,7 @@ def check_structure(raw: Any, schema: Mapping[str, Any]) -> None:
         At the most relevant error, in one sentence: ``key.path: found X; allowed: Y (did you mean 'Z'?)``.
     """
     _refuse_what_no_schema_sees(raw)
-    errors = list(_Validator(schema).iter_errors(raw))
+    errors = list(_validator(schema).iter_errors(raw))
     if errors:
         raise ConfigError(_sentence(min(errors, key=_rank), schema, raw))
 
@@ -83,12 +83,16 @@ def _is_number(checker: object, value: object) -> bool:
     return _is_whole(checker, value) or (type(value) is float and math.isfinite(value))
 
 
-_Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {"integer": _is_whole, "number": _is_number, "object": lambda _, value: isinstance(value, Mapping)}
-    ),
-)
+def _validator(schema: Mapping[str, Any]) -> Any:
+    """Return what finds the errors of a study; the library's own way to follow a ``$ref`` takes a third of the time."""
+
+    def follow(validator: Any, ref: str, instance: Any, rule: Any) -> Any:
+        return validator.descend(instance, _followed({"$ref": ref}, schema))
+
+    base = jsonschema.Draft202012Validator
+    kinds = {"integer": _is_whole, "number": _is_number, "object": lambda _, value: isinstance(value, Mapping)}
+    types = base.TYPE_CHECKER.redefine_many(kinds)
+    return jsonschema.validators.extend(base, {"$ref": follow}, type_checker=types)(schema)
 
 
 def _sentence(error: jsonschema.ValidationError, schema: Mapping[str, Any], raw: Any) -> str:
