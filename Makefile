@@ -46,7 +46,7 @@ report: $(INSTALLED)
 	fi
 
 test: $(INSTALLED)
-	@$(IN_VENV) pytest -m "not benchmark"
+	@$(IN_VENV) pytest -m "not benchmark" -n 2 --dist loadgroup
 
 lint: $(INSTALLED)
 	$(IN_VENV) ruff check .
