@@ -23,7 +23,11 @@ from toponn.training.saved import Run, load_run
 from toponn.training.views import build_model
 from toponn.yaml_files import table_of
 
-GONE = object()
+
+class GONE:
+    """Stands for what is left out."""
+
+
 B, N, FILLED = 6, 4, 2
 
 

@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = json.loads(config.SCHEMA.read_text(encoding="utf-8"))
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 OVERLAYS = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
-GONE = object()
+
+
+class GONE:
+    """Stands for what is left out."""
 
 
 def merged(base, overlay):
