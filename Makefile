@@ -46,7 +46,11 @@ report: $(INSTALLED)
 	fi
 
 test: $(INSTALLED)
-	@$(IN_VENV) pytest -m "not benchmark" -n 2 --dist loadgroup
+	@# The tests of the library, which take one core, beside those of the workflow, which wait now and then.
+	@mkdir -p .pytest_cache; $(IN_VENV) pytest -m "not benchmark" --ignore=tests/workflow > .pytest_cache/library.log 2>&1 & \
+	library=$$!; trap "kill $$library" INT TERM; \
+	$(IN_VENV) pytest -m "not benchmark" -p no:cacheprovider tests/workflow; workflow=$$?; \
+	wait $$library; library=$$?; cat .pytest_cache/library.log; exit $$((workflow + library))
 
 lint: $(INSTALLED)
 	$(IN_VENV) ruff check .

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 # As in the workflow's jobs, and before NumPy and torch read it: small matrices are far slower on several threads.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -48,11 +47,3 @@ def _leaves_no_trace(changed_since):
     yield
     changed = changed_since(before)
     assert not changed, f"the test changed {', '.join(changed)}, and leaves it so for the tests after it"
-
-
-def pytest_collection_modifyitems(items):
-    """Give the tests of the real workflow, which share finished studies, to one process, and begin with them."""
-    workflow = [item for item in items if item.path.is_relative_to(Path(__file__).parent / "workflow")]
-    for item in workflow:
-        item.add_marker(pytest.mark.xdist_group("workflow"))
-    items.sort(key=lambda item: item not in workflow)

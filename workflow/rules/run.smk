@@ -14,22 +14,21 @@ REPAIRS = "TOPONN_REPAIRS"
 
 
 def long_work():
-    """Return the files of the study that took long to make and that others are made from."""
+    """Return the files that took long to make and that others are made from, in lists of what does not follow from another."""
     endings = ("weights.h5", "settings.json", "history.csv", "runs.csv")
-    files = dataset_files() + search_files() + map_files() + interface_runs_files()
-    files += [f for name in endings for f in run_files(name, sizes=True)]
-    files += [
+    runs = [f for name in endings for f in run_files(name, sizes=True)]
+    runs += [
         f
         for name in endings
         for task in TASKS
         for model in left_out_parts(STUDY, task)["models"]
         for f in left_out_runs(task, model, name)
     ]
+    last = interface_runs_files()
     for ending in ("csv", "h5"):
-        files += (
-            evaluation_files(ending) + diagnostic_files(ending) + left_out_files(ending)
-        )
-    return files
+        last += evaluation_files(ending) + diagnostic_files(ending)
+        last += left_out_files(ending)
+    return [dataset_files() + map_files(), search_files(), runs, last]
 
 
 def interface_runs_files():
@@ -44,8 +43,8 @@ def interface_runs_files():
 def begin(asked):
     """Take the study for this run, or stop; make again what is damaged or lost, and nothing that was made from it.
 
-    A file that comes out as it was changes nothing for the files after it, which a second look sees by its content,
-    whereas Snakemake would make them again in the run that makes the file.
+    A file that comes out as it was changes nothing for the files after it, which the next look sees by its content,
+    whereas Snakemake would make them again in the call that makes the file.
     """
     try:
         held = hold(Path(RESULTS))
@@ -53,17 +52,21 @@ def begin(asked):
         sys.exit(str(busy))
     if held:
         forget_dead_runs(Path(RESULTS), Path(".snakemake"))
-    again = lost(long_work(), Path(".snakemake"))
+    again = []
     for path, fault in damaged(Path(RESULTS)):
         print(f"{fault.split(';')[0]}; kept as {set_aside(path).name}", file=sys.stderr)
-        again += [str(path)] if str(path) in long_work() else []
-    if again and not (asked.force or asked.forceall or asked.forcerun):
-        print(f"Making again first: {', '.join(again)}", file=sys.stderr)
-        options = [word for word in sys.argv[1:] if word not in asked.targets]
-        command = [PYTHON, "-m", "snakemake", *again, *options]
-        code = subprocess.run(command, env={**os.environ, REPAIRS: "1"}).returncode
-        if code:
-            sys.exit(code)
+        again.append(str(path))
+    options = [word for word in sys.argv[1:] if word not in asked.targets]
+    for files in () if asked.force or asked.forceall or asked.forcerun else long_work():
+        needed = [name for name in files if name in again]
+        needed += lost(files, Path(".snakemake"))
+        if needed:
+            needed = list(dict.fromkeys(needed))
+            print(f"Making again first: {', '.join(needed)}", file=sys.stderr)
+            command = [PYTHON, "-m", "snakemake", *needed, *options]
+            code = subprocess.run(command, env={**os.environ, REPAIRS: "1"}).returncode
+            if code:
+                sys.exit(code)
     return held
 
 
