@@ -375,7 +375,7 @@ def test_numbers_of_any_precision_are_a_hamiltonian(kind):
             r"inputs\.x: found shape \(3, 2\); allowed: 4 samples first",
         ),
         ({"x": ()}, torch.zeros(4, dtype=torch.int64), r"inputs\.x: found shape \(\); allowed: 4 samples first"),
-        ({"x": (4, 2)}, torch.zeros(4), r"labels: found torch\.float32 of shape \(4,\); allowed: whole numbers"),
+        ({"x": (4, 2)}, torch.zeros(4) * 1j, r"labels: found torch\.complex64 of shape \(4,\); allowed: real numbers"),
         ({"x": (4, 2)}, torch.zeros((4, 1), dtype=torch.int64), r"labels: found torch\.int64 of shape \(4, 1\)"),
         (
             {"coordinates": (3, 9, 2)},

@@ -110,6 +110,14 @@ def subject_of(folder, path, task, name, parameters=None):
         parameters = copies(name, exact) if settings["model"] == "ring" else drawn
     shapes = {key: list(shape) for key, shape in here.model.shapes.items()}
     document = {"settings": settings, "shapes": shapes, "seeds": list(range(len(next(iter(parameters.values())))))}
+    document |= {
+        "task": task,
+        "model": here.model.family,
+        "form": here.model.form,
+        "geometry": "",
+        "midgap_pair": "kept",
+    }
+    document["flops"] = [0.0] * len(document["seeds"])
     arrays = {key: tensor.numpy() for key, tensor in parameters.items()}
     write_arrays(folder / "weights.h5", arrays, {"settings_digest": digest(document)})
     write_json(folder / "settings.json", document)

@@ -113,6 +113,14 @@ def subject_of(folder, path, task, name, parameters):
         "shapes": shapes,
         "seeds": list(range(len(next(iter(parameters.values()))))),
     }
+    document |= {
+        "task": task,
+        "model": here.model.family,
+        "form": here.model.form,
+        "geometry": "",
+        "midgap_pair": "kept",
+    }
+    document["flops"] = [0.0] * len(document["seeds"])
     arrays = {key: tensor.numpy() for key, tensor in parameters.items()}
     write_arrays(folder / "weights.h5", arrays, {"settings_digest": digest(document)})
     write_json(folder / "settings.json", document)

@@ -128,7 +128,9 @@ def test_the_columns_of_the_tables_are_fixed(task, name, written):
     assert header(folder / "history.csv") == (
         "task dataset model form start seed epoch train_loss validation_loss validation_balanced_accuracy gradient_norm"
     )
-    assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "runs.csv", "settings.json", "weights.h5"]
+    documents = ("history.csv", "runs.csv", "settings.json")
+    beside = [f"{name}-metadata.json" for name in documents]
+    assert {path.name for path in folder.iterdir()} == {*documents, *beside, "weights.h5"}
 
 
 @pytest.mark.parametrize(("task", "name"), EVERY)
@@ -291,7 +293,7 @@ def test_an_edited_settings_file_is_refused(change, written, tmp_path):
 def test_another_version_of_the_code_reads_the_run(written, tmp_path):
     folder = copied(written("winding", "ring_free")[1], tmp_path)
     document = read_json(folder / "settings.json")
-    assert set(document["provenance"]) == {"library_version", "git_commit"}
+    assert set(document["provenance"]) == {"config_digest", "library_version", "git_commit", "environment"}
     document["provenance"] = {"library_version": "9.9", "git_commit": "0" * 40}
     write_json(folder / "settings.json", document)
     load_run(folder)

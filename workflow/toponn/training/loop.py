@@ -35,10 +35,10 @@ class Samples:
     labels: Tensor
 
     def __post_init__(self) -> None:
-        """Refuse labels that are no list of whole numbers, and inputs of another number of samples."""
-        if self.labels.ndim != 1 or self.labels.is_floating_point() or self.labels.is_complex():
+        """Refuse labels that are no list of real numbers, and inputs of another number of samples."""
+        if self.labels.ndim != 1 or self.labels.is_complex():
             found = f"{self.labels.dtype} of shape {tuple(self.labels.shape)}"
-            raise DataError(f"labels: found {found}; allowed: whole numbers of shape (B,)")
+            raise DataError(f"labels: found {found}; allowed: real numbers of shape (B,)")
         for name, t in self.inputs.items():
             if not is_shared(name, t.ndim) and (t.ndim == 0 or len(t) != len(self.labels)):
                 allowed = f"{len(self.labels)} samples first, as labels has"
