@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from stored import CHAIN, FILLED, B, N, chain_arrays
 
 from toponn.checks import ConfigError, DataError
 from toponn.config import check
@@ -28,9 +29,6 @@ class GONE:
     """Stands for what is left out."""
 
 
-B, N, FILLED = 6, 4, 2
-
-
 def refused(call, says: str, error: type = DataError) -> None:
     """Check that a call ends in our own error with one line that is like `says`, of at most 400 characters."""
     with pytest.raises(error, match=says) as caught:
@@ -42,24 +40,6 @@ def refused(call, says: str, error: type = DataError) -> None:
 
 # --- Datasets ---------------------------------------------------------------------------------------------
 
-
-def chain_arrays() -> dict[str, np.ndarray]:
-    """Return a dataset of chains of two cells, as small as one can be."""
-    rng = np.random.default_rng(0)
-    return {
-        "label": rng.integers(0, 2, B),
-        "split": np.array([0, 0, 1, 1, 2, 2], np.int8),
-        "occupied": rng.normal(size=(B, FILLED, N)).astype(np.float32),
-        "positions": np.repeat([[0.0], [1.0]], 2, axis=0),
-        "cell": np.repeat([[0], [1]], 2, axis=0),
-        "sublattice": np.array([0, 1, 0, 1]),
-        "site_of_orbital": np.arange(N),
-        "reference/real_space_winding": rng.normal(size=B),
-        "proxy/clean_parameters": np.zeros(B),
-    }
-
-
-CHAIN = {"name": "tiny", "task": "winding", "area_per_site": 1.0}
 
 ARRAYS = [
     ({"label": GONE}, r"found no array label; it holds: .*it is no dataset"),

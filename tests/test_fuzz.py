@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stored import CHAIN, B, chain_arrays
 
 from toponn import config
 from toponn.checks import ConfigError, DataError
@@ -165,20 +166,7 @@ def test_any_bytes_are_a_table_or_refused_in_one_line():
 
 # --- Datasets ---------------------------------------------------------------------------------------------
 
-B, N = 6, 4
-RANDOM = np.random.default_rng(0)
-ARRAYS = {
-    "label": RANDOM.integers(0, 2, B),
-    "split": np.array([0, 0, 1, 1, 2, 2], np.int8),
-    "occupied": RANDOM.normal(size=(B, 2, N)).astype(np.float32),
-    "positions": np.repeat([[0.0], [1.0]], 2, axis=0),
-    "cell": np.repeat([[0], [1]], 2, axis=0),
-    "sublattice": np.array([0, 1, 0, 1]),
-    "site_of_orbital": np.arange(N),
-    "reference/real_space_winding": RANDOM.normal(size=B),
-    "proxy/clean_parameters": np.zeros(B),
-}
-ATTRIBUTES = {"name": "tiny", "task": "winding", "area_per_site": 1.0}
+ARRAYS = chain_arrays()
 
 
 def read_or_refused(path) -> bool:
@@ -201,7 +189,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 def test_any_damage_to_the_bytes_of_a_dataset_is_refused_in_one_line(tmp_path, folder):
-    write_arrays(tmp_path / "a.h5", ARRAYS, ATTRIBUTES)
+    write_arrays(tmp_path / "a.h5", ARRAYS, CHAIN)
     content = (tmp_path / "a.h5").read_bytes()
     assert read_or_refused(tmp_path / "a.h5")
     damaged = folder / f"toponn-damaged-{os.getpid()}.h5"
@@ -279,7 +267,7 @@ def test_any_arrays_and_attributes_are_a_dataset_or_refused_in_one_line(folder):
                     arrays[name] = array.copy()
                     if array.dtype.kind in "fc" or (array.dtype.kind == "i" and abs(number) < 100):
                         arrays[name].flat[0] = number
-        about = {key: value for key, value in {**ATTRIBUTES, **said}.items() if value is not None}
+        about = {key: value for key, value in {**CHAIN, **said}.items() if value is not None}
         try:
             write_arrays(path, arrays, about)
         except (TypeError, ValueError, OSError):  # what HDF5 cannot write, as text with a NUL

@@ -9,11 +9,10 @@ import torch
 from numpy.polynomial import Chebyshev
 from scipy.linalg import expm
 from scipy.optimize import minimize
+from stored import write_planted
 
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset, write_dataset
-from toponn.digests import digest
-from toponn.files import write_arrays, write_json
 from toponn.generation import generate
 from toponn.models.base import generators
 from toponn.models.wavefunction import Wavefunction
@@ -108,19 +107,7 @@ def subject_of(folder, path, task, name, parameters=None):
         drawn = here.model.initial(generators(ROOT, "anything", name, range(3)))
         exact = closed_form(here, drawn) if settings["model"] == "ring" else drawn
         parameters = copies(name, exact) if settings["model"] == "ring" else drawn
-    shapes = {key: list(shape) for key, shape in here.model.shapes.items()}
-    document = {"settings": settings, "shapes": shapes, "seeds": list(range(len(next(iter(parameters.values())))))}
-    document |= {
-        "task": task,
-        "model": here.model.family,
-        "form": here.model.form,
-        "geometry": "",
-        "midgap_pair": "kept",
-    }
-    document["flops"] = [0.0] * len(document["seeds"])
-    arrays = {key: tensor.numpy() for key, tensor in parameters.items()}
-    write_arrays(folder / "weights.h5", arrays, {"settings_digest": digest(document)})
-    write_json(folder / "settings.json", document)
+    write_planted(folder, task, settings, here.model, parameters)
     return subject, here, parameters
 
 

@@ -7,11 +7,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from stored import write_planted
 
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset, write_dataset
-from toponn.digests import digest
-from toponn.files import write_arrays, write_json
 from toponn.generation import generate
 from toponn.models import MODELS
 from toponn.models.base import Model, generators
@@ -107,23 +106,7 @@ def subject_of(folder, path, task, name, parameters):
     """Return a subject whose trained weights are the given ones."""
     subject = Subject(task, name, SETTINGS[name], {"home": [path]}, [folder], ROOT, {"split": "test"})
     here = seen(SETTINGS[name], path, ["test"], seeds=1)
-    shapes = {key: list(shape) for key, shape in here.model.shapes.items()}
-    document = {
-        "settings": SETTINGS[name],
-        "shapes": shapes,
-        "seeds": list(range(len(next(iter(parameters.values()))))),
-    }
-    document |= {
-        "task": task,
-        "model": here.model.family,
-        "form": here.model.form,
-        "geometry": "",
-        "midgap_pair": "kept",
-    }
-    document["flops"] = [0.0] * len(document["seeds"])
-    arrays = {key: tensor.numpy() for key, tensor in parameters.items()}
-    write_arrays(folder / "weights.h5", arrays, {"settings_digest": digest(document)})
-    write_json(folder / "settings.json", document)
+    write_planted(folder, task, SETTINGS[name], here.model, parameters)
     return subject
 
 

@@ -1,5 +1,6 @@
 """The real workflow on a copy of the project, in a folder whose name holds a space."""
 
+import csv
 import json
 import os
 import re
@@ -19,6 +20,15 @@ QUICK = "workflow/studies/quick.yaml"
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".*_cache", ".snakemake", ".hypothesis", "results", "__pycache__", "*.egg-info"
 )
+
+TIMES = {
+    "runs": {"seconds"},
+    "route_costs": {"seconds", "chosen_at_hand"},
+    "route_exponents": {"value", "low", "high"},
+    "beyond_dense": {"preparation", "seconds", "dense_seconds", "peak_mb"},
+    "beyond_dense_exponents": {"value", "low", "high"},
+}
+"""The columns of tables that hold times, or follow from them."""
 
 # Every Python of the workflow reads this: a job notes which project files it loaded, and which it names.
 WATCH = """
@@ -105,6 +115,16 @@ class Project:
             )
             for note in notes
         ]
+
+    def tables(self, study: str) -> dict[str, object]:
+        """Return the content of each table of a study, without the columns that hold times."""
+        found = {}
+        for path in sorted((self.root / "results" / study / "tables").glob("*.csv")):
+            found[path.stem] = path.read_bytes()
+            if path.stem in TIMES:
+                rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+                found[path.stem] = [{k: text for k, text in row.items() if k not in TIMES[path.stem]} for row in rows]
+        return found
 
     @contextmanager
     def edited(self, path: str, text: str) -> Iterator[None]:

@@ -1,6 +1,5 @@
 """A study that is killed, damaged, short of disk or started twice ends with the tables of one that was left alone."""
 
-import csv
 import os
 import random
 import re
@@ -24,8 +23,6 @@ WHOLE_RUNS, SINGLE_JOBS = 4, 7
 KILLS = 52
 REDRAWN = "figure_curves"
 """What is made once more while kills are missing."""
-TIMES = {"route_costs", "route_exponents", "beyond_dense", "beyond_dense_exponents"}
-"""Tables of what time things take."""
 
 
 def small(study: dict) -> dict:
@@ -144,24 +141,13 @@ def with_killed_jobs(project: Project, stage: str, draw: random.Random) -> int:
     return killed
 
 
-def tables(project: Project) -> dict[str, str]:
-    """Return the tables of the small study by name, without what time things took."""
-    found = {}
-    for path in sorted((project.root / "results/small/tables").glob("*.csv")):
-        if path.stem not in TIMES:
-            with path.open(newline="") as file:
-                rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
-            found[path.stem] = repr(rows)
-    return found
-
-
 def test_fifty_kills_leave_the_tables_of_a_run_on_one_core_that_was_left_alone(undisturbed, interrupted):
     project, kills = interrupted
     assert kills.total() >= 50, kills
     assert min(kills.values()) >= 10, kills
-    expected = tables(undisturbed)
+    expected = undisturbed.tables("small")
     assert len(expected) > 10
-    assert tables(project) == expected
+    assert project.tables("small") == expected
 
 
 def test_no_job_that_was_done_is_done_again_after_a_kill(interrupted):
@@ -204,7 +190,7 @@ def test_damaged_and_lost_files_are_made_again_and_nothing_that_was_made_from_th
         told = f"{path.relative_to(project.root)}: the content does not match its checksum; kept as {path.name}.damaged"
         assert told in run.stderr
         path.with_name(f"{path.name}.damaged").unlink()
-    assert tables(project) == tables(undisturbed)
+    assert project.tables("small") == undisturbed.tables("small")
     # And tables and figures, since a run tells how long it took.
     heavy = {rule: n for rule, n in again.items() if not re.match("figure_|answers|.*_table", rule)}
     assert heavy == {"dataset": 1, "train": 2, "evaluate": 1, "diagnose": 1}

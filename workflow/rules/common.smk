@@ -8,11 +8,6 @@ import shutil
 import sys
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-
-# This checkout's library serves the rules and their jobs, whatever copy of it may be installed.
-LIBRARY = str(ROOT / "workflow")
-sys.path.insert(0, LIBRARY)
 os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))
 )

@@ -2,8 +2,13 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+ROOT = Path(workflow.basedir)
+
+# This checkout's library serves the rules and their jobs, whatever copy of it may be installed.
+LIBRARY = str(ROOT / "workflow")
+sys.path.insert(0, LIBRARY)
 
 from toponn.yaml_files import refuse_files
 
-refuse_files(["config.yaml", *workflow.config_settings.configfiles])
+if workflow.is_main_process:  # its jobs get what it has read
+    refuse_files(["config.yaml", *workflow.config_settings.configfiles])

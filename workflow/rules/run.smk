@@ -52,16 +52,12 @@ def begin(asked):
         sys.exit(str(busy))
     if held:
         forget_dead_runs(Path(RESULTS), Path(".snakemake"))
-    again = []
     for path, fault in damaged(Path(RESULTS)):
         print(f"{fault.split(';')[0]}; kept as {set_aside(path).name}", file=sys.stderr)
-        again.append(str(path))
     options = [word for word in sys.argv[1:] if word not in asked.targets]
     for files in () if asked.force or asked.forceall or asked.forcerun else long_work():
-        needed = [name for name in files if name in again]
-        needed += lost(files, Path(".snakemake"))
+        needed = lost(files, Path(".snakemake"))
         if needed:
-            needed = list(dict.fromkeys(needed))
             print(f"Making again first: {', '.join(needed)}", file=sys.stderr)
             command = [PYTHON, "-m", "snakemake", *needed, *options]
             code = subprocess.run(command, env={**os.environ, REPAIRS: "1"}).returncode

@@ -1,0 +1,45 @@
+"""Small files for tests: the arrays of a dataset of the shortest chains, and a run folder with planted weights."""
+
+import numpy as np
+
+from toponn.digests import digest
+from toponn.files import write_arrays, write_json
+
+B, N, FILLED = 6, 4, 2
+CHAIN = {"name": "tiny", "task": "winding", "area_per_site": 1.0}
+"""The attributes of the dataset of `chain_arrays`."""
+
+
+def chain_arrays() -> dict[str, np.ndarray]:
+    """Return a dataset of chains of two cells, as small as one can be."""
+    rng = np.random.default_rng(0)
+    return {
+        "label": rng.integers(0, 2, B),
+        "split": np.array([0, 0, 1, 1, 2, 2], np.int8),
+        "occupied": rng.normal(size=(B, FILLED, N)).astype(np.float32),
+        "positions": np.repeat([[0.0], [1.0]], 2, axis=0),
+        "cell": np.repeat([[0], [1]], 2, axis=0),
+        "sublattice": np.array([0, 1, 0, 1]),
+        "site_of_orbital": np.arange(N),
+        "reference/real_space_winding": rng.normal(size=B),
+        "proxy/clean_parameters": np.zeros(B),
+    }
+
+
+def write_planted(folder, task, settings, model, parameters) -> None:
+    """Write weights and ``settings.json`` of a run of `model` whose weights are the given ones."""
+    seeds = list(range(len(next(iter(parameters.values())))))
+    document = {
+        "settings": settings,
+        "shapes": {key: list(shape) for key, shape in model.shapes.items()},
+        "seeds": seeds,
+        "task": task,
+        "model": model.family,
+        "form": model.form,
+        "geometry": "",
+        "midgap_pair": "kept",
+        "flops": [0.0] * len(seeds),
+    }
+    arrays = {key: tensor.numpy() for key, tensor in parameters.items()}
+    write_arrays(folder / "weights.h5", arrays, {"settings_digest": digest(document)})
+    write_json(folder / "settings.json", document)
