@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from toponn.codetrace import TraceError, code_of, member_module
+from toponn.codetrace import Trace, TraceError
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("scripts/*.py"))
@@ -30,7 +30,7 @@ def project(tmp_path):
 
 
 def reached(*paths, root):
-    return [line.split()[0] for line in code_of(*paths, root=root)]
+    return [line.split()[0] for line in Trace(root).code_of(*paths)]
 
 
 def test_a_script_reaches_indirect_and_function_local_imports_with_their_packages_and_nothing_else(project):
@@ -45,14 +45,14 @@ def test_a_script_reaches_indirect_and_function_local_imports_with_their_package
 
 
 def test_a_member_adds_its_module_its_packages_and_its_own_imports(project):
-    member = member_module("toponn.models.cnn:CNN", root=project)
+    member = Trace(project).member_module("toponn.models.cnn:CNN")
     assert member == "workflow/toponn/models/cnn.py"
     added = set(reached("scripts/draw.py", member, root=project)) - set(reached("scripts/draw.py", root=project))
     assert added == {member, "workflow/toponn/models/__init__.py", "workflow/toponn/models/base.py"}
 
 
 def test_each_string_is_a_relative_path_and_twelve_hexadecimal_digits(project):
-    for line in code_of("scripts/train.py", root=project):
+    for line in Trace(project).code_of("scripts/train.py"):
         path, digest = line.split(" ")
         assert (project / path).is_file()
         assert len(digest) == 12 and int(digest, 16) >= 0
@@ -71,39 +71,39 @@ def test_each_string_is_a_relative_path_and_twelve_hexadecimal_digits(project):
     ids=["comment", "module docstring", "function docstring", "brackets", "indentation", "line ends"],
 )
 def test_a_change_of_words_or_format_keeps_the_digest(project, text):
-    before = code_of("scripts/train.py", root=project)
+    before = Trace(project).code_of("scripts/train.py")
     (project / "workflow/toponn/steps.py").write_bytes(text.encode())
-    assert code_of("scripts/train.py", root=project) == before
+    assert Trace(project).code_of("scripts/train.py") == before
 
 
 def test_the_docstring_of_an_attribute_is_no_code(project):
-    before = code_of("workflow/toponn/models/base.py", root=project)
+    before = Trace(project).code_of("workflow/toponn/models/base.py")
     (project / "workflow/toponn/models/base.py").write_text('class Model:\n    rank = 1\n    """Terms."""\n')
-    assert code_of("workflow/toponn/models/base.py", root=project) == before
+    assert Trace(project).code_of("workflow/toponn/models/base.py") == before
 
 
-def test_a_change_of_code_moves_the_digest_of_its_file_alone_even_within_one_process(project):
-    before, other = code_of("scripts/train.py", root=project), code_of("scripts/draw.py", root=project)
+def test_a_change_of_code_moves_the_digest_of_its_file_alone(project):
+    before, other = Trace(project).code_of("scripts/train.py"), Trace(project).code_of("scripts/draw.py")
     (project / "workflow/toponn/models/base.py").write_text("class Model:\n    rank = 2\n", encoding="utf-8")
-    changed = set(code_of("scripts/train.py", root=project)) - set(before)
+    changed = set(Trace(project).code_of("scripts/train.py")) - set(before)
     assert [line.split()[0] for line in changed] == ["workflow/toponn/models/base.py"]
-    assert code_of("scripts/draw.py", root=project) == other
+    assert Trace(project).code_of("scripts/draw.py") == other
 
 
 def test_a_change_of_an_unrelated_module_moves_nothing(project):
-    before = code_of("scripts/train.py", root=project)
+    before = Trace(project).code_of("scripts/train.py")
     (project / "workflow/toponn/colours.py").write_text("RED = 'crimson'\n", encoding="utf-8")
-    assert code_of("scripts/train.py", root=project) == before
+    assert Trace(project).code_of("scripts/train.py") == before
 
 
 def test_a_new_row_in_a_family_moves_nothing_but_other_code_beside_it_does(project):
     family = project / "workflow/toponn/models/__init__.py"
-    before = code_of("scripts/train.py", root=project)
+    before = Trace(project).code_of("scripts/train.py")
     rows = 'MODELS = {"cnn": "toponn.models.cnn:CNN", "mlp": "toponn.models.mlp:MLP"}\n'
     family.write_text(rows, encoding="utf-8")
-    assert code_of("scripts/train.py", root=project) == before
+    assert Trace(project).code_of("scripts/train.py") == before
     family.write_text(rows + 'DEFAULT = {"model": "cnn"}\n', encoding="utf-8")
-    assert code_of("scripts/train.py", root=project) != before
+    assert Trace(project).code_of("scripts/train.py") != before
 
 
 def test_imports_for_type_checkers_alone_are_not_followed(project):
@@ -129,45 +129,45 @@ def test_modules_that_import_each_other_are_listed_once(project):
 def test_a_syntax_error_is_one_sentence_that_names_the_file_and_the_line(project):
     (project / "workflow/toponn/steps.py").write_text("def step(:\n")
     with pytest.raises(TraceError, match=r"^workflow/toponn/steps\.py: found '.*' on line 1; allowed: Python code$"):
-        code_of("scripts/train.py", root=project)
+        Trace(project).code_of("scripts/train.py")
 
 
 @pytest.mark.parametrize("source", [b"x = 1\0", b"\xff\xfe"])
 def test_a_file_that_is_not_text_is_refused_in_one_sentence(project, source):
     (project / "scripts/draw.py").write_bytes(source)
     with pytest.raises(TraceError, match=r"^scripts/draw\.py: found .* on line \d+; allowed: Python code$"):
-        code_of("scripts/draw.py", root=project)
+        Trace(project).code_of("scripts/draw.py")
 
 
 def test_a_missing_script_is_one_sentence(project):
     with pytest.raises(TraceError, match=r"^scripts/none\.py: found no readable file; allowed: a Python file"):
-        code_of("scripts/none.py", root=project)
+        Trace(project).code_of("scripts/none.py")
 
 
 def test_a_path_outside_the_project_is_refused(project):
     with pytest.raises(TraceError, match="found a file outside the project; allowed: paths under its root"):
-        code_of("../train.py", root=project)
+        Trace(project).code_of("../train.py")
 
 
 @pytest.mark.parametrize("row", ["toponn.models.cmm:CNN", "toponn.models.cnn", "numpy:array", ""])
 def test_a_row_that_names_no_module_of_the_project_is_refused(project, row):
     with pytest.raises(TraceError, match="found no such module; allowed: package.module:Attribute"):
-        member_module(row, root=project)
+        Trace(project).member_module(row)
 
 
 def test_a_member_that_is_a_package_is_its_init(project):
-    assert member_module("toponn.models:CNN", root=project) == "workflow/toponn/models/__init__.py"
+    assert Trace(project).member_module("toponn.models:CNN") == "workflow/toponn/models/__init__.py"
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_of_the_project_can_be_traced(script):
-    lines = code_of(script, root=ROOT)
+    lines = Trace(ROOT).code_of(script)
     assert lines == sorted(lines)
     assert script in [line.split()[0] for line in lines]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_no_script_of_the_project_reaches_another_script_or_the_config(script):
-    others = {line.split()[0] for line in code_of(script, root=ROOT)} - {script}
+    others = {line.split()[0] for line in Trace(ROOT).code_of(script)} - {script}
     assert not {path for path in others if path.startswith("scripts/")}
     assert not others & {"workflow/toponn/config.py", "workflow/toponn/codetrace.py"}

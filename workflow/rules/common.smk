@@ -16,9 +16,8 @@ os.environ.update(
 PYTHON = sys.executable
 sys.executable = shlex.quote(sys.executable)
 
-from toponn import codetrace
 from toponn.checks import ConfigError, resolve, row_of
-from toponn.codetrace import member_module
+from toponn.codetrace import Trace
 from toponn.config import check
 from toponn.digests import digest
 from toponn.encodings import ENCODINGS
@@ -520,16 +519,14 @@ def transfer_sizes(task):
 # --- Code -----------------------------------------------------------------------------------------------------------
 
 
-@functools.cache  # the files do not change while the Snakefile is read, and jobs ask for the same ones
-def code_of(*paths):
-    """Return the project files that scripts or modules reach, each with the digest of its code."""
-    return codetrace.code_of(*paths)
+TRACE = Trace(ROOT)
+code_of = functools.cache(TRACE.code_of)  # jobs ask for the same files again and again
 
 
 @functools.cache
 def member_code(script, row):
     """Return a row of a family's dict, and what its module adds to the code that `script` reaches."""
-    return [row, *sorted(set(code_of(member_module(row))) - set(code_of(script)))]
+    return [row, *sorted(set(code_of(TRACE.member_module(row))) - set(code_of(script)))]
 
 
 def system_code(script, recipe):
@@ -542,7 +539,10 @@ def system_code(script, recipe):
 def model_code(script, name):
     """Return the code of a model of the family, and of the encodings that it can be shown."""
     row = MODELS[name]
-    members = [row, *(ENCODINGS[name] for name in encodings_of(member_module(row)))]
+    members = [
+        row,
+        *(ENCODINGS[name] for name in encodings_of(TRACE.member_module(row))),
+    ]
     return [entry for member in members for entry in member_code(script, member)]
 
 

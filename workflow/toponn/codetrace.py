@@ -9,7 +9,6 @@ reason.
 """
 
 import ast
-import functools
 import hashlib
 import re
 from collections.abc import Iterator
@@ -24,96 +23,97 @@ class TraceError(ValueError):
     """A file that cannot be traced; the message is one sentence that says which and why."""
 
 
-def code_of(*paths: str | Path, root: Path | str = PROJECT) -> list[str]:
-    """Return ``"relative/path digest"`` for each project file that `paths` reach through imports, sorted.
+class Trace:
+    """The project as it is now: each of its files is looked for once, and read once.
 
     Parameters
     ----------
-    *paths
-        Scripts and modules, relative to `root`.
     root
         The project's root; packages are looked for in its folder ``workflow``.
-
-    Returns
-    -------
-    list of str
-        One string per file, `paths` and the ``__init__`` of every package on the way among them. The digest
-        is that of the syntax tree without positions, docstrings and rows of families; it may differ between
-        versions of Python.
-
-    Raises
-    ------
-    TraceError
-        If a file does not exist, lies outside `root`, or is not Python.
     """
-    root = Path(root).absolute()
-    waiting = [_relative(path, root) for path in paths]
-    digests: dict[str, str] = {}
-    while waiting:
-        path = waiting.pop()
-        if path in digests:
-            continue
-        digests[path], imports = _contents(_source(root, path), path)
-        waiting += _packages_of(root, path)
-        waiting += [file for name in imports for file in _files_of(root, name)]
-    return [f"{path} {digest}" for path, digest in sorted(digests.items())]
+
+    def __init__(self, root: Path | str = PROJECT):
+        self.root = Path(root).absolute()
+        self._known: dict[str, tuple[str, list[str]]] = {}
+        self._files: dict[str, list[str]] = {}
+
+    def code_of(self, *paths: str | Path) -> list[str]:
+        """Return ``"relative/path digest"`` for each project file that `paths` reach through imports, sorted.
+
+        Parameters
+        ----------
+        *paths
+            Scripts and modules, relative to the root.
+
+        Returns
+        -------
+        list of str
+            One string per file, `paths` and the ``__init__`` of every package on the way among them. The digest
+            is that of the syntax tree without positions, docstrings and rows of families; it may differ between
+            versions of Python.
+
+        Raises
+        ------
+        TraceError
+            If a file does not exist, lies outside the root, or is not Python.
+        """
+        waiting = [self._relative(path) for path in paths]
+        digests: dict[str, str] = {}
+        while waiting:
+            path = waiting.pop()
+            if path not in digests:
+                digests[path], reached = self._read(path)
+                waiting += reached
+        return [f"{path} {digest}" for path, digest in sorted(digests.items())]
+
+    def member_module(self, row: str) -> str:
+        """Return the path of the module that a row of a family's dict points at, relative to the root.
+
+        Give the row to the job as a parameter too: that it points at another attribute of the same module changes
+        no digest.
+
+        Examples
+        --------
+        >>> Trace().member_module("toponn.codetrace:TraceError")
+        'workflow/toponn/codetrace.py'
+        """
+        module = row.partition(":")[0]
+        files = self._files_of(module)
+        stem = f"{LIBRARY}/{module.replace('.', '/')}"
+        if not _ROW.fullmatch(row) or not files or files[-1] not in (f"{stem}.py", f"{stem}/__init__.py"):
+            raise TraceError(f"{row}: found no such module; allowed: package.module:Attribute of a file in {LIBRARY}/")
+        return files[-1]
+
+    def _relative(self, path: str | Path) -> str:
+        """Return `path` relative to the root, with forward slashes."""
+        full = self.root / path
+        if not full.is_relative_to(self.root) or ".." in full.parts:
+            raise TraceError(f"{path}: found a file outside the project; allowed: paths under its root")
+        return full.relative_to(self.root).as_posix()
+
+    def _read(self, path: str) -> tuple[str, list[str]]:
+        """Return the digest of a file, and the files that run before it or by its imports."""
+        if path not in self._known:
+            try:
+                source = (self.root / path).read_bytes()
+            except OSError as error:
+                raise TraceError(f"{path}: found no readable file; allowed: a Python file of the project") from error
+            digest, imports = _contents(source, path)
+            folders = Path(path).parts[1:-1] if path.startswith(f"{LIBRARY}/") else ()
+            names = (".".join(folders), *imports) if folders else imports
+            self._known[path] = digest, list(dict.fromkeys(file for name in names for file in self._files_of(name)))
+        return self._known[path]
+
+    def _files_of(self, module: str) -> list[str]:
+        """Return the project's files that importing `module` runs: its packages' ``__init__``, then its own."""
+        if module not in self._files:
+            package = module.rpartition(".")[0]
+            stem = "/".join((LIBRARY, *module.split(".")))
+            own = next((f for f in (f"{stem}/__init__.py", f"{stem}.py") if (self.root / f).is_file()), None)
+            self._files[module] = (self._files_of(package) if package else []) + ([own] if own else [])
+        return self._files[module]
 
 
-def member_module(row: str, root: Path | str = PROJECT) -> str:
-    """Return the path of the module that a row of a family's dict points at, relative to `root`.
-
-    Give the row to the job as a parameter too: that it points at another attribute of the same module changes
-    no digest.
-
-    Examples
-    --------
-    >>> member_module("toponn.codetrace:TraceError")
-    'workflow/toponn/codetrace.py'
-    """
-    module = row.partition(":")[0]
-    files = _files_of(Path(root).absolute(), module)
-    stem = f"{LIBRARY}/{module.replace('.', '/')}"
-    if not _ROW.fullmatch(row) or not files or files[-1] not in (f"{stem}.py", f"{stem}/__init__.py"):
-        raise TraceError(f"{row}: found no such module; allowed: package.module:Attribute of a file in {LIBRARY}/")
-    return files[-1]
-
-
-def _relative(path: str | Path, root: Path) -> str:
-    """Return `path` relative to `root`, with forward slashes."""
-    full = root / path
-    if not full.is_relative_to(root) or ".." in full.parts:
-        raise TraceError(f"{path}: found a file outside the project; allowed: paths under its root")
-    return full.relative_to(root).as_posix()
-
-
-def _source(root: Path, path: str) -> bytes:
-    """Return the bytes of a file of the project."""
-    try:
-        return (root / path).read_bytes()
-    except OSError as error:
-        raise TraceError(f"{path}: found no readable file; allowed: a Python file of the project") from error
-
-
-def _files_of(root: Path, module: str) -> list[str]:
-    """Return the project's files that importing `module` runs: its packages' ``__init__``, then its own."""
-    parts = module.split(".")
-    files = []
-    for n in range(1, len(parts) + 1):
-        stem = "/".join((LIBRARY, *parts[:n]))
-        for candidate in (f"{stem}/__init__.py", f"{stem}.py"):
-            if (root / candidate).is_file():
-                files.append(candidate)
-                break
-    return files
-
-
-def _packages_of(root: Path, path: str) -> list[str]:
-    """Return the ``__init__`` files that run before the module at `path` does."""
-    folders = Path(path).parts[1:-1] if path.startswith(f"{LIBRARY}/") else ()
-    return _files_of(root, ".".join(folders)) if folders else []
-
-
-@functools.lru_cache(maxsize=1024)  # many rules reach the same files; keyed by content, so never stale
 def _contents(source: bytes, path: str) -> tuple[str, tuple[str, ...]]:
     """Return the digest of `source` and the names of the modules that it may import."""
     try:

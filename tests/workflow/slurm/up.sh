@@ -10,6 +10,7 @@ chmod 755 "$folder/munge"
 munged --key-file="$folder/munge/munge.key" --socket="$folder/munge/munge.socket" \
     --pid-file="$folder/munge/munged.pid" --log-file="$folder/munge/munged.log" --seed-file="$folder/munge/munged.seed"
 host=$(hostname -s)
+cores=$(getconf _NPROCESSORS_ONLN) # nproc would heed the OMP_NUM_THREADS of the tests
 memory=$(($(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo) * 9 / 10))
 cat > /etc/slurm/slurm.conf << CONF
 ClusterName=test
@@ -40,7 +41,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1
 ReturnToService=2
 KillWait=2
 MinJobAge=43200
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory Gres=gpu:1 State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$cores RealMemory=$memory Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
 echo 'Name=gpu File=/dev/null' > /etc/slurm/gres.conf # a pretended graphics card, so that requests for one are scheduled
