@@ -46,11 +46,11 @@ report: $(INSTALLED)
 	fi
 
 test: $(INSTALLED)
-	@# The tests of the library, which take one core, beside those of the workflow, which wait now and then.
-	@mkdir -p .pytest_cache; $(IN_VENV) pytest -m "not benchmark" --ignore=tests/workflow > .pytest_cache/library.log 2>&1 & \
-	library=$$!; trap "kill $$library" INT TERM; \
-	$(IN_VENV) pytest -m "not benchmark" -p no:cacheprovider tests/workflow; workflow=$$?; \
-	wait $$library; library=$$?; cat .pytest_cache/library.log; exit $$((workflow + library))
+	@# The tests of the finished quick study beside all others, which are printed after them.
+	@mkdir -p .pytest_cache; $(IN_VENV) pytest -m "not benchmark and not finished" > .pytest_cache/others.log 2>&1 & \
+	others=$$!; trap "kill $$others" INT TERM; \
+	$(IN_VENV) pytest -m "finished and not benchmark" -p no:cacheprovider tests/workflow; finished=$$?; \
+	wait $$others; others=$$?; cat .pytest_cache/others.log; exit $$((finished + others))
 
 lint: $(INSTALLED)
 	$(IN_VENV) ruff check .

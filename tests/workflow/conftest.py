@@ -155,6 +155,14 @@ def _merged(below: dict, above: dict) -> dict:
     }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need the finished quick study, so that others can run beside its making."""
+    for item in items:
+        if "finished_project" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.finished)
+
+
 def copied(folder: Path) -> Project:
     """Return a copy of the project, with the notes of its jobs beside it."""
     shutil.copytree(ROOT, folder / "a project", ignore=NOT_COPIED)
