@@ -107,27 +107,7 @@ def slurm() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _left_to_make(finished, project) -> None:
-    """Give a project the finished study without its tables and without what some jobs of the cluster's rules made.
-
-    What follows from these is made again too.
-    """
-    for folder in ("results/quick", ".snakemake/metadata"):
-        shutil.copytree(finished.root / folder, project.root / folder)
-    made = ["tables/*", "datasets/lattice_random.h5", "search/winding/cnn.csv", "interfaces/*.csv"]
-    made += ["maps/ssh*", "convergence/qwz*", "ceiling/*", "trainability/*/expressivity.csv", "trainability/*/site*"]
-    for path in [path for name in made for path in (project.root / "results/quick").glob(name)]:
-        path.unlink()
-
-
-# Two idle cores need eight minutes for the quick study alone and starting its jobs some more, hence a part of it.
-WHOLE = pytest.param(True, marks=pytest.mark.skipif("TOPONN_WHOLE" not in os.environ, reason="long; TOPONN_WHOLE=1"))
-
-
-@pytest.mark.parametrize("whole", [False, WHOLE])
-def test_the_quick_study_gives_the_same_tables_through_slurm(finished_project, own_project, slurm, whole):
-    if not whole:
-        _left_to_make(finished_project, own_project)
+def test_the_quick_study_gives_the_same_tables_through_slurm(finished_project, own_project, slurm):
     run = slurm.snakemake(own_project, *SLURM)
     assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
     # Small jobs travelled together: of the whole study 164 are not local.
