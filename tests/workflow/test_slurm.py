@@ -1,5 +1,6 @@
 """The profiles of clusters on real jobs: a Slurm of one node, and a scheduler of three lines of shell."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -46,28 +47,31 @@ class Cluster:
         """Return a finished call of snakemake."""
         return project.command(*self.inside(project.root, sys.executable, "-m", "snakemake", *arguments))
 
-    def jobs(self) -> dict[int, int]:
-        """Return the memory in MB that each job of the cluster asked for, also of those that have ended."""
-        rows = self.output("squeue", "--states=all", "--noheader", "--format=%i %m").split()
+    def jobs(self, states: str = "all") -> dict[int, int]:
+        """Return the memory in MB that each job of the cluster asked for, those that have ended among them."""
+        rows = self.output("squeue", f"--states={states}", "--noheader", "--format=%i %m").split()
         sizes = [float(size[:-1]) * {"M": 1, "G": 1024}[size[-1]] for size in rows[1::2]]
         return dict(zip(map(int, rows[::2]), map(round, sizes), strict=True))
 
     def cancel_next(self) -> int:
-        """Cancel the next job that is submitted, and return its number."""
+        """Cancel the next job that is submitted once it runs, and return its number."""
         known, limit = self.jobs().keys(), time.monotonic() + 60
         while time.monotonic() < limit:
-            if new := self.jobs().keys() - known:
+            if new := self.jobs("running").keys() - known:
                 self.output("scancel", str(min(new)))
                 return min(new)
             time.sleep(0.2)
-        raise TimeoutError("no job was submitted within a minute")
+        raise TimeoutError("no job ran within a minute")
 
 
 def _install() -> None:
     """Install Slurm where it is missing, or skip with the reason why it cannot be had."""
     if os.geteuid() != 0:
         pytest.skip("a test cluster takes root")
-    if not all(map(shutil.which, ("slurmctld", "slurmd", "sbatch", "munged"))):
+    with (Path(tempfile.gettempdir()) / "toponn-install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another pytest may be at it
+        if all(map(shutil.which, ("slurmctld", "slurmd", "sbatch", "munged"))):
+            return
         if not shutil.which("apt-get"):
             pytest.skip("Slurm is not installed, and there is no apt-get")
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
