@@ -226,7 +226,7 @@ def test_a_map_of_one_integer_of_none_or_of_large_ones_is_drawn(factor):
 def test_a_map_names_its_system_shape_fixed_numbers_axes_and_margin():
     figure = phase_map(*made_up_map())
     words = " ".join(text_of(figure)).replace("\n", " ").replace("\N{NO-BREAK SPACE}", " ")
-    for expected in ("QWZ, square, rectangle 8x8, t 0 = 1, phase = −0.5", "mass $m$ (hopping)", "localizer < 0.1"):
+    for expected in ("QWZ, square, rectangle 8x8, t₀ = 1, phase = −0.5", "mass $m$ (hopping)", "localizer < 0.1"):
         assert expected in words
 
 
@@ -287,7 +287,7 @@ def test_markers_are_open_where_undecided_and_crossed_where_the_integer_is_wrong
 def test_a_panel_says_its_point_gap_and_integer_and_where_the_integer_is_from():
     titles = [axes.get_title(loc="left") for axes in convergence(made_up_convergence(), "chern").axes]
     assert "gap 0.5 (hopping), C = −1" in titles[0] and "C = +1" in titles[2]
-    assert "t\N{NO-BREAK SPACE}minus\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.25" in titles[0]
+    assert "t₋₁\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.25" in titles[0]
     (title, _) = (axes.get_title(loc="left") for axes in FIGURES["convergence_no_crystal"]().axes)
     assert "C = −1 by the largest localizer" in title
     empty = made_up_convergence("winding", points=1).assign(gap=np.nan)

@@ -137,7 +137,12 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _summed_up(rows: pd.DataFrame) -> str:
-    """Return the mean of both markers in each region over all draws and seeds."""
+    """Return the mean of both markers in each region that has sites, over all draws and seeds."""
     means = rows.groupby("region", sort=False)[["learned", "marker"]].mean()
-    parts = [f"{region}: own {row.learned:+.2f}, local Chern {row.marker:+.2f}" for region, row in means.iterrows()]
+    parts = [
+        f"{region}: own {row.learned:+.2f}, local Chern {row.marker:+.2f}"
+        if np.isfinite(row.marker)
+        else f"{region}: no site far enough from border and edge"
+        for region, row in means.iterrows()
+    ]
     return "; ".join(parts).replace("-", "−")

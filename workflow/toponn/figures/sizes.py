@@ -48,7 +48,8 @@ def sizes(trainability: pd.DataFrame, forms: Sequence[tuple[str, str, str]], tas
     panels[0].set_ylim(-0.04, 1.04)
     panels[0].set_ylabel("success fraction")
     panels[1].set_ylabel("balanced accuracy, validation")
-    panels[1].set_ylim(bottom=min(panels[1].get_ylim()[0], 0.9))  # so that rounding does not fill the panel
+    low, high = panels[1].get_ylim()
+    panels[1].set_ylim(min(low, 0.9), min(high, 1.01))  # so that rounding does not fill the panel
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(3, len(names)), handlelength=1.6)
     return figure

@@ -219,7 +219,8 @@ def size_axis(axes: Axes, sizes: Iterable[float]) -> None:
     """Make the x axis logarithmic, with a mark at each of the sizes and no other."""
     places = sorted(set(sizes))
     axes.set_xscale("log")
-    axes.set_xlim(places[0] * 0.9, places[-1] * 1.1)
+    margin = max(1.1, (places[-1] / places[0]) ** 0.05)  # for marks that stand beside each other at one size
+    axes.set_xlim(places[0] / margin, places[-1] * margin)
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_locator(NullLocator())

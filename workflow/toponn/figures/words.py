@@ -60,9 +60,10 @@ def numbers_label(text: str) -> str:
 
     Examples
     --------
-    >>> numbers_label("fermi_energy = -1.4, t_0 = 1").replace("\N{NO-BREAK SPACE}", "~")
-    'fermi~energy~=~−1.4, t~0~=~1'
+    >>> numbers_label("fermi_energy = -1.4, t_minus_1 = 0, t2 = 1").replace("\N{NO-BREAK SPACE}", "~")
+    'fermi~energy~=~−1.4, t₋₁~=~0, t₂~=~1'
     """
+    text = re.sub(r"\bt_?(minus_)?(\d)\b", lambda t: f"t{'₋' if t[1] else ''}{chr(ord('₀') + int(t[2]))}", text)
     pairs = [pair.replace("_", " ").replace("= -", "= −") for pair in text.split(", ")]
     return ", ".join(pair.replace(" ", "\N{NO-BREAK SPACE}") for pair in pairs)
 
