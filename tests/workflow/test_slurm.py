@@ -177,6 +177,10 @@ def test_the_generic_profile_runs_through_any_submit_command(own_project):
         ("qstat", "    job_state = R", "running"),
         ("qstat", "    job_state = F\n    Exit_status = 0", "success"),
         ("qstat", "    job_state = F\n    Exit_status = 271", "failed"),
+        ("qacct", "", "running"),
+        ("qacct", "failed       0\nexit_status  0", "success"),
+        ("qacct", "failed       0\nexit_status  1", "failed"),
+        ("qacct", "failed       100 : assumedly after job\nexit_status  137                  (Killed)", "failed"),
         ("scontrol", "JobId=7 JobName=toponn JobState=PENDING Reason=None", "running"),
         ("scontrol", "JobId=7 JobName=toponn JobState=COMPLETED Reason=None", "success"),
         ("scontrol", "JobId=7 JobName=toponn JobState=OUT_OF_MEMORY Reason=None", "failed"),
@@ -185,9 +189,10 @@ def test_the_generic_profile_runs_through_any_submit_command(own_project):
 def test_the_status_of_a_job_is_read_from_whichever_scheduler_is_there(tmp_path, command, answer, status):
     for name in ("sh", "sed", "cat", "grep"):
         (tmp_path / name).symlink_to(shutil.which(name))
-    fake = tmp_path / command
-    fake.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")
-    fake.chmod(0o755)
+    for name, script in ((command, f"cat <<'END'\n{answer}\nEND\n"), ("qstat", "exit 1\n")):  # gone, to Gridengine
+        if not (tmp_path / name).exists():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}")
+            (tmp_path / name).chmod(0o755)
     script = HERE.parents[2] / "profiles/generic/status.sh"
     run = subprocess.run(
         [tmp_path / "sh", script, "7"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
