@@ -19,7 +19,9 @@ ARGS ?=
 
 IN_VENV := .venv/bin/python -m
 INSTALLED := .venv/installed
-SNAKEMAKE = $(IN_VENV) snakemake --quiet host reason --cores all $(if $(CONFIG),--configfile "$(CONFIG)")
+# A profile of a cluster says itself how many cores a job may have.
+CORES = $(if $(findstring --workflow-profile,$(ARGS)),,--cores all)
+SNAKEMAKE = $(IN_VENV) snakemake --quiet host reason $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
 STUDY = $(shell sed -n "s/^study: *[\"']*\([a-z0-9_]*\).*/\1/p" config.yaml $(if $(CONFIG),"$(CONFIG)") | tail -n 1)
 REPORT = results/$(STUDY)/report.html
 REPORT_LOG = results/$(STUDY)/logs/report.log

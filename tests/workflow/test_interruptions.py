@@ -96,6 +96,18 @@ def jobs_of(project: Project) -> list[int]:
     return found
 
 
+def processes_in(project: Project) -> list[int]:
+    """Return the process numbers of all that works in a project's folder."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cwd").readlink() == project.root:
+                found.append(int(folder.name))
+        except OSError:  # it has just ended
+            continue
+    return found
+
+
 def until_a_job_runs(project: Project, run: subprocess.Popen) -> bool:
     """Wait for the first job; return whether there is one, for a run may have nothing to do."""
     while run.poll() is None:
@@ -194,6 +206,36 @@ def test_damaged_and_lost_files_are_made_again_and_nothing_that_was_made_from_th
     # And tables and figures, since a run tells how long it took.
     heavy = {rule: n for rule, n in again.items() if not re.match("figure_|answers|.*_table", rule)}
     assert heavy == {"dataset": 1, "train": 2, "evaluate": 1, "diagnose": 1}
+
+
+def test_a_job_that_fails_does_not_keep_the_rest_from_being_made(own_project):
+    wanted, other = "results/quick/datasets/ssh_6.h5", "results/quick/datasets/ssh_24.h5"
+    study = ("--cores", "all", "--configfile", QUICK)
+    assert own_project.snakemake(wanted, *study).returncode == 0
+    (own_project.root / wanted).unlink()  # and from now on it cannot be made
+    script = "scripts/dataset.py"
+    with own_project.edited(script, f"assert snakemake.wildcards.dataset != 'ssh_6'\n{own_project.text(script)}"):
+        run = own_project.snakemake(other, *study)
+    assert f"Making again first: {wanted}" in run.stderr
+    assert run.returncode == 0 and (own_project.root / other).exists(), run.stderr[-20000:]
+
+
+def test_a_kill_while_lost_files_are_made_again_ends_all_that_the_run_had_started(own_project):
+    dataset = "results/quick/datasets/ssh_6.h5"
+    study = (dataset, "--configfile", QUICK)
+    assert own_project.snakemake("--cores", "all", *study).returncode == 0
+    (own_project.root / dataset).unlink()
+    run = started(own_project, *study)
+    assert until_a_job_runs(own_project, run)
+    assert len(processes_in(own_project)) >= 3, "the run, the one that repairs, and its job"
+    run.kill()
+    run.wait()
+    deadline = time.monotonic() + 30
+    while processes_in(own_project):
+        assert time.monotonic() < deadline, "something goes on after its snakemake was killed"
+        time.sleep(0.05)
+    assert own_project.snakemake("--cores", "all", *study).returncode == 0
+    assert (own_project.root / dataset).exists()
 
 
 def test_a_full_disk_ends_jobs_in_a_sentence_and_the_next_call_goes_on(undisturbed, tmp_path):

@@ -5,7 +5,9 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.update(
@@ -22,7 +24,7 @@ from toponn.config import check
 from toponn.digests import digest
 from toponn.encodings import ENCODINGS
 from toponn.lattices import LATTICES
-from toponn.joblog import RUN, whoami
+from toponn.joblog import REPAIRS, RUN, die_with, whoami
 from toponn.models import MODELS, form_of, member_of
 from toponn.provenance import STUDY_DIGEST
 from toponn.study import (
@@ -60,6 +62,8 @@ except ConfigError as error:
     sys.exit(f"config: {error}")
 
 os.environ[STUDY_DIGEST] = digest(STUDY)  # no parameter, or any change reran all
+if workflow.is_main_process and REPAIRS in os.environ:
+    die_with(os.environ[RUN])
 os.environ[RUN] = whoami()
 
 RESULTS = f"results/{STUDY['study']}"
@@ -187,8 +191,18 @@ def training_settings(model):
 
 def gpus():
     """Return the number of graphics cards that a job of the learning arm asks for."""
-    found = shutil.which("nvidia-smi") and STUDY["device"] == "auto"
+    found = STUDY["device"] == "auto" and has_card()
     return 1 if STUDY["device"] == "cuda" or found else 0
+
+
+@functools.cache
+def has_card():
+    """Return whether there is a graphics card that torch can use; asking torch itself takes a second of each start."""
+    tool = shutil.which("nvidia-smi")  # which may be there without a card
+    if not tool or version("torch").endswith("+cpu"):
+        return False
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True)
+    return listed.returncode == 0 and listed.stdout.startswith("GPU ")
 
 
 def random_rings(task):

@@ -1,16 +1,25 @@
 # Before the first job of a call: this run alone works on the study, and what was damaged or lost is made again first.
-import subprocess
-
 from snakemake.cli import get_argument_parser
 
-from toponn.results_folder import Busy, damaged, forget_dead_runs, hold, lost, set_aside
+from toponn.checks import DataError
+from toponn.results_folder import (
+    Busy,
+    damaged,
+    forget_dead_runs,
+    hold,
+    lost,
+    set_aside,
+    unrecorded,
+    without_targets,
+)
 
 LOOKS_ONLY = (
     "dryrun touch unlock summary detailed_summary lint list_rules list_target_rules list_changes list_input_changes "
     "list_params_changes list_untracked list_conda_envs report dag rulegraph filegraph d3dag archive cleanup_metadata "
     "cleanup_shadow containerize delete_all_output delete_temp_output generate_unit_tests print_compilation"
 ).split()
-REPAIRS = "TOPONN_REPAIRS"
+SNAKEMAKE = Path(".snakemake")
+LEVELS = {"datasets": 1, "maps": 1, "labels": 1, "search": 2, "training": 3, "runs": 3}
 
 
 def long_work():
@@ -47,23 +56,46 @@ def begin(asked):
     whereas Snakemake would make them again in the call that makes the file.
     """
     try:
-        held = hold(Path(RESULTS))
-    except Busy as busy:
-        sys.exit(str(busy))
-    if held:
-        forget_dead_runs(Path(RESULTS), Path(".snakemake"))
-    for path, fault in damaged(Path(RESULTS)):
-        print(f"{fault.split(';')[0]}; kept as {set_aside(path).name}", file=sys.stderr)
-    options = [word for word in sys.argv[1:] if word not in asked.targets]
-    for files in () if asked.force or asked.forceall or asked.forcerun else long_work():
-        needed = lost(files, Path(".snakemake"))
-        if needed:
-            print(f"Making again first: {', '.join(needed)}", file=sys.stderr)
-            command = [PYTHON, "-m", "snakemake", *needed, *options]
-            code = subprocess.run(command, env={**os.environ, REPAIRS: "1"}).returncode
-            if code:
-                sys.exit(code)
+        held, before = hold(Path(RESULTS))
+        forget_dead_runs(Path(RESULTS), SNAKEMAKE, before)
+        for path, fault in damaged(Path(RESULTS)):
+            kept = set_aside(path).name
+            print(f"{fault.split(';')[0]}; kept as {kept}", file=sys.stderr)
+    except (Busy, DataError) as error:
+        sys.exit(str(error))
+    work = long_work()
+    if not (asked.force or asked.forceall or asked.forcerun):
+        for files in work[: levels(asked.targets)]:
+            repair(lost(files, SNAKEMAKE), without_targets(sys.argv[1:], asked.targets))
+    strays = unrecorded([file for files in work for file in files], SNAKEMAKE)
+    if strays:
+        print(
+            f"{len(strays)} files, the first {strays[0]}, have no record of how they were made, like those of cluster "
+            "jobs that outlive their snakemake: they are used as they are, and a change of config or code does not make "
+            "them again; delete those that are in doubt",
+            file=sys.stderr,
+        )
     return held
+
+
+def levels(targets):
+    """Return how many lists of long work the targets of a call can need, by stage or by the folder of a file."""
+    first = [target.removeprefix(f"{RESULTS}/").split("/")[0] for target in targets]
+    return max((LEVELS.get(name, 4) for name in first), default=4)
+
+
+def repair(needed, options):
+    """Make lost files again; what fails is left to the call itself, which says so and does all else."""
+    if not needed:
+        return
+    print(f"Making again first: {', '.join(needed)}", file=sys.stderr)
+    command = [PYTHON, "-m", "snakemake", *needed, *options]
+    with subprocess.Popen(command, env={**os.environ, REPAIRS: "1"}) as process:
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # it was told too, and may have to cancel jobs of a cluster
+            sys.exit(1)
 
 
 if (

@@ -17,6 +17,10 @@ class DataError(ValueError):
     """A file or an array is not what it should be; the message is one sentence that says what is wrong."""
 
 
+class DamagedError(DataError):
+    """A file is not what was written; the message is one sentence. It is worth nothing, and can be made again."""
+
+
 class NotApplicable(ValueError):
     """An encoding or a model cannot represent this system; the message says why. Tables show it as "not applicable"."""
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from toponn.checks import DataError
+from toponn.checks import DamagedError, DataError
 
 USER_BLOCK = 512
 SEAL = b"toponn sha256 "
@@ -22,7 +22,15 @@ def digest(value: object) -> str:
 
 
 def check_seal(path: str | Path) -> None:
-    """Raise DataError unless the file begins with the digest of the rest of it."""
+    """Raise unless the file begins with the digest of the rest of it.
+
+    Raises
+    ------
+    DamagedError
+        If it does not.
+    DataError
+        If the file is not there or cannot be read.
+    """
     try:
         with Path(path).open("rb") as handle:
             seal = handle.read(USER_BLOCK)
@@ -32,9 +40,9 @@ def check_seal(path: str | Path) -> None:
     except OSError as error:
         raise DataError(f"{path}: not a readable file ({error.strerror})") from None
     if not seal.startswith(SEAL):
-        raise DataError(f"{path}: not an HDF5 file that toponn wrote; delete it and run again")
+        raise DamagedError(f"{path}: not an HDF5 file that toponn wrote; delete it and run again")
     if seal.rstrip(b"\0") != SEAL + rest:
-        raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
+        raise DamagedError(f"{path}: the content does not match its checksum; delete it and run again")
 
 
 def sha256(path: str | Path) -> str:
@@ -44,12 +52,28 @@ def sha256(path: str | Path) -> str:
 
 
 def check_metadata(path: str | Path) -> None:
-    """Raise DataError if a file is not what its metadata say; one without metadata is believed."""
+    """Raise if a file is not what its metadata say; one without metadata is believed.
+
+    Raises
+    ------
+    DamagedError
+        If it is not.
+    DataError
+        If one of the two cannot be read.
+    """
     try:
         recorded = json.loads(Path(f"{path}{METADATA}").read_text(encoding="utf-8"))["sha256"]
     except FileNotFoundError:
         return
     except (ValueError, KeyError, TypeError):
         recorded = None
-    if recorded != sha256(path):
-        raise DataError(f"{path}: the content does not match its checksum; delete it and run again")
+    except OSError as error:
+        raise DataError(f"{path}{METADATA}: not a readable file ({error.strerror})") from None
+    try:
+        found = sha256(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: not a readable file ({error.strerror})") from None
+    if recorded != found:
+        raise DamagedError(f"{path}: the content does not match its checksum; delete it and run again")

@@ -174,10 +174,10 @@ def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataF
     Raises
     ------
     DataError
-        If the file cannot be read as a table or lacks one of the columns.
+        If the file is damaged, cannot be read as a table or lacks one of the columns.
     """
+    check_metadata(path)
     try:
-        check_metadata(path)
         frame = pd.read_csv(path)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
@@ -225,8 +225,8 @@ def read_json(path: str | Path) -> Any:
     DataError
         If the file is missing, damaged, or is not JSON.
     """
+    check_metadata(path)
     try:
-        check_metadata(path)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None

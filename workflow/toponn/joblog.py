@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from toponn.checks import ConfigError, DataError, NotApplicable
+from toponn.provenance import provenance
 
 LOGGER = logging.getLogger("toponn")
 LOGGERS = (LOGGER, logging.getLogger("py.warnings"))
 RUN = "TOPONN_RUN"
 """The environment variable in which a snakemake tells its jobs who it is, as `whoami` says it."""
+
+REPAIRS = "TOPONN_REPAIRS"
+"""The environment variable that is set for a snakemake which another has started to make lost files again."""
 
 
 @contextmanager
@@ -31,6 +35,7 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
     """
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(snakemake.threads)
     die_with(os.environ.get(RUN, ""))
+    provenance()  # of the code as it is loaded, which may have been changed by the time of the first file
     path = Path(str(snakemake.log[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.raiseExceptions = False  # a log that cannot be written, as on a full disk, is no reason to fail
@@ -95,6 +100,8 @@ def die_with(run: str) -> None:
         ended.register(os.pidfd_open(int(pid)), select.POLLIN)
     except ProcessLookupError:
         os.kill(os.getpid(), signal.SIGKILL)
+    except OSError:  # an old kernel, or a sandbox that forbids it
+        return
     if int(pid) not in _ancestors():  # whoever was above is gone, and its number another's
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -6,13 +6,13 @@ import os
 import platform
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from toponn.checks import DataError
+from toponn.checks import DamagedError
 from toponn.digests import METADATA, check_metadata, check_seal
 
 
@@ -20,10 +20,11 @@ class Busy(RuntimeError):
     """Another run is working in the folder; the message is one sentence that says which."""
 
 
-def hold(folder: Path) -> TextIO | None:
-    """Return the open lock of a folder; it is held until the file is closed or the process ends, however it ends.
+def hold(folder: Path) -> tuple[TextIO | None, str]:
+    """Return the open lock of a folder, and what its last holder wrote into it.
 
-    None where the file system knows no locks: Snakemake's own must do there.
+    The lock is held until the file is closed or the process ends, however it ends. It is None where the file system
+    knows no locks: Snakemake's own must do there.
 
     Raises
     ------
@@ -41,16 +42,23 @@ def hold(folder: Path) -> TextIO | None:
         raise Busy(f"{folder}: another run works on this study, {who}; wait for its end, or stop it first") from None
     except OSError:
         lock.close()
-        return None
+        return None, ""
+    lock.seek(0)
+    before = lock.read()
     with suppress(OSError):  # a full disk: the lock holds without these words
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         lock.flush()
-    return lock
+    return lock, before
 
 
-def forget_dead_runs(folder: Path, snakemake: Path) -> None:
-    """Remove Snakemake's locks of files in `folder`: whoever holds the folder knows that their run was killed."""
+def forget_dead_runs(folder: Path, snakemake: Path, before: str) -> None:
+    """Remove Snakemake's locks of files in `folder`: whoever holds the folder knows that their run was killed.
+
+    Those of a run on another computer, by what its holder wrote `before`, stay: not every file system shares its locks.
+    """
+    if f" on {platform.node()} since " not in before:
+        return
     for lock in (snakemake / "locks").glob("*.lock"):
         if f"\n{folder}/" in "\n" + lock.read_text(encoding="utf-8"):
             lock.unlink(missing_ok=True)
@@ -61,6 +69,11 @@ def damaged(folder: Path) -> Iterator[tuple[Path, str]]:
 
     A file is read once: after that, while its size and the times of its last changes stay, it is believed. What reads
     it tests it again.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, which does not make it damaged.
     """
     record = folder / ".verified.json"
     try:
@@ -70,7 +83,8 @@ def damaged(folder: Path) -> Iterator[tuple[Path, str]]:
     # Training tests its checkpoints itself.
     sealed = [path for path in folder.rglob("*.h5") if "checkpoints" not in path.parts]
     tables = [path.with_name(path.name.removesuffix(METADATA)) for path in folder.rglob(f"*{METADATA}")]
-    checks = {path: check_seal for path in sealed} | {path: check_metadata for path in tables if path.exists()}
+    checks = {path: check_seal for path in sealed} | {path: check_metadata for path in tables}
+    checks = {path: check for path, check in checks.items() if path.exists()}
     stamps = {path: _stamp(path) for path in checks}
     with ThreadPoolExecutor() as pool:
         faults = {
@@ -89,10 +103,10 @@ def _stamp(path: Path) -> tuple[str, int, int, int]:
 
 
 def _fault(check: Callable[[Path], None], path: Path) -> str:
-    """Return the sentence that a check refuses a file with, nothing where it does not."""
+    """Return the sentence about a damaged file, nothing about a whole one."""
     try:
         check(path)
-    except DataError as error:
+    except DamagedError as error:
         return str(error)
     return ""
 
@@ -107,8 +121,41 @@ def set_aside(path: Path) -> Path:
 def lost(files: Iterable[str], snakemake: Path) -> list[str]:
     """Return which of these files are gone though Snakemake's records say that they were made."""
     records = snakemake / "metadata"
+    return [name for name in files if not Path(name).exists() and _record(records, name).exists()]
+
+
+def unrecorded(files: Iterable[str], snakemake: Path) -> list[str]:
+    """Return which of these files are there without a record of how they were made.
+
+    Jobs of a cluster that end after their snakemake leave such files: it would have written the records.
+    """
+    records = snakemake / "metadata"
+    unfinished = snakemake / "incomplete"  # which Snakemake makes again
     return [
         name
         for name in files
-        if not Path(name).exists() and (records / urlsafe_b64encode(name.encode()).decode()).exists()
+        if Path(name).exists() and not _record(records, name).exists() and not _record(unfinished, name).exists()
     ]
+
+
+def without_targets(words: Sequence[str], targets: Iterable[str]) -> list[str]:
+    """Return the words of a snakemake command without its targets; a word may also be the value of an option.
+
+    Examples
+    --------
+    >>> without_targets(["all", "--cores", "all", "-k"], ["all"])
+    ['--cores', 'all', '-k']
+    """
+    words = list(words)
+    for target in targets:
+        places = [place for place, word in enumerate(words) if word == target]
+        places = [place for place in places if place == 0 or words[place - 1] not in ("--cores", "-c")]
+        places.sort(key=lambda place: (place > 0 and words[place - 1].startswith("-"), -place))
+        if places:
+            del words[places[0]]
+    return words
+
+
+def _record(records: Path, name: str) -> Path:
+    """Return where Snakemake keeps a record of a file."""
+    return records / urlsafe_b64encode(name.encode()).decode()
