@@ -234,6 +234,7 @@ def test_a_kill_while_lost_files_are_made_again_ends_all_that_the_run_had_starte
     while processes_in(own_project):
         assert time.monotonic() < deadline, "something goes on after its snakemake was killed"
         time.sleep(0.05)
+    assert not (own_project.root / dataset).exists(), "what goes on makes it"
     assert own_project.snakemake("--cores", "all", *study).returncode == 0
     assert (own_project.root / dataset).exists()
 
