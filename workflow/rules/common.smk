@@ -199,7 +199,7 @@ def gpus():
 def has_card():
     """Return whether there is a graphics card that torch can use; asking torch itself takes a second of each start."""
     tool = shutil.which("nvidia-smi")  # which may be there without a card
-    if not tool or version("torch").endswith("+cpu"):
+    if not tool or "cpu" in version("torch"):
         return False
     listed = subprocess.run([tool, "-L"], capture_output=True, text=True)
     return listed.returncode == 0 and listed.stdout.startswith("GPU ")

@@ -56,6 +56,8 @@ def remedies(trainability: pd.DataFrame, task: str) -> Figure:
         axes.tick_params(axis="y", length=0)
     _name_rows(panels[0], rows, table, task)
     panels[0].set_xlim(-0.04, 1.04)
+    low, high = panels[1].get_xlim()
+    panels[1].set_xlim(min(low, 0.9), max(high, 1.01))  # so that rounding does not fill the panel
     _write_costs(panels[1], rows, table)
     return figure
 
