@@ -33,7 +33,6 @@ def refused(call, says: str, error: type = DataError) -> None:
     """Check that a call ends in our own error with one line that is like `says`, of at most 400 characters."""
     with pytest.raises(error, match=says) as caught:
         call()
-    assert isinstance(caught.value, error)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
 
