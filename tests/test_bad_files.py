@@ -11,7 +11,7 @@ import torch
 import yaml
 from stored import CHAIN, FILLED, B, N, chain_arrays
 
-from toponn.checks import ConfigError, DataError
+from toponn.checks import ConfigError, DamagedError, DataError
 from toponn.config import check
 from toponn.datasets import Dataset, read_dataset
 from toponn.digests import digest
@@ -33,6 +33,7 @@ def refused(call, says: str, error: type = DataError) -> None:
     """Check that a call ends in our own error with one line that is like `says`, of at most 400 characters."""
     with pytest.raises(error, match=says) as caught:
         call()
+    assert type(caught.value) in (error, DamagedError)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
 

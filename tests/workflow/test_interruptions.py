@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,29 +85,25 @@ def started(project: Project, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=project.root, env=project.environment(), start_new_session=True, **quiet)
 
 
-def jobs_of(project: Project) -> list[int]:
-    """Return the process numbers of the scripts that are running in a project."""
+def processes(wanted: Callable[[Path], bool]) -> list[int]:
+    """Return the numbers of the processes that are wanted, each by its folder under /proc."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it has just ended
-            continue
-        if any(word.startswith(f"{project.root}/.snakemake/scripts/".encode()) for word in words):
-            found.append(int(folder.name))
+        with suppress(OSError):  # it has just ended
+            if wanted(folder):
+                found.append(int(folder.name))
     return found
+
+
+def jobs_of(project: Project) -> list[int]:
+    """Return the process numbers of the scripts that are running in a project."""
+    scripts = f"{project.root}/.snakemake/scripts/".encode()
+    return processes(lambda p: any(word.startswith(scripts) for word in (p / "cmdline").read_bytes().split(b"\0")))
 
 
 def processes_in(project: Project) -> list[int]:
     """Return the process numbers of all that works in a project's folder."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cwd").readlink() == project.root:
-                found.append(int(folder.name))
-        except OSError:  # it has just ended
-            continue
-    return found
+    return processes(lambda p: (p / "cwd").readlink() == project.root)
 
 
 def until_a_job_runs(project: Project, run: subprocess.Popen) -> bool:

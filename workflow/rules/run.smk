@@ -63,10 +63,10 @@ def begin(asked):
             print(f"{fault.split(';')[0]}; kept as {kept}", file=sys.stderr)
     except (Busy, DataError) as error:
         sys.exit(str(error))
-    work = long_work()
+    work, options = long_work(), without_targets(sys.argv[1:], asked.targets)
     if not (asked.force or asked.forceall or asked.forcerun):
         for files in work[: levels(asked.targets)]:
-            repair(lost(files, SNAKEMAKE), without_targets(sys.argv[1:], asked.targets))
+            repair(lost(files, SNAKEMAKE), options)
     strays = unrecorded([file for files in work for file in files], SNAKEMAKE)
     if strays:
         print(

@@ -5,6 +5,8 @@ The Snakefile, which every job parses anew, imports this module: it needs neithe
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from toponn.checks import DamagedError, DataError
@@ -31,18 +33,24 @@ def check_seal(path: str | Path) -> None:
     DataError
         If the file is not there or cannot be read.
     """
-    try:
-        with Path(path).open("rb") as handle:
-            seal = handle.read(USER_BLOCK)
-            rest = hashlib.file_digest(handle, "sha256").hexdigest().encode()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: not a readable file ({error.strerror})") from None
+    with _told(path), Path(path).open("rb") as handle:
+        seal = handle.read(USER_BLOCK)
+        rest = hashlib.file_digest(handle, "sha256").hexdigest().encode()
     if not seal.startswith(SEAL):
         raise DamagedError(f"{path}: not an HDF5 file that toponn wrote; delete it and run again")
     if seal.rstrip(b"\0") != SEAL + rest:
         raise DamagedError(f"{path}: the content does not match its checksum; delete it and run again")
+
+
+@contextmanager
+def _told(path: str | Path) -> Iterator[None]:
+    """Raise DataError, one sentence, where a file is not there or cannot be read."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: not a readable file ({error.strerror})") from None
 
 
 def sha256(path: str | Path) -> str:
@@ -61,19 +69,16 @@ def check_metadata(path: str | Path) -> None:
     DataError
         If one of the two cannot be read.
     """
+    beside = Path(f"{path}{METADATA}")
+    with _told(beside):
+        if not beside.exists():
+            return
+        text = beside.read_bytes()
     try:
-        recorded = json.loads(Path(f"{path}{METADATA}").read_text(encoding="utf-8"))["sha256"]
-    except FileNotFoundError:
-        return
+        recorded = json.loads(text)["sha256"]
     except (ValueError, KeyError, TypeError):
         recorded = None
-    except OSError as error:
-        raise DataError(f"{path}{METADATA}: not a readable file ({error.strerror})") from None
-    try:
+    with _told(path):
         found = sha256(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: not a readable file ({error.strerror})") from None
     if recorded != found:
         raise DamagedError(f"{path}: the content does not match its checksum; delete it and run again")
