@@ -8,6 +8,7 @@ min_version("9.21")
 include: "workflow/rules/config_files.smk"
 
 
+configfile: "workflow/studies/labels.yaml"
 configfile: "config.yaml"
 
 
@@ -15,32 +16,39 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/limits.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/trainability.smk"
+include: "workflow/rules/generalization.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/run.smk"
 
 
 if workflow.output_settings.dryrun:
     print(
-        f"The study {STUDY['study']} takes about {expected_hours():.1f} core-hours from nothing.",
+        f"The study {STUDY.study} takes about {LIMITS.hours():.1f} core-hours from nothing.",
         file=sys.stderr,
     )
 
 
 rule all:
+    default_target: True
     input:
-        dataset_files(),
+        PLAN.dataset_files(),
         map_files(),
         table_files(),
         figure_files(),
         answer_files(),
+        f"{PLAN.results}/claims.html",
     message:
-        f"The study {STUDY['study']} is complete"
+        f"The study {STUDY.study} is complete"
 
 
 rule datasets:
     input:
-        dataset_files(),
-        f"{TABLES}/references.csv",
+        PLAN.dataset_files(),
+        f"{PLAN.tables}/references.csv",
     message:
         "The datasets are there"
 
@@ -48,7 +56,8 @@ rule datasets:
 rule labels:
     input:
         map_files(),
-        label_table_files(),
+        joined("convergence"),
+        joined("ceiling"),
         figure_files("phase_map", "convergence", "ceiling"),
     message:
         "The studies of the labels are there"
@@ -56,9 +65,9 @@ rule labels:
 
 rule training:
     input:
-        run_files("settings.json", sizes=True),
-        f"{TABLES}/runs.csv",
-        search_table_file(),
+        PLAN.run_files("settings.json", sizes=True),
+        joined("runs"),
+        joined("search"),
         figure_files("learning_curves"),
     message:
         "The trained models are there"
@@ -66,38 +75,28 @@ rule training:
 
 rule trainability:
     input:
-        f"{TABLES}/trainability.csv",
-        f"{TABLES}/route_exponents.csv",
-        diagnostic_tables(),
-        figure_files(
-            "success",
-            "sizes",
-            "route_costs",
-            "site_tensors",
-            "proxies",
-            "overlap",
-            *DIAGNOSTIC_FIGURES,
-        ),
+        [
+            path
+            for path in table_files()
+            if Path(path).stem
+            in ("trainability", "route_exponents", "diagnostics", "proxies")
+        ],
+        figure_files("success", "sizes", "route_costs", "site_tensors", "proxies"),
+        figure_files("overlap", *FACTS.diagnosed),
     message:
         "The diagnostics of training are there"
 
 
 rule generalization:
     input:
-        f"{TABLES}/generalization.csv",
-        f"{TABLES}/generalization_summary.csv",
-        f"{TABLES}/superiority.csv",
-        interface_tables(),
+        f"{PLAN.tables}/generalization.csv",
+        f"{PLAN.tables}/generalization_summary.csv",
+        f"{PLAN.tables}/superiority.csv",
+        joined("interfaces"),
         left_out_tables(),
         beyond_tables(),
-        figure_files(
-            "generalization",
-            "left_out",
-            "superiority",
-            "transfer",
-            "interface",
-            "beyond_dense",
-        ),
+        figure_files("generalization", "left_out", "superiority", "transfer"),
+        figure_files("interface", "beyond_dense"),
     message:
         "The tests of generalization are there"
 
@@ -107,14 +106,3 @@ rule figures:
         figure_files(),
     message:
         "The figures are there"
-
-
-include: "workflow/rules/datasets.smk"
-include: "workflow/rules/labels.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/trainability.smk"
-include: "workflow/rules/generalization.smk"
-include: "workflow/rules/left_out.smk"
-include: "workflow/rules/claims.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/figures_trainability.smk"

@@ -2,18 +2,22 @@
 
 from pathlib import Path
 
-from toponn.answers import COLUMNS, Tables, answers, verdicts
+from toponn.answers import Tables, answers, verdicts
 from toponn.answers_page import page
-from toponn.files import read_csv, whole_file, write_csv
+from toponn.files import read_table, whole_file, write_table
 from toponn.joblog import job_log
+from toponn.trainability.record import Statement
 
 with job_log(snakemake):
-    given, runs = snakemake.params, read_csv(snakemake.input.runs)
-    names = ("trainability", "proxies", "summary")
+    given, runs = snakemake.params, read_table(snakemake.input.runs, "runs")
     sizes = {task: int(runs[runs["dataset"] == home]["size"].iloc[0]) for task, home in given.homes.items()}
-    tables = Tables(*(read_csv(snakemake.input[name]) for name in names), given.homes, sizes, given.tests)
-    found = answers(tables)
+    names = {"trainability": "trainability", "proxies": "proxies", "summary": "generalization_summary"}
+    made_from = {key: read_table(snakemake.input[key], name) for key, name in names.items()}
+    tables = Tables(**made_from, homes=given.homes, sizes=sizes, tests=given.tests)
+    statements = [(said.pop("figure"), Statement(**said)) for said in map(dict, given.statements)]
+    found = answers(tables, statements)
+    labels = {name: label for name, (label, *_) in given.looks.items()}
     figures = {Path(path).stem: Path(path) for path in snakemake.input.figures}
-    write_csv(snakemake.output.table, found, COLUMNS)
+    write_table(snakemake.output.table, found, "answers")
     with whole_file(snakemake.output.page) as temporary:
-        temporary.write_text(page(found, verdicts(tables), figures), encoding="utf-8")
+        temporary.write_text(page(found, verdicts(tables), figures, labels), encoding="utf-8")

@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
-from toponn.claims import COLUMNS, claims_table
+from toponn.claims import claims_table
 from toponn.claims_page import page
-from toponn.files import read_csv, read_tables, whole_file, write_csv
+from toponn.files import read_table, whole_file, write_table
 from toponn.joblog import job_log
 
-OPTIONAL = ("proxies", "left_out", "interfaces")
+MADE_FROM = {"trainability": "trainability", "generalization": "generalization"}
+MADE_FROM |= {"summary": "generalization_summary", "superiority": "superiority"}
+OPTIONAL = {"proxies": "proxies", "left_out": "left_out_summary", "interfaces": "interfaces"}
 
 with job_log(snakemake):
-    names = ("trainability", "generalization", "summary", "superiority")
-    tables = [read_csv(snakemake.input[name]) for name in names]
-    others = [read_tables(snakemake.input[name]) if snakemake.input[name] else None for name in OPTIONAL]
-    found = claims_table(*tables, *others, root=snakemake.params.seed)
-    write_csv(snakemake.output.table, found, COLUMNS)
-    figures = {Path(path).stem: Path(path) for path in snakemake.input.figures}
+    given, files = snakemake.params, snakemake.input
+    tables = [read_table(files[key], name) for key, name in MADE_FROM.items()]
+    others = [read_table(files[key], name) if files[key] else None for key, name in OPTIONAL.items()]
+    hybrids, rivals = ([name for names in of.values() for name in names] for of in (given.hybrids, given.rivals))
+    found = claims_table(*tables, *others, exact=given.exact, hybrids=hybrids, rivals=rivals, root=given.seed)
+    write_table(snakemake.output.table, found, "claims")
+    labels = {name: label for name, (label, *_) in given.looks.items()}
+    figures = {Path(path).stem: Path(path) for path in files.figures}
     with whole_file(snakemake.output.page) as temporary:
-        temporary.write_text(page(found, figures), encoding="utf-8")
+        temporary.write_text(page(found, figures, labels), encoding="utf-8")

@@ -1,32 +1,32 @@
-"""Apply one diagnostic to one model of a task."""
+"""Apply one diagnostic to one variant of a task."""
 
 from pathlib import Path
 
-from toponn.files import read_tables, write_arrays, write_csv
+from toponn.files import read_table, write_arrays, write_table
 from toponn.joblog import job_log
 
 with job_log(snakemake) as log:
     from toponn.checks import resolve
-    from toponn.trainability import DIAGNOSTICS, UNIT
-    from toponn.trainability.subject import Subject
+    from toponn.trainability import DIAGNOSTICS
+    from toponn.trainability.subject import Subject, diagnosed
+    from toponn.training.protocol import Success, Variant
     from toponn.training.search import settled
 
-    given, settings = snakemake.params, snakemake.params.settings
-    searched = snakemake.input.search  # no search where no rate is a list
+    given, searched = snakemake.params, snakemake.input.search  # no search where no rate is a list
+    variant = Variant.of(**given.variant)
+    roles = {role: [Path(path) for path in snakemake.input[role]] for role in given.roles}
     subject = Subject(
-        task=snakemake.wildcards.task,
-        name=snakemake.wildcards.model,
-        settings=settled(settings, read_tables(searched)) if searched else settings,
-        datasets={
-            "home": [Path(snakemake.input.home)],
-            **{role: [Path(path) for path in snakemake.input[role]] for role in given.roles},
-        },
+        task=given.task,
+        variant=settled(variant, read_table(searched, "search")) if searched else variant,
+        datasets={"home": [Path(snakemake.input[0])], **roles},
         folders=[Path(weights).parent for weights in snakemake.input.weights],
         root=given.seed,
-        success=given.success,
+        success=Success(**given.success),
         device=given.device,
+        runs=given.runs,
     )
-    measured = resolve(DIAGNOSTICS, snakemake.wildcards.diagnostic, "trainability")(subject, **given.options)
-    write_arrays(snakemake.output.arrays, measured.arrays, {"task": subject.task, "model": subject.name})
-    write_csv(snakemake.output.table, measured.rows, UNIT)
-    log.info("%d rows", len(measured.rows))
+    diagnostic = resolve(DIAGNOSTICS, given.row, "trainability")
+    found = diagnosed(given.diagnostic, diagnostic, subject, **given.options)
+    write_arrays(snakemake.output.arrays, found.arrays, {"task": subject.task, "variant": variant.name})
+    write_table(snakemake.output.table, found.rows, "diagnostics")
+    log.info("%d rows", len(found.rows))

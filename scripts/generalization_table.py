@@ -1,27 +1,20 @@
-"""Join the rows of all models on all tests, sum them up over seeds, and pair the hybrid with the plain networks."""
-
-from collections import defaultdict
+"""Join the rows of all variants on all tests, sum them up over seeds, and pair the hybrids with their rivals."""
 
 import pandas as pd
 
-from toponn.files import read_arrays, read_csv, write_csv
+from toponn.files import read_table, write_table
 from toponn.joblog import job_log
 
 with job_log(snakemake):
-    from toponn import superiority
-    from toponn.generalization import COLUMNS, SUMMARY_COLUMNS, summary_row
+    from toponn.generalization import Evaluation, by_variant, summary_row
+    from toponn.superiority import superiority
 
-    root, tables, summary, predictions = snakemake.params.seed, [], [], defaultdict(dict)
-    for table_path, values_path in zip(snakemake.input.tables, snakemake.input.predictions, strict=True):
-        table, (values, _) = read_csv(table_path, COLUMNS), read_arrays(values_path)
-        tables.append(table)
-        task, model, form = table[["task", "model", "form"]].iloc[0]
-        predictions[task][model, form] = values
-        summary += [summary_row(rows, values, root) for _, rows in table.groupby("test", sort=False)]
-    kinds = snakemake.params.kinds
-    paired = [
-        row for task in predictions for row in superiority.paired_rows(task, kinds[task], predictions[task], root)
-    ]
-    write_csv(snakemake.output.table, pd.concat(tables, ignore_index=True), COLUMNS)
-    write_csv(snakemake.output.summary, pd.DataFrame(summary), SUMMARY_COLUMNS)
-    write_csv(snakemake.output.superiority, pd.DataFrame(paired, columns=superiority.COLUMNS), superiority.COLUMNS)
+    given, outputs = snakemake.params, snakemake.output
+    tables = [read_table(path, "generalization") for path in snakemake.input.tables]
+    found = [Evaluation.read(path) for path in snakemake.input.predictions]
+    summary = [summary_row(rows, one, given.seed) for rows, one in zip(tables, found, strict=True)]
+    options = {"kinds": given.kinds, "hybrids": given.hybrids, "rivals": given.rivals, "root": given.seed}
+    paired = superiority(by_variant(found), **options)
+    write_table(outputs.table, pd.concat(tables, ignore_index=True), "generalization")
+    write_table(outputs.summary, pd.DataFrame(summary), "generalization_summary")
+    write_table(outputs.superiority, paired, "superiority")

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from toponn.files import write_arrays, write_csv
+from toponn.files import write_arrays, write_table
 from toponn.joblog import job_log
 
 with job_log(snakemake):
-    from toponn.interfaces import COLUMNS, interface
+    from toponn.interfaces import interface
 
     folders = [Path(weights).parent for weights in snakemake.input.weights]
     given = snakemake.params
     rows, arrays, attributes = interface(folders, name=given.name, seed=given.seed, **given.recipe)
-    write_csv(snakemake.output.table, rows, COLUMNS)
+    write_table(snakemake.output.table, rows, "interfaces")
     write_arrays(snakemake.output.markers, arrays, attributes)

@@ -1,20 +1,20 @@
-"""Choose the learning rate and weight decay of one model on the validation split of its task's dataset."""
+"""Choose the learning rate and weight decay of one variant on the validation split of its task's dataset."""
 
-from toponn.files import write_csv
+from toponn.files import write_table
 from toponn.joblog import job_log
 
 with job_log(snakemake) as log:
-    from toponn.training.search import COLUMNS, search
+    from toponn.training.protocol import Variant
+    from toponn.training.search import search
 
     rows = search(
         snakemake.input.dataset,
         task=snakemake.params.task,
-        name=snakemake.wildcards.model,
-        settings=snakemake.params.settings,
-        seeds=snakemake.params.search["seeds"],
+        variant=Variant.of(**snakemake.params.variant),
+        seeds=snakemake.params.seeds,
         root=snakemake.params.seed,
         device=snakemake.params.device,
     )
-    write_csv(snakemake.output.table, rows, COLUMNS)
+    write_table(snakemake.output.table, rows, "search")
     chosen = rows[rows["chosen"]].iloc[0]
     log.info("chosen: learning rate %g, weight decay %g", chosen["learning_rate"], chosen["weight_decay"])

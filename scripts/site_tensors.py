@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-from toponn.files import write_arrays, write_csv
+from toponn.files import write_arrays, write_table
 from toponn.joblog import job_log
 
 with job_log(snakemake):
     from toponn.datasets import read_dataset
-    from toponn.trainability import COLUMNS
     from toponn.trainability.site_tensors import learned_tensors, site_tensor_rows
 
-    dataset = read_dataset(snakemake.input.dataset, "validation")
+    dataset = read_dataset(snakemake.input[0], "validation")
     folders = [Path(weights).parent for weights in snakemake.input.weights]
-    arrays, attributes = learned_tensors(folders, dataset)
+    arrays, attributes = learned_tensors(folders, dataset, snakemake.params.seeds)
     write_arrays(snakemake.output.tensors, arrays, attributes)
-    write_csv(snakemake.output.table, site_tensor_rows(arrays, dataset.task), COLUMNS)
+    write_table(snakemake.output.table, site_tensor_rows(arrays, attributes, dataset.task), "trainability")

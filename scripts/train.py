@@ -1,24 +1,26 @@
-"""Train one block of seeds of one model on one dataset, or on several together."""
+"""Train one block of seeds of one variant on one dataset, or on several together."""
 
 from pathlib import Path
 
 from toponn.digests import digest
-from toponn.files import read_tables
+from toponn.files import read_table
 from toponn.joblog import job_log
 
 with job_log(snakemake) as log:
+    from toponn.training.protocol import Success, Variant
     from toponn.training.runs import train_block, write_run
     from toponn.training.search import settled
 
-    settings, searched = snakemake.params.settings, snakemake.input.search  # no search where no rate is a list
+    variant = Variant.of(**snakemake.params.variant)
+    if snakemake.input.search:  # some of its rates are lists
+        variant = settled(variant, read_table(snakemake.input.search, "search"))
     checkpoint = Path(snakemake.params.checkpoint)
     run = train_block(
         snakemake.input.dataset,
         task=snakemake.params.task,
-        name=snakemake.params.model,
-        settings=settled(settings, read_tables(searched)) if searched else settings,
+        variant=variant,
         seeds=snakemake.params.seeds,
-        success=snakemake.params.success,
+        success=Success(**snakemake.params.success),
         root=snakemake.params.seed,
         device=snakemake.params.device,
         checkpoint=checkpoint,

@@ -2,17 +2,18 @@
 
 import pandas as pd
 
-from toponn.files import read_csv, read_tables, write_csv
+from toponn.files import read_table, write_table
 from toponn.joblog import job_log
-from toponn.trainability import COLUMNS
-from toponn.trainability.success import start_rows, success_rows
+from toponn.trainability.success import first_seeds, not_applicable_rows, start_rows, success_rows
 from toponn.trainability.summary import diagnostic_rows
 
 with job_log(snakemake):
-    once = read_tables([*snakemake.input.expressivity, *snakemake.input.site_tensors], COLUMNS)
-    runs, histories = read_tables(snakemake.input.runs), read_tables(snakemake.input.histories)
+    given, files = snakemake.params, snakemake.input
+    runs = first_seeds(read_table(files.runs, "runs"), given.seeds)
+    histories = first_seeds(read_table(files.histories, "history"), given.seeds)
     sizes = dict(runs[["dataset", "size"]].itertuples(index=False, name=None))
-    threshold = snakemake.params.success["balanced_accuracy"]
-    parts = [success_rows(runs), start_rows(histories, sizes, threshold), once]
-    parts += [diagnostic_rows(read_csv(path), snakemake.params.seed) for path in snakemake.input.diagnostics]
-    write_csv(snakemake.output.table, pd.concat(parts, ignore_index=True), COLUMNS)
+    parts = [success_rows(runs), start_rows(histories, sizes, given.success["balanced_accuracy"])]
+    parts += [read_table([*files.expressivity, *files.site_tensors], "trainability")]
+    parts += [diagnostic_rows(read_table(path, "diagnostics"), given.seed) for path in files.diagnostics]
+    parts += [not_applicable_rows(runs, given.inapplicable)]
+    write_table(snakemake.output.table, pd.concat(parts, ignore_index=True), "trainability")

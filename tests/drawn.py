@@ -7,14 +7,32 @@ from unittest import mock
 
 import jinja2
 import numpy as np
-import yaml
 from docutils.core import publish_string
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
+from toponn.figures.looks import looks
+
 ROOT = Path(__file__).parent.parent
 CAPTIONS = ROOT / "workflow" / "report"
+
+VARIANTS = {
+    "ring_coordinate": ("ring, coordinate", "coordinate_ring"),
+    "ring_coordinate_closed_form": ("ring, coordinate; closed form", "coordinate_ring"),
+    "ring_free": ("ring, free", "free_ring"),
+    "ring_free_closed_form": ("ring, free; closed form", "free_ring"),
+    "ring_wavefunction": ("ring, wavefunction", "wavefunction_ring"),
+    "ring_wavefunction_known_contraction": ("ring, wavefunction (s, p, w)", "wavefunction_ring"),
+    "ring_wavefunction_known_selection": ("ring, wavefunction (p, w)", "wavefunction_ring"),
+    "ring_wavefunction_known_position": ("ring, wavefunction (w)", "wavefunction_ring"),
+    "cnn": ("CNN", "cnn"),
+    "resnet": ("ResNet", "resnet"),
+    "mlp": ("MLP", "mlp"),
+    "loop_ridge": ("loop ridge", "loop_ridge"),
+}
+"""Label and class of variants as in a study, in its order."""
+LOOKS = looks((name, *about) for name, about in VARIANTS.items())
 
 
 def drawn_texts(figure):
@@ -69,10 +87,9 @@ def lightness(colour):
     return 116 * np.cbrt(np.dot(linear, [0.2126, 0.7152, 0.0722])) - 16
 
 
-def rendered(name, params, rule="", **files):
+def rendered(name, params, config=None, **files):
     """Return a caption as the report makes it: a template, then reStructuredText without complaints."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    job = SimpleNamespace(params=SimpleNamespace(**params), input=SimpleNamespace(**files), config=config, rule=rule)
+    job = SimpleNamespace(params=SimpleNamespace(**params), input=SimpleNamespace(**files), config=config or {})
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     text = environment.from_string((CAPTIONS / f"{name}.rst").read_text(encoding="utf-8"))
     source = text.render(snakemake=job, categories={})

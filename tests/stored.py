@@ -26,11 +26,12 @@ def chain_arrays() -> dict[str, np.ndarray]:
     }
 
 
-def write_planted(folder, task, settings, model, parameters) -> None:
-    """Write weights and ``settings.json`` of a run of `model` whose weights are the given ones."""
+def write_planted(folder, task, variant, model, parameters) -> None:
+    """Write weights and ``settings.json`` of a run of a variant, and of its model, whose weights are the given ones."""
     seeds = list(range(len(next(iter(parameters.values())))))
     document = {
-        "settings": settings,
+        "variant": variant.name,
+        "settings": variant.entry(),
         "shapes": {key: list(shape) for key, shape in model.shapes.items()},
         "seeds": seeds,
         "task": task,

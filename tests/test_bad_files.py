@@ -12,14 +12,15 @@ import yaml
 from stored import CHAIN, FILLED, B, N, chain_arrays
 
 from toponn.checks import ConfigError, DamagedError, DataError
-from toponn.config import check
 from toponn.datasets import Dataset, read_dataset
 from toponn.digests import digest
 from toponn.files import read_arrays, read_csv, read_json, write_arrays
 from toponn.models.base import generators
 from toponn.states import States
+from toponn.study.read import read_study
 from toponn.training.checkpoints import load_checkpoint
 from toponn.training.loop import Samples
+from toponn.training.protocol import Variant
 from toponn.training.saved import Run, load_run
 from toponn.training.views import build_model
 from toponn.yaml_files import table_of
@@ -196,10 +197,11 @@ def test_json_that_is_none_is_refused_in_one_line(tmp_path, content):
 
 # --- Runs -------------------------------------------------------------------------------------------------
 
-SETTINGS = {"model": "ring", "form": "coordinate", "start": "random", "rank": 1, "width": 3, "scale": 1.0}
+SETTINGS = {"model": "coordinate_ring", "width": 3}
 DOCUMENT = {
     "task": "chern",
     "dataset": "tiny",
+    "variant": "narrow",
     "model": "ring",
     "form": "coordinate",
     "settings": SETTINGS,
@@ -214,7 +216,7 @@ DOCUMENT = {
 def written(folder, document=DOCUMENT, weights=None, other=None):
     """Write a run, with some of its document and weights changed."""
     document = changed(DOCUMENT, document) if isinstance(document, dict) else document
-    model = build_model(SETTINGS, DOCUMENT["shapes"])
+    model = build_model(Variant.of("narrow", SETTINGS), DOCUMENT["shapes"])
     parameters = model.initial(generators(0, "tiny", "ring", [0, 1]))
     arrays = {name: tensor.numpy() for name, tensor in parameters.items()} | {"head.log_temperature": np.zeros(2)}
     write_arrays(folder / "weights.h5", changed(arrays, weights or {}), {"settings_digest": digest(other or document)})
@@ -223,7 +225,8 @@ def written(folder, document=DOCUMENT, weights=None, other=None):
 
 
 def first_weight() -> str:
-    return next(iter(build_model(SETTINGS, DOCUMENT["shapes"]).initial(generators(0, "tiny", "ring", [0]))))
+    model = build_model(Variant.of("narrow", SETTINGS), DOCUMENT["shapes"])
+    return next(iter(model.initial(generators(0, "tiny", "ring", [0]))))
 
 
 def test_a_run_that_is_one_is_read(tmp_path):
@@ -234,16 +237,18 @@ def test_a_run_that_is_one_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("document", "says"),
     [
-        ([1], r"settings\.json: found a list; allowed: an object with task, model, "),
+        ([1], r"settings\.json: found a list; allowed: an object with task, variant, model, "),
         (None, r"settings\.json: found a NoneType; allowed: an object with "),
         ({"settings": GONE}, r"settings\.json: settings: found nothing; allowed: an object"),
+        ({"variant": 3}, r"settings\.json: variant: found 3; allowed: a text"),
         ({"shapes": []}, r"settings\.json: shapes: found \[\]; allowed: an object"),
         ({"seeds": 2}, r"settings\.json: seeds: found 2; allowed: a list"),
         ({"seeds": [], "flops": []}, r"settings\.json: found 0 seeds and 0 flops; allowed: "),
         ({"flops": [1.0]}, r"settings\.json: found 2 seeds and 1 flops; allowed: "),
         ({"midgap_pair": GONE}, r"settings\.json: midgap_pair: found nothing; allowed: a text"),
         ({"settings": {**SETTINGS, "model": "rnig"}}, r"settings\.json: settings or shapes make no model \(.*rnig"),
-        ({"settings": {"model": "ring"}}, r"settings\.json: settings or shapes make no model \("),
+        ({"settings": {**SETTINGS, "depth": 2}}, r"settings\.json: settings or shapes make no model \(.*depth"),
+        ({"settings": {**SETTINGS, "training": {"rate": 1}}}, r"settings or shapes make no model \(.*rate"),
         ({"settings": {}}, r"settings\.json: settings or shapes make no model \("),
         ({"settings": {**SETTINGS, "width": "3"}}, r"settings\.json: settings or shapes make no model \("),
         ({"settings": {**SETTINGS, "width": 5}}, r"weights\.h5: .*: found shape \(.*\); allowed: \("),
@@ -434,10 +439,10 @@ def test_plain_yaml_is_read_as_it_is_written():
         ({"seed": 16**5000}, "seed: found more than a thousand digits; allowed: numbers of up to 19 digits"),
         ({"study": nested(40)}, r"study\[0\]\[0\]: found nesting more than 16 deep; allowed: that of a study"),
         ({"study": [0] * 100_001}, "config: found more than 100000 values; allowed: as many as a study has"),
-        ([], r"config: found \[\]; allowed: a table with the keys of config.yaml"),
-        (None, "config: found nothing; allowed: a table with the keys of config.yaml"),
+        ([], r"config: found \[\]; allowed: a table with the keys study, seed, "),
+        (None, "config: found nothing; allowed: a table with the keys study, seed, "),
     ],
     ids=["digits", "deep", "many", "list", "nothing"],
 )
 def test_what_no_schema_could_refuse_is_refused(study, says):
-    refused(lambda: check(study), says, ConfigError)
+    refused(lambda: read_study(study), says, ConfigError)

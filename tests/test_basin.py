@@ -13,13 +13,14 @@ from toponn.trainability.basin import basin, closed_form_and_direction, noisy
 from toponn.trainability.expressivity import reference_values
 from toponn.trainability.half_success import half_success
 from toponn.trainability.subject import Subject, seen
+from toponn.training.protocol import Success, Training, Variant
 
 LEVELS = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
-TRAINING = {"epochs": 2, "batch_size": 20, "learning_rate": 1e-3, "weight_decay": 0.0}
-SETTINGS = {
-    "free": {"model": "ring", "form": "free", "start": "random", "rank": 1, "scale": 1.0},
-    "coordinate": {"model": "ring", "form": "coordinate", "start": "random", "rank": 1, "scale": 1.0, "width": 8},
-    "wavefunction": {"model": "ring", "form": "wavefunction", "start": "random", "scale": 0.1},
+TRAINING = Training(epochs=2, batch_size=20, learning_rate=1e-3, patience=None)
+VARIANTS = {
+    "free": Variant("ring_free", "free_ring", {}, TRAINING),
+    "coordinate": Variant("ring_coordinate", "coordinate_ring", {"width": 8}, TRAINING),
+    "wavefunction": Variant("ring_wavefunction", "wavefunction_ring", {"scale": 0.1}, TRAINING),
 }
 
 
@@ -42,9 +43,8 @@ def chains(tmp_path_factory):
 
 
 def subject_of(form: str, chains) -> Subject:
-    settings = {**SETTINGS[form], "training": TRAINING}
     datasets = {"home": chains[:1], "smaller": chains[1:]}
-    return Subject("winding", f"ring_{form}", settings, datasets, [], 7, {"split": "test", "balanced_accuracy": 0.9})
+    return Subject("winding", VARIANTS[form], datasets, [], 7, Success(split="test", balanced_accuracy=0.9))
 
 
 def retrainings(success, seeds: int = 20) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def planted(seed: int, half: float, slope: float) -> pd.DataFrame:
     return retrainings(lambda _, level: level == 0 or rng.random() < expit(-slope * np.log(level / half)), seeds=40)
 
 
-@pytest.mark.parametrize("form", SETTINGS)
+@pytest.mark.parametrize("form", VARIANTS)
 def test_without_noise_a_start_has_the_accuracy_of_the_reference_formula(form, chains):
     rows = basin(subject_of(form, chains), noise=[0.0], seeds=2).rows
     assert set(rows["size"]) == {10, 6}
@@ -72,20 +72,20 @@ def test_without_noise_a_start_has_the_accuracy_of_the_reference_formula(form, c
 
 def test_every_seed_has_a_row_for_each_level_size_and_diagnostic(chains):
     rows = basin(subject_of("free", chains), noise=[0.1, 3.0], seeds=3).rows
-    seeds = rows.groupby(["diagnostic", "size", "condition"])["seed"].apply(tuple)
+    seeds = rows.groupby(["diagnostic", "size", "noise"])["seed"].apply(tuple)
     assert len(seeds) == 3 * 2 * 2
     assert set(seeds) == {(0, 1, 2)}
-    assert set(rows["condition"]) == {"noise=0.1", "noise=3"}
-    wide = rows.pivot_table(index=["size", "condition", "seed"], columns="diagnostic", values="value")
+    assert set(rows["noise"]) == {0.1, 3.0}
+    wide = rows.pivot_table(index=["size", "noise", "seed"], columns="diagnostic", values="value")
     assert ((wide["basin_balanced_accuracy"] >= 0.9) == wide["basin_success"]).all()
-    near, far = (wide.xs(f"noise={level}", level="condition")["start_balanced_accuracy"] for level in ("0.1", "3"))
+    near, far = (wide.xs(level, level="noise")["start_balanced_accuracy"] for level in (0.1, 3.0))
     assert near.mean() > far.mean() + 0.1
 
 
-@pytest.mark.parametrize("form", SETTINGS)
+@pytest.mark.parametrize("form", VARIANTS)
 def test_noise_is_added_in_one_direction_a_seed_with_the_root_mean_square_of_each_tensor(form, chains):
     subject = subject_of(form, chains)
-    here = seen(subject.settings, chains[0], ("train",), seeds=3)
+    here = seen(subject.variant, chains[0], ("train",), seeds=3)
     exact, direction = closed_form_and_direction(subject, here, [0, 1, 2])
     small, large = (noisy(exact, direction, sigma) for sigma in (0.5, 2.0))
     for name, tensor in exact.items():

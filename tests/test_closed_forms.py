@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from toponn import config
 from toponn.checks import ConfigError, DataError
 from toponn.datasets import read_dataset, write_dataset
 from toponn.encodings.loops import loops, pair_loops, triple_loops
@@ -16,16 +15,11 @@ from toponn.invariants.bloch import chern_number, winding_number
 from toponn.invariants.chern import real_space_chern, switch_chern, three_sector_chern
 from toponn.invariants.winding import midgap_winding, real_space_winding, switch_winding
 from toponn.lattices import normalised_coordinates
-from toponn.models.base import as_tensors, generators
-from toponn.models.closed_forms import (
-    CLOSED_FORMS,
-    closed_form_of,
-    coordinate_weights,
-    free_site_tensors,
-    free_weights,
-)
+from toponn.models.base import TASK_OF, as_tensors, generators
+from toponn.models.closed_forms import SITE_TENSORS, WINDOWS, coordinate_weights, free_weights
 from toponn.models.head import predictions
-from toponn.models.ring import Ring
+from toponn.models.ring import CoordinateRing, FreeRing, Ring
+from toponn.models.wavefunction import Wavefunction
 from toponn.recipes import Recipe
 from toponn.shapes import bulk_window
 from toponn.states import polar_factor, projector, scramble_gauge, without_midgap_pair
@@ -35,6 +29,14 @@ EXACT = 1e-10
 TELLING = 0.2  # formulas are compared, not phases: the middle of a triangle is not deep in its bulk
 WIDTH = 9
 ROOT = 5
+
+
+def ring_of(form: str, coordinates: tuple[int, int], rank: int = 1) -> Ring:
+    """Return a ring that starts at its closed form, for coordinates (N, d)."""
+    options = {"start": "closed_form", "rank": rank}
+    if form == "free":
+        return FreeRing({"coordinates": coordinates}, **options)
+    return CoordinateRing({"coordinates": coordinates}, width=WIDTH, **options)
 
 
 def switches(u: np.ndarray) -> np.ndarray:
@@ -111,9 +113,7 @@ class Geometry:
         return midgap_winding(self.midgap_dropped, self.positions[:, 0], self.sublattice)
 
     def ring(self, form: str, rank: int = 1) -> Ring:
-        width = {"width": WIDTH} if form == "coordinate" else {}
-        shapes = {"coordinates": self.u.shape}
-        return Ring(shapes, form=form, start="closed_form", rank=rank, scale=1.0, **width)
+        return ring_of(form, self.u.shape, rank)
 
     def weights(self, form: str, rank: int = 1, seeds: int = 2) -> dict[str, torch.Tensor]:
         model = self.ring(form, rank)
@@ -208,9 +208,7 @@ def one_set_of_weights():
     """Return coordinate weights of each dimension that saw no geometry at all."""
     weights = {}
     for dimension in (1, 2):
-        model = Ring(
-            {"coordinates": (1, dimension)}, form="coordinate", start="closed_form", rank=1, scale=1.0, width=WIDTH
-        )
+        model = ring_of("coordinate", (1, dimension))
         like = model.initial(generators(ROOT, "none", "ring", range(2)))
         weights[dimension] = coordinate_weights(dimension, {name: t.double() for name, t in like.items()})
     return weights
@@ -240,12 +238,12 @@ REFERENCES = {
 @pytest.mark.parametrize("name", SAMPLES)
 def test_free_closed_form_weights_are_the_reference_of_their_name(name, geometry):
     sample = geometry(name)
-    for formula in CLOSED_FORMS["free"][sample.dimension]:
+    for formula in FreeRing.closed_forms[TASK_OF[sample.dimension]]:
         expected = REFERENCES[formula](sample)
         assert np.abs(expected).max() > TELLING, "a sample without a topological draw shows nothing"
         loops = sample.seen(sample.midgap_dropped)[1] if formula == "midgap_dropped" else sample.inputs["loops"]
         inputs = sample.inputs | {"loops": torch.as_tensor(loops)}
-        site_tensors = free_site_tensors(formula, sample.positions, sample.area)
+        site_tensors = SITE_TENSORS[formula](sample.positions, sample.area)
         sizes = (site_tensors**2).mean(axis=1)
         np.testing.assert_allclose(sizes, sizes[0], rtol=1e-12)
         for rank in (1, 2, 3):
@@ -253,31 +251,29 @@ def test_free_closed_form_weights_are_the_reference_of_their_name(name, geometry
             for seed in sample.ring("free", rank).value(weights, inputs).numpy():
                 np.testing.assert_allclose(seed, expected, rtol=0, atol=EXACT, err_msg=formula)
         # Control: the reference of the other name is another number.
-        (other,) = set(CLOSED_FORMS["free"][sample.dimension]) - {formula}
+        (other,) = set(FreeRing.closed_forms[TASK_OF[sample.dimension]]) - {formula}
         assert np.abs(REFERENCES[other](sample) - expected).max() > 1e-3
 
 
 def test_with_the_midgap_pair_the_whole_chain_has_no_winding(geometry):
     sample = geometry("SSH 24")
-    site_tensors = free_site_tensors("midgap_dropped", sample.positions, sample.area)
+    site_tensors = SITE_TENSORS["midgap_dropped"](sample.positions, sample.area)
     weights = free_weights(site_tensors, sample.weights("free"))
     assert sample.ring("free").value(weights, sample.inputs).abs().max() < EXACT
 
 
-def test_the_config_knows_the_closed_forms_by_the_same_names():
-    named = {form: {d: tuple(names) for d, names in rows.items()} for form, rows in CLOSED_FORMS.items()}
-    assert config.CLOSED_FORMS == named
+def test_every_closed_form_that_a_class_declares_can_be_made():
+    assert set(SITE_TENSORS) == {name for names in FreeRing.closed_forms.values() for name in names}
+    assert set(WINDOWS) == set(Wavefunction.closed_forms["winding"])
 
 
 def test_closed_forms_that_do_not_exist_are_refused_and_the_first_is_the_default():
-    assert closed_form_of("free", 2, None)[0] == "local_marker"
-    assert closed_form_of("free", 1, None)[0] == "windowed_winding"
-    plane = np.stack(np.meshgrid(*[np.arange(6.0)] * 2), axis=-1).reshape(-1, 2)
-    np.testing.assert_array_equal(free_site_tensors(None, plane, 1.0), free_site_tensors("local_marker", plane, 1.0))
+    assert FreeRing({"coordinates": (4, 2)}).formula == "local_marker"
+    assert FreeRing({"coordinates": (4, 1)}).formula == "windowed_winding"
     with pytest.raises(ConfigError, match="^closed_form: found 'midgap_dropped'; allowed: local_marker, three_sectors"):
-        free_site_tensors("midgap_dropped", plane, 1.0)
+        FreeRing({"coordinates": (4, 2)}, closed_form="midgap_dropped")
     with pytest.raises(DataError, match="^positions: found 4 sites, too few for a bulk; allowed: more sites$"):
-        free_site_tensors("three_sectors", plane[plane.max(axis=1) < 2], 1.0)
+        SITE_TENSORS["three_sectors"](np.stack(np.meshgrid([0.0, 1.0], [0.0, 1.0]), axis=-1).reshape(-1, 2), 1.0)
 
 
 @pytest.mark.parametrize("name", ["QWZ 6x6", "SSH 12"])
@@ -326,8 +322,8 @@ def test_swapped_tensors_and_a_wrong_sign_fail_the_comparison(name, form, geomet
 def test_a_coordinate_network_too_narrow_for_the_closed_form_is_refused():
     for dimension, need in ((1, 3), (2, 6)):
         for width in (need - 1, need):
-            options = dict(form="coordinate", start="closed_form", rank=1, scale=1.0, width=width)
-            like = Ring({"coordinates": (4, dimension)}, **options).initial(generators(ROOT, "d", "m", [0]))
+            model = CoordinateRing({"coordinates": (4, dimension)}, width=width)
+            like = model.initial(generators(ROOT, "d", "m", [0]))
             if width == need:
                 coordinate_weights(dimension, like)
                 continue
@@ -468,9 +464,8 @@ def test_an_exact_start_classifies_the_validation_split_at_the_labels_ceiling(ta
     dimension = dataset.states.dimension
     positions = dataset.states.positions[dataset.states.sublattice == 0]
     area = 1.0 if dimension == 1 else float(dataset.attributes["area_per_site"])
-    shapes = {"coordinates": tuple(inputs["coordinates"].shape)}
     for form in ("free", "coordinate"):
-        model = Ring(shapes, form=form, start="closed_form", rank=1, scale=1.0, width=WIDTH)
+        model = ring_of(form, tuple(inputs["coordinates"].shape))
         like = model.initial(generators(ROOT, "small", form, range(2)))
         weights = model.closed_form(like, positions, area)
         guesses = predictions(model.value(weights, inputs)).numpy()

@@ -171,3 +171,19 @@ def test_no_script_of_the_project_reaches_another_script_or_the_config(script):
     others = {line.split()[0] for line in Trace(ROOT).code_of(script)} - {script}
     assert not {path for path in others if path.startswith("scripts/")}
     assert not others & {"workflow/toponn/config.py", "workflow/toponn/codetrace.py"}
+
+
+def test_what_rules_tell_a_job_by_parameters_is_no_code_of_its_own(project):
+    def digests():
+        return Trace(project).code_of("scripts/draw.py")
+
+    path = project / "workflow/toponn/colours.py"
+    told = 'COLUMNS: Told = {"seed": "a number"}\n\n\n@figure(of="task", result="a")\ndef draw():\n    return 1\n'
+    path.write_text(told)
+    before = digests()
+    path.write_text(told.replace("a number", "number of the run").replace('result="a"', 'result="b"'))
+    assert digests() == before
+    path.write_text(told.replace("return 1", "return 2"))
+    assert digests() != before
+    path.write_text(told.replace("COLUMNS: Told", "COLUMNS: dict").replace("a number", "the run"))
+    assert digests() != before

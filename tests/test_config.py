@@ -1,41 +1,52 @@
 import copy
-import json
 import math
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
-from toponn import config, config_entries
+from toponn import checks
 from toponn.checks import ConfigError, resolve
 from toponn.disorder import DISORDER
-from toponn.lattices import LATTICES
-from toponn.shapes import SHAPES
+from toponn.models import MODELS
+from toponn.shapes import SHAPE_DIMENSION, SHAPES
+from toponn.study import physics, schema
+from toponn.study.entries import SHAPE_TABLES
+from toponn.study.expand import expanded
+from toponn.study.read import read_study
 from toponn.systems import SYSTEMS
+from toponn.trainability import DIAGNOSTICS
 
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMA = json.loads(config.SCHEMA.read_text(encoding="utf-8"))
-DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-OVERLAYS = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
+STUDIES = ROOT / "workflow" / "studies"
+OVERLAYS = sorted(path for path in STUDIES.glob("*.yaml") if path.stem != "labels")
+
+
+def load(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def merged(base, overlay):
+    """Merge as Snakemake does: tables merge deeply, everything else is replaced."""
+    if not isinstance(overlay, dict):
+        return copy.deepcopy(overlay)
+    base = base if isinstance(base, dict) else {}
+    return {**base, **{key: merged(base.get(key), value) for key, value in overlay.items()}}
+
+
+WRITTEN = merged(load(STUDIES / "labels.yaml"), load(ROOT / "config.yaml"))
+DEFAULT = expanded(WRITTEN)[0]
 
 
 class GONE:
     """Stands for what is left out."""
 
 
-def merged(base, overlay):
-    """Merge as Snakemake does: tables merge deeply, everything else is replaced."""
-    if not (isinstance(base, dict) and isinstance(overlay, dict)):
-        return copy.deepcopy(overlay)
-    return {**base, **{key: merged(base.get(key), value) for key, value in overlay.items()}}
-
-
 def changed(*changes):
-    """Return the default study with values set, or removed where they are GONE, at (key, …, key, value)."""
+    """Return the default study written out, with values set, or removed where GONE, at (key, …, key, value)."""
     study = copy.deepcopy(DEFAULT)
     for *path, last, value in changes:
         place = study
@@ -50,7 +61,7 @@ def changed(*changes):
 
 def refused(study):
     with pytest.raises(ConfigError, match=r"^[^\n]+: found [^\n]+; allowed: [^\n]+$") as caught:
-        config.check(study)
+        read_study(study)
     assert type(caught.value) is ConfigError
     assert str(caught.value).count(": found ") == 1
     return str(caught.value)
@@ -81,7 +92,7 @@ STRUCTURE = [
         (*LEFT_OUT, "datasets", 1, "lattice_square"),
         "tasks.chern.left_out.datasets: found 'lattice_square' twice; allowed: each entry once",
     ),
-    (("stduy", "x"), "stduy: found an unknown key; allowed: study, seed, maps, "),
+    (("stduy", "x"), "stduy: found an unknown key; allowed: study, seed, device, "),
     (("study", GONE), f"study: found nothing; allowed: {NAME}"),
     (("study", "../other"), f"study: found '../other'; allowed: {NAME}"),
     (("study", "a\nb"), r"study: found 'a\nb'; allowed: lower-case"),
@@ -169,17 +180,17 @@ STRUCTURE = [
         (*SSH, "samples", {}),
         "datasets.ssh_24.samples: found {}; allowed: a table with the keys train, validation, test",
     ),
-    ((*SSH, "samples", "valid", 3), "samples.valid: found an unknown key; allowed: train, validation, test"),
+    ((*SSH, "samples", {"valid": 3}), "samples.valid: found an unknown key; allowed: train, validation, test"),
     ((*SSH, "minimum_margin", -0.1), "datasets.ssh_24.minimum_margin: found -0.1; allowed: a number from 0"),
     (
         (*CNN, "model", "ccn"),
-        "models.cnn.model: found 'ccn'; allowed: ring, cnn, resnet, mlp, loop_ridge (did",
+        "models.cnn.model: found 'ccn'; allowed: coordinate_ring, free_ring, wavefunction_ring, cnn, ",
     ),
-    ((*CNN, "model", GONE), "models.cnn.model: found nothing; allowed: ring, cnn, resnet, mlp, loop_ridge"),
-    ((*CNN, "stencil", GONE), "models.cnn.stencil: found nothing; allowed: a whole number from 0"),
+    ((*CNN, "model", GONE), "models.cnn.model: found nothing; allowed: coordinate_ring, "),
+    ((*CNN, "stencil", -1), "models.cnn.stencil: found -1; allowed: a whole number from 0 (did you mean 0?)"),
     (
         (*CNN, "chanels", [3]),
-        "models.cnn.chanels: found an unknown key; allowed: model, stencil, channels, seeds",
+        "models.cnn.chanels: found an unknown key; allowed: model, label, seeds, stencil, channels",
     ),
     (
         (*CNN, "channels", [16, 0]),
@@ -187,13 +198,13 @@ STRUCTURE = [
     ),
     (
         (*CNN, "depth", 8),
-        "models.cnn.depth: found an unknown key; allowed: model, stencil, channels, seeds, training",
+        "models.cnn.depth: found an unknown key; allowed: model, label, seeds, stencil, ",
     ),
-    ((*CNN, "seeds", 0), "models.cnn.seeds: found 0; allowed: a whole number from 1 (did you mean 1?)"),
+    ((*CNN, "seeds", 0), "models.cnn.seeds: found 0; allowed: a whole number from 1 up to 100000 (did you mean 1?)"),
     ((*CNN, "training", "epochs", 0), "models.cnn.training.epochs: found 0; allowed: a whole number from 1"),
     (
         (*CNN, "training", "learning_rat", 1),
-        "training.learning_rat: found an unknown key; allowed: epochs, batch",
+        "training.learning_rat: found an unknown key; allowed: learning_rate, ",
     ),
     ((*CNN, "training", "learning_rate", "1e-3"), "where YAML reads 1e-3 as text: write 1.0e-3"),
     ((*CNN, "training", "learning_rate", "1.5e3"), "where YAML reads 1.5e3 as text: write 1.5e+3"),
@@ -204,14 +215,12 @@ STRUCTURE = [
     ((*CNN, "training", "weight_decay", -1), "training.weight_decay: found -1; allowed: a number from 0"),
     (
         (*RING, "width", 16),
-        "models.ring_free.width: found an unknown key; allowed: model, form, start, rank, scale",
+        "models.ring_free.width: found an unknown key; allowed: model, label, seeds, start, rank, scale",
     ),
-    ((*RING, "form", GONE), "models.ring_free.form: found nothing; allowed: coordinate, free"),
-    (
-        (*RING, "form", "frre"),
-        "models.ring_free.form: found 'frre'; allowed: coordinate, free, wavefunction (did you mean 'free'?)",
-    ),
-    ((*RING, "form", "coordinate"), "models.ring_free.width: found nothing; allowed: a whole number from 1"),
+    ((*RING, "form", "free"), "models.ring_free.form: found an unknown key; allowed: model, label, seeds, start"),
+    ((*RING, "model", "fre_ring"), "models.ring_free.model: found 'fre_ring'; allowed: coordinate_ring, free_ring, "),
+    ((*RING, "model", "toponn.models.no:No"), "ring_free: toponn.models.no: found no such file; allowed: a file of"),
+    ((*RING, "model", "toponn.models.ring:No"), "ring_free: toponn.models.ring:No: found no such class; allowed: a"),
     ((*RING, "start", "closed"), "models.ring_free.start: found 'closed'; allowed: random, closed_form"),
     ((*RING, "rank", 0), "models.ring_free.rank: found 0; allowed: a whole number from 1 (did you mean 1?)"),
     ((*RING, "scale", 0.0), "models.ring_free.scale: found 0.0; allowed: a number above 0"),
@@ -268,7 +277,10 @@ STRUCTURE = [
         ("models", "ring_wavefunction", "trainable", ["windows"]),
         "trainable[0]: found 'windows'; allowed: selection, contraction, position, window (did you mean 'window'?)",
     ),
-    (("models", "ring_wavefunction", "rank", 2), "ring_wavefunction.rank: found an unknown key; allowed: model, form,"),
+    (
+        ("models", "ring_wavefunction", "rank", 2),
+        "ring_wavefunction.rank: found an unknown key; allowed: model, label,",
+    ),
     (("datasets", "ssh_24", "midgap_pair", "gone"), "midgap_pair: found 'gone'; allowed: kept, dropped"),
     ((*WINDING, "sizes", {"datasets": ["ssh_6"]}), "tasks.winding.sizes.models: found nothing; allowed: a list"),
 ]
@@ -276,9 +288,9 @@ STRUCTURE = [
 MEANING = [
     (
         (*LEFT_OUT, "datasets", 1, "lattice_honeycom"),
-        "left_out.datasets[1]: found 'lattice_honeycom'; allowed: ssh_24, ",
+        "left_out.datasets[1]: found 'lattice_honeycom'; allowed: ssh_6, ",
     ),
-    ((*LEFT_OUT, "datasets", 1, "ssh_24"), "left_out.datasets[1]: found 'ssh_24'; allowed: datasets of chern: qwz_8, "),
+    ((*LEFT_OUT, "datasets", 1, "ssh_24"), "left_out.datasets[1]: found 'ssh_24'; allowed: datasets of chern: qwz_5, "),
     (
         (*LEFT_OUT, "datasets", 0, "qwz_12"),
         "datasets.qwz_12.samples.train: found nothing; allowed: a whole number from 1",
@@ -295,7 +307,7 @@ MEANING = [
     *(
         (
             (*LEFT_OUT, "models", [name]),
-            f"tasks.chern.left_out.models[0]: found '{name}'; allowed: tensor rings of the form",
+            f"tasks.chern.left_out.models[0]: found '{name}'; allowed: models trained by gradients that",
         )
         for name in ("ring_free", "mlp", "loop_ridge")
     ),
@@ -322,7 +334,7 @@ MEANING = [
     ),
     (
         (*CHERN, "models", 0, "ring_wavefunction"),
-        "models.ring_wavefunction.form: found 'wavefunction'; allowed: coordinate, free",
+        "tasks.chern.models[0]: found 'ring_wavefunction'; allowed: models of chern: ring_coordinate, ",
     ),
     (
         ("models", "ring_free_closed_form", "closed_form", "local_marker"),
@@ -342,8 +354,8 @@ MEANING = [
     ),
     (
         ("beyond_dense", "model", "ring_free"),
-        "beyond_dense.model: found 'ring_free'; allowed: coordinate rings of tasks.chern.models with a random start: "
-        "ring_coordinate",
+        "beyond_dense.model: found 'ring_free'; allowed: hybrids of tasks.chern.models that take any size and start "
+        "at random: ring_coordinate",
     ),
     (
         ("beyond_dense", "samples", "qwz_trivial", "system", "ssh"),
@@ -353,21 +365,21 @@ MEANING = [
         ("beyond_dense", "samples", "qwz_trivial", "parameters", {"mas": 1.0}),
         "beyond_dense.samples.qwz_trivial.parameters.mas: found an unknown key; allowed: mass",
     ),
-    ((*WINDING, "dataset", "ssh24"), "tasks.winding.dataset: found 'ssh24'; allowed: ssh_24, ssh_6, "),
-    ((*WINDING, "tests", "sizes", 1, "sssh_48"), "tasks.winding.tests.sizes[1]: found 'sssh_48'; allowed: ssh_24, "),
+    ((*WINDING, "dataset", "ssh24"), "tasks.winding.dataset: found 'ssh24'; allowed: ssh_6, ssh_8, "),
+    ((*WINDING, "tests", "sizes", 1, "sssh_48"), "tasks.winding.tests.sizes[1]: found 'sssh_48'; allowed: ssh_6, "),
     (
         (*WINDING, "tests", "disorder", 0, "ssh_12"),
         "tests.disorder[0]: found 'ssh_12'; allowed: datasets that are not in tasks.winding.tests.sizes too",
     ),
     ((*WINDING, "proxies", 0, "ssh_12"), "proxies[0]: found 'ssh_12'; allowed: datasets that are not in tasks.winding"),
-    ((*WINDING, "test_seeds", {"ssh_5": 3}), "tasks.winding.test_seeds: found 'ssh_5'; allowed: ssh_24, "),
+    ((*WINDING, "test_seeds", {"ssh_5": 3}), "tasks.winding.test_seeds: found 'ssh_5'; allowed: ssh_6, "),
     (
         (*WINDING, "tests", "sizes", 0, "qwz_8"),
-        "tasks.winding.tests.sizes[0]: found 'qwz_8'; allowed: datasets of winding: ssh_24,",
+        "tasks.winding.tests.sizes[0]: found 'qwz_8'; allowed: datasets of winding: ssh_6,",
     ),
     (
         (*CHERN, "dataset", "ssh_24"),
-        "tasks.chern.dataset: found 'ssh_24'; allowed: datasets of chern: qwz_8, ",
+        "tasks.chern.dataset: found 'ssh_24'; allowed: datasets of chern: qwz_5, ",
     ),
     (
         (*CHERN, "tests", "sizes", 0, "qwz_8"),
@@ -523,7 +535,7 @@ def test_a_key_that_an_overlay_misspells_is_recognised_beside_the_right_one():
 
 def test_an_entry_whose_name_an_overlay_misspells_is_recognised():
     sentence = refused(changed(("models", "rsnet", {"seeds": 5})))
-    assert sentence.startswith("models.rsnet.model: found nothing; allowed: ring, ")
+    assert sentence.startswith("models.rsnet.model: found nothing; allowed: coordinate_ring, ")
     assert sentence.endswith("(did you mean 'models.resnet'?)")
     assert "(did you mean 'datasets.qwz_8'?)" in refused(changed(("datasets", "qwz8", {"samples": {"test": 5}})))
 
@@ -533,15 +545,6 @@ def test_a_misspelt_parameter_is_reported_with_the_one_that_it_leaves_missing():
     assert refused(study).endswith("the parameters of ssh (did you mean 'intracell'?)")
 
 
-@pytest.mark.parametrize("start", ["random", "closed_form"])
-def test_two_models_that_the_tables_could_not_tell_apart_are_refused(start):
-    twin = {**DEFAULT["models"]["ring_free"], "start": start, "rank": 2}
-    study = changed(("models", "twin", twin), (*CHERN, "models", [*DEFAULT["tasks"]["chern"]["models"], "twin"]))
-    assert "tasks.chern.models[8]: found 'twin'; allowed: another (model, form, start) than 'ring_free" in refused(
-        study
-    )
-
-
 def test_a_window_wider_than_samples_of_another_size_is_refused():
     change = [(*WINDING, "sizes", "models", ["mlp"]), ("models", "mlp", "window", 8)]
     assert "models.mlp.window: found 8; allowed: a whole number from 1 up to 6, the shortest" in refused(
@@ -549,14 +552,12 @@ def test_a_window_wider_than_samples_of_another_size_is_refused():
     )
 
 
-def test_such_twins_in_different_tasks_are_accepted():
-    twins = (*CHERN, "models", ["ring_free", "twin"])
-    study = changed(("models", "twin", DEFAULT["models"]["cnn"]), twins, ("interfaces", {}))
-    study["tasks"]["chern"]["sizes"]["models"] = ["twin"]
-    study["tasks"]["chern"]["diagnosed"] = {"models": ["ring_free"]}
-    del study["tasks"]["chern"]["left_out"]
-    study["beyond_dense"]["samples"] = {}
-    assert config.check(study)["tasks"]["chern"]["models"] == ["ring_free", "twin"]
+def test_two_models_of_one_class_in_one_task_are_two_variants():
+    twin = {**DEFAULT["models"]["ring_free"], "rank": 2, "label": "free ring, rank 2"}
+    study = read_study(changed(("models", "twin", twin), (*CHERN, "models", ["ring_free", "twin"])))
+    assert study.tasks.chern.models == ["ring_free", "twin"]
+    assert [study.models[name].variant.options["rank"] for name in ("ring_free", "twin")] == [1, 2]
+    assert (study.models["twin"].variant.name, study.models["twin"].label) == ("twin", "free ring, rank 2")
 
 
 @pytest.mark.parametrize("study", [{}, None, [], "config.yaml", {1: 2}], ids=repr)
@@ -564,20 +565,53 @@ def test_what_is_no_study_at_all_is_refused(study):
     assert refused(study)
 
 
-def test_the_default_study_is_accepted_as_it_is():
-    assert config.check(DEFAULT) == DEFAULT
+def test_the_default_study_is_accepted_and_complete():
+    study = read_study(WRITTEN)
+    assert study == read_study(DEFAULT)
+    assert study.datasets["ssh_12"].model_dump() == {
+        "system": "ssh",
+        "parameters": {"intracell": [0.0, 2.0], "intercell": 1.0},
+        "disorder": [{"name": "bond_box", "strength": [0.0, 2.0]}],
+        "shape": {"name": "segment", "size": [12]},
+        "samples": {"train": 600, "validation": 300, "test": 400},
+        "minimum_margin": 0.2,
+        "midgap_pair": "kept",
+        "site_gauge": "fixed",
+        "consensus": False,
+    }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
 def test_every_overlay_of_the_project_is_accepted_over_the_default_study(overlay):
-    study = merged(DEFAULT, yaml.safe_load(overlay.read_text(encoding="utf-8")))
-    assert config.check(study)["study"] == overlay.stem
+    assert read_study(merged(WRITTEN, load(overlay))).study == overlay.stem
 
 
-def test_what_check_returns_shares_nothing_with_what_it_was_given():
+def test_what_is_read_shares_nothing_with_what_was_given():
     study = copy.deepcopy(DEFAULT)
-    config.check(study)["models"]["cnn"]["channels"].append(1)
+    read_study(study).models["cnn"].channels.append(1)
     assert study == DEFAULT
+    assert read_study(study).models["cnn"].channels == [16, 16]
+
+
+def test_a_variant_holds_all_its_options_and_a_diagnostic_all_of_its_own():
+    study = read_study(WRITTEN)
+    closed = study.models["ring_coordinate_closed_form"]
+    assert (closed.seeds, closed.variant.start, closed.variant.training.epochs) == (20, "closed_form", 60)
+    assert closed.variant.options == {
+        "start": "closed_form",
+        "rank": 1,
+        "scale": 1.0,
+        "width": 16,
+        "noise": 0.05,
+        "route": "auto",
+        "closed_form": None,
+    }
+    assert closed.declared.facts["role"] == "hybrid"
+    assert study.models["loop_ridge"].variant.training is None
+    hessian = study.trainability["hessian"]
+    assert (hessian.options, hessian.seeds) == ({"samples": 200, "steps": 60, "exact": 600}, 3)
+    assert hessian.row == DIAGNOSTICS["hessian"]
+    assert "second derivative" in hessian.record.needs
 
 
 @pytest.mark.parametrize(
@@ -594,23 +628,24 @@ def test_what_check_returns_shares_nothing_with_what_it_was_given():
         (*MAP, "system", "toponn.systems.qwz:QWZ"),
         (*CNN, "stencil", 0),
         (*CNN, "training", "learning_rate", 1),
+        (*CNN, "training", "patience", None),
     ],
     ids=str,
 )
 def test_the_edges_of_what_is_allowed_are_accepted(change):
-    study = changed(change)
-    assert config.check(study) == study
+    assert read_study(changed(change)) != read_study(DEFAULT)
 
 
 def test_a_study_of_chains_alone_is_accepted():
-    study = changed(("tasks", "chern", GONE))
-    assert config.check(study) == study
+    study = read_study(changed(("tasks", "chern", GONE)))
+    assert (study.tasks.chern, study.interfaces, study.beyond_dense) == (None, {}, None)
+    assert set(study.maps) == {"ssh", "ssh_product_rule", "extended_ssh", "kitaev_chain"}
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("interfaces", "qwz", "model", "cnn"), "interfaces.qwz.model: found 'cnn'; allowed: coordinate rings"),
+        (("interfaces", "qwz", "model", "cnn"), "interfaces.qwz.model: found 'cnn'; allowed: hybrids"),
         (("interfaces", "qwz", "interface", "beyond", 1), "interfaces.qwz.interface.beyond: found 1; allowed: "),
         (("interfaces", "qwz", "seeds", 0), "interfaces.qwz.seeds: found 0; allowed: "),
         (("interfaces", "qwz", "interface", GONE), "interfaces.qwz.interface: found nothing; allowed: "),
@@ -624,69 +659,237 @@ def test_an_interface_that_cannot_be_looked_at_is_refused(change, sentence):
     assert sentence in refused(changed(change))
 
 
-def referred(rule):
-    return SCHEMA["$defs"].get(rule.get("$ref", "").rpartition("/")[2], {})
+# --- Values that are easily mistyped --------------------------------------------------------------------------------
 
 
-def test_the_schema_is_a_schema_that_refuses_unknown_keys_and_describes_what_it_allows():
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    tables = [rule for rule in [SCHEMA, *SCHEMA["$defs"].values()] if rule.get("type") == "object"]
-    closed = [rule for rule in tables if "allOf" not in rule]  # the others lead to a closed one by their name
-    assert len(closed) > 10
-    assert all("additionalProperties" in rule for rule in closed)
-    for name in ("task", "dataset", "training", "success", "disorder", "ring_coordinate", "resnet", "mlp"):
-        rules = SCHEMA["$defs"][name]["properties"].values()
-        assert all("description" in {**rule, **referred(rule)} for rule in rules)
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ((*SSH, "consensus", "yes"), "datasets.ssh_24.consensus: found 'yes'; allowed: true, false"),
+        (("seed", "1e3"), "9223372036854775807, where YAML reads 1e3 as text: write 1000"),
+        ((*CNN, "seeds", 10_000_000), "models.cnn.seeds: found 10000000; allowed: a whole number from 1 up to 100000"),
+        (("search", "seeds", 10**30), "search.seeds: found 1000000000"),
+        (
+            (*DISK, "shape", {"name": "disk", "radius": 1.4}),
+            "found 'disk 1.4'; allowed: shapes with sites and a bulk (",
+        ),
+        (
+            (*DISK, "shape", {"name": "disk", "radius": 0.2}),
+            "datasets.haldane_disk.shape: found 'disk 0.2'; allowed: shapes with sites",
+        ),
+        (("trainability", "spread", {"diagnostic": "toponn.trainability.no:f"}), "trainability.spread: toponn."),
+        (("trainability", "spread", {"diagnostic": "spraed"}), "spread.diagnostic: found 'spraed'; allowed: learning_"),
+    ],
+)
+def test_what_is_easily_mistyped_is_refused_at_once(change, sentence):
+    assert sentence in refused_anyhow(changed(change))
+
+
+def refused_anyhow(study):
+    with pytest.raises(ConfigError, match="found") as caught:
+        read_study(study)
+    return str(caught.value)
+
+
+# --- The short form ---------------------------------------------------------------------------------------------------
+
+
+def short(**tables):
+    """Return the datasets of a study of these tables, written out."""
+    return expanded(tables)[0]["datasets"]
+
+
+QWZ = {"system": "qwz", "parameters": {"mass": 1.0}}
+
+
+def test_an_entry_like_another_has_its_keys_but_for_those_that_it_gives_whole():
+    base = {**QWZ, "size": 8, "samples": {"train": 3, "test": 4}}
+    found = short(datasets={"a": base, "b": {"like": "c", "samples": {"test": 5}}, "c": {"like": "a", "size": 6}})
+    assert found["a"]["shape"] == {"name": "rectangle", "size": [8, 8]}
+    assert found["b"] == {**QWZ, "shape": {"name": "rectangle", "size": [6, 6]}, "samples": {"test": 5}}
+    found["b"]["parameters"]["mass"] = 2.0
+    assert found["a"]["parameters"] == {"mass": 1.0}, "entries share nothing"
+
+
+def test_a_shape_takes_the_place_of_a_size_and_a_size_that_of_a_shape():
+    disk = {"name": "disk", "radius": 5.0}
+    found = short(datasets={"a": {**QWZ, "size": 8}, "b": {"like": "a", "shape": disk}, "c": {"like": "b", "size": 3}})
+    assert [found[name]["shape"]["name"] for name in "abc"] == ["rectangle", "disk", "rectangle"]
+
+
+def test_a_list_of_sizes_makes_a_family_of_which_entries_say_what_differs():
+    chain = {"system": "ssh", "sizes": [6, 8, 12], "samples": {"test": 1}}
+    entries = {"ssh": chain, "ssh_8": {"samples": {"test": 2}}, "ssh_12": None, "other": {"like": "ssh_8", "size": 7}}
+    found = short(datasets=entries)
+    assert list(found) == ["ssh_6", "ssh_8", "other"]
+    assert [entry["shape"]["size"] for entry in found.values()] == [[6], [8], [7]]
+    assert [entry["samples"]["test"] for entry in found.values()] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        (
+            {"a": {"like": "b"}, "b": {"like": "a"}},
+            "datasets.b.like: found 'a'; allowed: an entry that is not like this",
+        ),
+        ({"a": {"like": "a"}}, "datasets.a.like: found 'a'; allowed: another entry"),
+        (
+            {"qwz_8": QWZ, "a": {"like": "qzw_8"}},
+            "found 'qzw_8'; allowed: another entry: qwz_8 (did you mean 'qwz_8'?)",
+        ),
+        ({"a": {**QWZ, "sizes": [8, 8]}}, "datasets.a.sizes: found [8, 8]; allowed: a list of 1 or more whole numbers"),
+        ({"a": {**QWZ, "size": 0}}, "datasets.a.size: found 0; allowed: a number above 0"),
+        ({"a": {"system": "ssh", "size": 2.5}}, "datasets.a.size: found 2.5; allowed: a whole number of cells from 1"),
+        ({"a": {**QWZ, "size": 3, "shape": {}}}, "datasets.a.shape: found a shape beside a size; allowed: one of the"),
+        ({"a": {"system": "qqz", "size": 3}}, "datasets.a.system: found 'qqz'; allowed: ssh, extended_ssh, "),
+    ],
+)
+def test_a_short_form_that_leads_nowhere_is_refused(entries, sentence):
+    with pytest.raises(ConfigError, match="found") as caught:
+        expanded({"datasets": entries})
+    assert sentence in str(caught.value)
+
+
+def test_an_error_names_the_entry_in_which_the_key_is_written():
+    study = merged(WRITTEN, {"datasets": {"ssh": {"parameters": {"intracel": 1.0}}}})
+    assert refused(study).startswith("datasets.ssh.parameters.intracel: found an unknown key")
+    study = merged(WRITTEN, {"datasets": {"qwz_disk": {"samples": {"test": 0}}}})
+    assert refused(study).startswith("datasets.qwz_disk.samples.test: found 0")
+
+
+def test_what_is_null_is_as_if_it_were_not_there_but_for_patience():
+    removed = {
+        "tasks": {"winding": None},
+        "datasets": {"qwz_40": None},
+        "maps": {"haldane": None},
+        "beyond_dense": None,
+    }
+    fitted = {"cnn": {"training": {"patience": None}}}
+    study = read_study(merged(WRITTEN, {**removed, "models": fitted, "trainability": {"basin": None}}))
+    assert (study.tasks.winding, study.beyond_dense) == (None, None)
+    assert not {"qwz_40"} & set(study.datasets) and not {"haldane", "ssh"} & set(study.maps)
+    assert "basin" not in study.trainability
+    assert study.models["cnn"].variant.training.patience is None
+    assert study.models["resnet"].variant.training.patience == 20
+
+
+# --- What is left of a study -----------------------------------------------------------------------------------------
+
+
+def narrowed(only):
+    return read_study(merged(WRITTEN, {"only": only}))
+
+
+@pytest.mark.parametrize("only", ["chern", ["chern"], {"tasks": "chern"}, {"tasks": ["chern"]}], ids=str)
+def test_one_task_is_left_with_all_that_is_its_own(only):
+    study = narrowed(only)
+    assert study.tasks.winding is None
+    assert study.tasks.chern == read_study(WRITTEN).tasks.chern
+    assert set(study.ceiling) == {"qwz", "haldane"} and not {"ssh", "kitaev_chain"} & set(study.convergence)
+    assert set(study.interfaces) == {"qwz", "haldane"} and study.beyond_dense
+
+
+def test_models_that_are_not_left_are_pruned_wherever_they_are_named():
+    study = narrowed(["ring_free", "cnn", "gradients"])
+    for task in (study.tasks.winding, study.tasks.chern):
+        assert task.models == task.sizes.models == task.diagnosed.models == ["ring_free", "cnn"]
+    assert study.tasks.winding.diagnosed.seeds == {}
+    assert study.tasks.chern.left_out.models == ["cnn"]
+    assert (study.interfaces, study.beyond_dense, list(study.trainability)) == ({}, None, ["gradients"])
+
+
+def test_a_task_of_which_no_model_is_left_goes_too():
+    study = narrowed("ring_wavefunction")
+    assert (study.tasks.chern, study.tasks.winding.models) == (None, ["ring_wavefunction"])
+    assert narrowed({"models": "ring_coordinate", "tasks": "winding"}).tasks.chern is None
+
+
+def test_so_are_models_that_a_task_no_longer_lists():
+    study = read_study(merged(WRITTEN, {"tasks": {"chern": {"models": ["ring_free"]}}})).tasks.chern
+    assert (study.left_out, study.sizes.models, study.diagnosed.seeds) == (None, ["ring_free"], {"ring_free": 20})
+
+
+@pytest.mark.parametrize("name", [*DEFAULT["tasks"], *DEFAULT["models"], *DEFAULT["trainability"]])
+def test_any_one_name_leaves_a_study_if_some_model_of_it_can_be_tested(name):
+    if name.endswith("closed_form"):
+        with pytest.raises(ConfigError, match=f"only: found '{name}'; allowed: names that leave a task a model with a"):
+            narrowed(name)
+    else:
+        narrowed(name)
+
+
+@pytest.mark.parametrize(
+    ("only", "sentence"),
+    [
+        ("chren", "only: found 'chren'; allowed: names among winding, chern, ring_coordinate, "),
+        ("chren", "(did you mean 'chern'?)"),
+        (["cnn", "rsnet"], "only: found 'rsnet'; allowed: "),
+        (
+            {"task": "chern"},
+            "only.task: found an unknown key; allowed: tasks, models, diagnostics (did you mean 'tasks'?)",
+        ),
+        ({"tasks": "cnn"}, "only.tasks: found 'cnn'; allowed: names among winding, chern"),
+        (3, "only: found 3; allowed: "),
+        ([], "only: found []; allowed: "),
+    ],
+    ids=str,
+)
+def test_what_is_left_of_a_study_must_be_there(only, sentence):
+    assert sentence in refused(merged(WRITTEN, {"only": only}))
+
+
+# --- The schema ------------------------------------------------------------------------------------------------------
+
+
+def properties(rule):
+    """Yield the keys and rules of all tables in a schema."""
+    if isinstance(rule, dict):
+        yield from rule.get("properties", {}).items()
+    for part in rule.values() if isinstance(rule, dict) else rule if isinstance(rule, list) else ():
+        yield from properties(part)
+
+
+def test_the_stored_schema_is_current():
+    assert schema.PATH.read_text(encoding="utf-8") == schema.written(), "run python -m toponn.study.schema"
+
+
+def test_the_schema_describes_every_key_and_gives_its_default():
+    made = schema.schema()
+    described = {**made["properties"], **dict(properties(made["$defs"]))}
+    assert [key for key, rule in described.items() if "description" not in rule and "$ref" not in str(rule)] == []
+    entries = made["properties"]["models"]["anyOf"][0]["additionalProperties"]["anyOf"][0]["anyOf"]
+    cnn = next(e["properties"] for e in entries if e["properties"]["model"].get("const") == "cnn")
+    assert (cnn["channels"]["default"], cnn["like"]["anyOf"][0]) == ([16, 16], {"type": "string"})
+    assert "cells in each direction" not in cnn["stencil"]["description"]
+    assert cnn["stencil"]["description"]
 
 
 def test_the_schema_names_the_members_of_the_families():
-    rules = SCHEMA["$defs"]
-    assert rules["lattice"]["enum"] == list(LATTICES)
-    assert rules["shape"]["properties"]["name"]["enum"] == list(SHAPES)
-    assert rules["disorder_name"]["enum"] == list(DISORDER)
-    assert rules["model"]["properties"]["model"]["enum"] == [
-        name for name in import_module("toponn.models").MODELS if name != "wavefunction"
-    ], "the wavefunction form is a class of its own and a form of the ring"
-    assert rules["ring_wavefunction"]["properties"]["trainable"]["items"]["enum"] == list(
-        import_module("toponn.models").TENSORS
-    )
+    made = schema.schema()
+    entries = made["properties"]["models"]["anyOf"][0]["additionalProperties"]["anyOf"][0]["anyOf"]
+    assert [e["properties"]["model"].get("const") for e in entries] == [*MODELS, None], "and rows of a user's own"
+    assert list(made["properties"]["trainability"]["anyOf"][0]["properties"]) == list(DIAGNOSTICS)
+    assert set(SHAPE_TABLES) == set(SHAPES) == set(SHAPE_DIMENSION)
 
 
 def test_the_estimators_that_a_map_may_name_are_those_of_the_recipes():
     references = import_module("toponn.recipes").REFERENCES
-    assert {
-        task: ("spectral_localizer", *names) for task, names in references.items()
-    } == config_entries.ESTIMATORS_OF_TASK
-    allowed = SCHEMA["$defs"]["map"]["properties"]["estimator"]["enum"]
-    assert set(allowed) == set().union(*config_entries.ESTIMATORS_OF_TASK.values())
+    assert {task: ("spectral_localizer", *names) for task, names in references.items()} == physics.ESTIMATORS_OF_TASK
 
 
-def test_each_member_that_the_schema_names_has_its_own_rule():
-    for family in ("shape", "model", "ring"):
-        rule = SCHEMA["$defs"][family]
-        names = next(value["enum"] for value in rule["properties"].values() if "enum" in value)
-        led = [step["then"]["$ref"].rpartition("/")[2] for step in rule["allOf"]]
-        assert [ref.removeprefix(f"{family}_") for ref in led] == names
-        assert set(led) <= set(SCHEMA["$defs"])
-
-
-def test_the_dimensions_and_tasks_agree_with_the_systems_and_shapes():
-    examples = {"segment": {"size": [4]}, "rectangle": {"size": [4, 4]}, "disk": {"radius": 4.0}}
-    examples |= {"triangle": {"side": 4.0}, "l_shape": {"size": 4.0}}
-    for name, dimension in config_entries.SHAPE_DIMENSION.items():
-        assert resolve(SHAPES, name, "shape")(**examples[name]).dimension == dimension
-    assert set(config_entries.SHAPE_DIMENSION) == set(SHAPES)
-    assert {resolve(SYSTEMS, name, "system").task for name in SYSTEMS} == set(config_entries.DIMENSION)
-    assert set().union(*config_entries.DISORDER_OF_TASK.values()) == set(DISORDER)
+def test_the_kinds_of_disorder_are_those_of_the_tasks_and_their_tasks_those_of_the_systems():
+    assert {resolve(SYSTEMS, name, "system").task for name in SYSTEMS} == set(physics.DISORDER_OF_TASK)
+    assert set().union(*physics.DISORDER_OF_TASK.values()) == set(DISORDER)
 
 
 def test_checking_a_study_imports_neither_torch_nor_pandas():
     code = (
-        "import sys, yaml; from toponn.config import check; import toponn.codetrace;"
-        "check(yaml.safe_load(open(sys.argv[1], encoding='utf-8')));"
+        "import sys, yaml; from toponn.study.read import read_study; import toponn.codetrace;"
+        "read_study(yaml.safe_load(open(sys.argv[1], encoding='utf-8')));"
         "sys.exit(' '.join({'torch', 'pandas', 'h5py', 'matplotlib'} & set(sys.modules)) or None)"
     )
-    path = str(Path(config.__file__).parents[1])
+    path = str(Path(checks.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", code, str(ROOT / "config.yaml")],
         env={"PYTHONPATH": path},

@@ -1,11 +1,13 @@
 """Curvature and kernels against matrices that are known: planted spectra, models linear in their weights, a gauge."""
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from toponn.checks import resolve
+from toponn.checks import NotApplicable, resolve
 from toponn.datasets import read_dataset, write_dataset
 from toponn.generation import generate
 from toponn.models import MODELS
@@ -22,23 +24,17 @@ from toponn.trainability.curvature import (
 )
 from toponn.trainability.hessian import hessian, spectrum_numbers
 from toponn.trainability.kernel import centred_alignment, kernel
-from toponn.trainability.subject import Subject, squared_loss, trained_seeds
+from toponn.trainability.subject import Measured, Subject, diagnosed, squared_loss, trained_seeds
 from toponn.training.loop import Samples, train
+from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import ring_area, ring_lengths, train_block, write_run
 from toponn.training.views import encode
 
 ROOT = 17
-SUCCESS = {"split": "test", "balanced_accuracy": 0.8}
-TRAINING = {"epochs": 2, "batch_size": 20, "learning_rate": 0.01, "weight_decay": 0.0}
-FREE = {
-    "model": "ring",
-    "form": "free",
-    "start": "random",
-    "rank": 1,
-    "scale": 1.0,
-    "route": "loops",
-    "training": TRAINING,
-}
+SUCCESS = Success(split="test", balanced_accuracy=0.8)
+TRAINING = Training(epochs=2, batch_size=20, learning_rate=0.01, patience=None)
+FREE = Variant("subject", "free_ring", {"route": "loops"}, TRAINING)
+CNN = Variant("subject", "cnn", {"channels": [4]}, TRAINING)
 RECIPES = {
     "chern": {
         "system": "qwz",
@@ -56,10 +52,10 @@ RECIPES = {
     },
 }
 MODEL_OPTIONS = {
-    "ring_free_loops": ("ring", {"form": "free", "start": "random", "rank": 2, "scale": 1.0}),
-    "ring_coordinate_loops": ("ring", {"form": "coordinate", "start": "random", "rank": 1, "scale": 1.0, "width": 6}),
-    "ring_free_occupied": ("ring", {"form": "free", "start": "random", "rank": 1, "scale": 1.0}),
-    "wavefunction": ("wavefunction", {"start": "random", "scale": 0.5}),
+    "ring_free_loops": ("free_ring", {"rank": 2}),
+    "ring_coordinate_loops": ("coordinate_ring", {"width": 6}),
+    "ring_free_occupied": ("free_ring", {}),
+    "wavefunction": ("wavefunction_ring", {"scale": 0.5}),
     "cnn": ("cnn", {"stencil": 1, "channels": [4, 4]}),
     "resnet": ("resnet", {"stencil": 1, "channels": 4, "depth": 2}),
     "mlp": ("mlp", {"stencil": 1, "window": 3, "hidden": [6]}),
@@ -252,15 +248,14 @@ def test_shares_of_the_spectrum_come_closer_with_more_starts():
 # --- The spectrum of a ring -------------------------------------------------------------------------------
 
 
-def subject_of(paths, task: str, settings, folders=()) -> Subject:
-    return Subject(task, "subject", settings, {"home": [paths[task]]}, folders, ROOT, SUCCESS)
+def subject_of(paths, task: str, variant, folders=()) -> Subject:
+    return Subject(task, variant, {"home": [paths[task]]}, folders, ROOT, SUCCESS)
 
 
-def folders_of(paths, task: str, settings, place, blocks=((0, 1), (2, 3)), broken=()):
+def folders_of(paths, task: str, variant, place, blocks=((0, 1), (2, 3)), broken=()):
     """Train blocks of seeds and write their run folders; the seeds in `broken` are made to have failed."""
     for seeds in blocks:
-        arguments = dict(task=task, name="subject", settings=settings, seeds=list(seeds), success=SUCCESS, root=ROOT)
-        run = train_block(paths[task], **arguments)
+        run = train_block(paths[task], task=task, variant=variant, seeds=list(seeds), success=SUCCESS, root=ROOT)
         for tensor in run["parameters"].values():
             tensor[[seed in broken for seed in seeds]] = torch.nan
         write_run(place / f"{seeds[0]}", run)
@@ -269,16 +264,16 @@ def folders_of(paths, task: str, settings, place, blocks=((0, 1), (2, 3)), broke
 
 def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return by place a table with a row for each seed and a column for each diagnostic."""
-    table = rows.assign(at=rows["condition"].str.extract("at=([a-z_]+)")[0])
-    return {at: part.pivot(index="seed", columns="diagnostic", values="value") for at, part in table.groupby("at")}
+    return {at: part.pivot(index="seed", columns="diagnostic", values="value") for at, part in rows.groupby("at")}
 
 
 def test_the_hessian_of_a_ring_by_lanczos_has_the_extremes_and_the_negative_share_of_the_exact_one(datasets):
     subject = subject_of(datasets, "chern", FREE)
     options = dict(seeds=3, samples=60)
     exact, lanczos_ = (hessian(subject, **options, steps=75, exact=bound) for bound in (75, 74))
-    assert exact.rows["condition"].unique().tolist() == [f"at={at}, method=exact" for at in ("random", "closed_form")]
-    assert set(lanczos_.rows["condition"]) == {f"at={at}, method=lanczos" for at in ("random", "closed_form")}
+    for measured, method in ((exact, "exact"), (lanczos_, "lanczos")):
+        assert measured.rows["at"].unique().tolist() == ["random", "closed_form"]
+        assert set(measured.rows["method"]) == {method}
     for at, table in tables(exact.rows).items():
         other = tables(lanczos_.rows)[at]
         for name in ("hessian_largest", "hessian_smallest"):
@@ -326,7 +321,7 @@ def ring_at_closed_form(dataset, features: str):
         inputs = encode(FREE, dataset.states)
     given = as_tensors({**inputs, "coordinates": lengths}, torch.float64)
     shapes = {name: tuple(t.shape if name == "coordinates" else t.shape[1:]) for name, t in given.items()}
-    model = resolve(MODELS, "ring", "model")(shapes, form="free", start="random", rank=1, scale=1.0)
+    model = resolve(MODELS, "free_ring", "model")(shapes)
     like = {"site": torch.zeros(1, 3, sites, dtype=torch.float64)}
     weights = model.closed_form(like, lengths, ring_area(dataset))
     return model, weights, Samples(given, model.value(weights, given)[0])
@@ -347,6 +342,7 @@ def test_rows_and_arrays_name_the_seeds_that_were_trained(datasets, tmp_path):
     subject = subject_of(datasets, "winding", FREE, folders)
     assert trained_seeds(subject, 3) == [0, 2, 3]
     assert trained_seeds(subject, 2) == [0, 2]
+    assert trained_seeds(replace(subject, runs=3), 3) == [0, 2], "the fourth is none of the study's"
     measured = hessian(subject, seeds=2, samples=30, steps=5, exact=100)
     found = tables(measured.rows)
     assert {at: list(table.index) for at, table in found.items()} == {
@@ -363,20 +359,63 @@ def test_rows_and_arrays_name_the_seeds_that_were_trained(datasets, tmp_path):
 
 
 def test_a_network_has_no_closed_form_and_a_spectrum_by_lanczos(datasets):
-    settings = {"model": "cnn", "stencil": 1, "channels": [4], "training": TRAINING}
-    measured = hessian(subject_of(datasets, "winding", settings), seeds=2, samples=20, steps=15, exact=10)
-    assert set(measured.rows["condition"]) == {"at=random, method=lanczos"}
+    measured = hessian(subject_of(datasets, "winding", CNN), seeds=2, samples=20, steps=15, exact=10)
+    assert set(measured.rows["at"]) == {"random"} and set(measured.rows["method"]) == {"lanczos"}
     assert set(measured.rows["diagnostic"]) == {
         "hessian_largest",
         "hessian_smallest",
         "hessian_negative_fraction",
         "hessian_stiff_share",
     }
-    exact = hessian(subject_of(datasets, "winding", settings), seeds=2, samples=20, steps=15, exact=10_000)
+    exact = hessian(subject_of(datasets, "winding", CNN), seeds=2, samples=20, steps=15, exact=10_000)
     for name in ("hessian_largest", "hessian_smallest"):
         np.testing.assert_allclose(
             tables(measured.rows)["random"][name], tables(exact.rows)["random"][name], rtol=1e-3, atol=1e-3
         )
+
+
+class Attention(Model):
+    """``f``, the mean of one head of attention, of whose fused kernel torch has first derivatives alone."""
+
+    family, encodings = "attention", ("projector",)
+
+    def __init__(self, shapes):
+        self.shapes = shapes
+
+    def initial(self, generators):
+        return {"w": torch.tensor([[rng.normal()] for rng in generators], dtype=torch.float32)}
+
+    def value(self, parameters, inputs):
+        x = inputs["projector"][:, None]  # (B, 1, N, N), one head
+        heads = [torch.nn.functional.scaled_dot_product_attention(w * x, x, x) for w in parameters["w"]]
+        return torch.stack(heads).mean(dim=(2, 3, 4))
+
+    def check_applicable(self, inputs):
+        pass
+
+
+def test_a_model_without_second_derivatives_has_one_row_that_says_so(datasets, monkeypatch):
+    monkeypatch.setitem(MODELS, "attention", "test_curvature:Attention")
+    subject = subject_of(datasets, "winding", Variant("one head", "attention", {}, TRAINING))
+    rows, arrays = diagnosed("hessian", hessian, subject, seeds=2, samples=10, steps=3, exact=1)
+    (row,) = rows.to_dict("records")
+    assert row["status"] == "not applicable: its second derivatives are not available"
+    assert (row["diagnostic"], row["variant"], row["model"], row["size"]) == ("hessian", "one head", "attention", 8)
+    assert np.isnan(row["value"]) and np.isnan(row["seed"]) and not arrays
+
+
+def test_a_diagnostic_that_does_not_apply_has_a_row_and_one_that_fails_fails(datasets):
+    def refuses(subject, *, seeds):
+        raise NotApplicable("it is too small")
+
+    def fails(subject, *, seeds):
+        raise RuntimeError("out of memory")
+
+    subject = subject_of(datasets, "winding", FREE)
+    found = diagnosed("spread", refuses, subject, seeds=1)
+    assert isinstance(found, Measured) and found.rows["status"].tolist() == ["not applicable: it is too small"]
+    with pytest.raises(RuntimeError, match="out of memory"):
+        diagnosed("spread", fails, subject, seeds=1)
 
 
 def test_the_condition_number_leaves_out_what_is_zero_and_a_flat_loss_has_none():
@@ -393,7 +432,9 @@ def test_the_condition_number_leaves_out_what_is_zero_and_a_flat_loss_has_none()
 
 def test_the_kernel_of_a_linear_model_is_that_of_its_features_and_training_leaves_it_there():
     model, weights, given, phi = linear(25, 12)
-    trained = train(model, weights, given, given, root=ROOT, order="data", **{**TRAINING, "learning_rate": 0.1})
+    trained = train(
+        model, weights, given, given, root=ROOT, order="data", **asdict(replace(TRAINING, learning_rate=0.1))
+    )
     after = {name: trained.parameters[name] for name in weights}
     assert all((after[name] - weights[name]).abs().max() > 0.1 for name in weights)
     for parameters in (weights, after):

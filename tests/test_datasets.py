@@ -537,7 +537,7 @@ def test_an_unknown_split_and_a_damaged_file_are_refused_in_one_sentence(made, t
     [
         ({"name": "disk", "radius": 0.3}, "found no site"),
         ({"name": "triangle", "side": 5.0}, "found no site in the middle 0.5"),
-        ({"name": "disk", "radius": 3.0, "holes": [[0, 0, 4]]}, "found no room inside"),
+        ({"name": "disk", "radius": 3.0, "holes": [[0, 0, 4]]}, "found no site"),
     ],
 )
 def test_a_shape_without_a_bulk_is_refused_by_its_key_before_any_work(shape, reason):

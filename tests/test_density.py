@@ -13,11 +13,11 @@ from toponn.lattices import normalised_coordinates
 from toponn.models.base import generators
 from toponn.models.closed_forms import coordinate_weights
 from toponn.models.density import density_weight, ring_density
-from toponn.models.ring import Ring
+from toponn.models.ring import CoordinateRing, FreeRing
 
 
 def coordinate_ring(rank=1, seeds=2, sites=16):
-    ring = Ring({"coordinates": (sites, 2)}, form="coordinate", start="random", rank=rank, scale=0.4, width=9)
+    ring = CoordinateRing({"coordinates": (sites, 2)}, rank=rank, scale=0.4, width=9)
     start = ring.initial(generators(3, "density", "ring", range(seeds)))
     return ring, {name: tensor.double() for name, tensor in start.items()}
 
@@ -112,6 +112,6 @@ def test_density_over_weight_is_the_local_chern_marker_of_the_bulk(mass, C):
 
 
 def test_the_weight_of_free_site_tensors_is_refused():
-    ring = Ring({"coordinates": (16, 2)}, form="free", start="random", rank=1, scale=0.4)
+    ring = FreeRing({"coordinates": (16, 2)})
     with pytest.raises(ValueError, match="ring: found form 'free'"):
         density_weight(ring, {}, torch.zeros(16, 2), np.ones(2))

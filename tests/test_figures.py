@@ -13,38 +13,49 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import ROOT, Named, artists, clipped, drawn_texts, lightness, overlaps, rendered, text_of
+from drawn import (
+    CAPTIONS,
+    LOOKS,
+    ROOT,
+    VARIANTS,
+    Named,
+    artists,
+    clipped,
+    drawn_texts,
+    lightness,
+    overlaps,
+    rendered,
+    text_of,
+)
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from toponn.checks import ConfigError, DataError
+from toponn.checks import ConfigError, DataError, resolve
+from toponn.declared import declared_function
+from toponn.figures import FIGURES, record
 from toponn.figures.generalization_matrix import contrasting, generalization_matrix, shown_number
 from toponn.figures.learning_curves import learning_curves
+from toponn.figures.looks import looks
 from toponn.figures.site_tensors import median_seed, site_tensors
 from toponn.figures.sizes import sizes
 from toponn.figures.style import (
     DOUBLE_COLUMN,
-    MODEL_STYLES,
     SINGLE_COLUMN,
-    model_style,
     save,
     sequential_map,
+    variants_in_order,
 )
 from toponn.figures.success import success
 from toponn.figures.superiority import superiority
 from toponn.figures.transfer import transfer
 from toponn.files import read_csv, write_arrays, write_csv
 from toponn.provenance import provenance
+from toponn.tables import COLUMNS, TABLES, columns_of
 
-MODELS = [
-    ("ring", "coordinate"),
-    ("ring", "free"),
-    ("cnn", ""),
-    ("resnet", ""),
-    ("mlp", ""),
-    ("loop_ridge", ""),
-]
+CHERN = [name for name in VARIANTS if "wavefunction" not in name]
+TESTED = [name for name in CHERN if "closed_form" not in name]
 CHERN_TESTS = {
     "qwz_8": 400,
     "qwz_6": 400,
@@ -63,19 +74,22 @@ CHERN_KINDS = {
 MANY_TESTS = {f"haldane_rectangle_{i}": 1000 for i in range(26)}
 
 
+def start_of(variant):
+    return "closed_form" if "closed_form" in variant else "random"
+
+
 def synthetic_history(epochs=30, seeds=20):
     rng = np.random.default_rng(2)
     frames = []
-    for (model, form), start in itertools.product(MODELS, ("random", "closed_form")):
-        if start == "closed_form" and model != "ring" or model == "loop_ridge":
+    for variant in CHERN:
+        if variant == "loop_ridge":
             continue
-        for seed in range(seeds if start == "random" else seeds // 2):
+        for seed in range(seeds if start_of(variant) == "random" else seeds // 2):
             epoch = np.arange(epochs + 1)
             rate, best = rng.uniform(0.05, 0.4), rng.uniform(0.9, 1.0)
-            value = (
-                best - (best - 1 / 3) * np.exp(-rate * epoch) * (start == "random") + rng.normal(0, 0.01, epochs + 1)
-            )
-            row = {"model": model, "form": form, "start": start, "seed": seed, "epoch": epoch}
+            risen = best - (best - 1 / 3) * np.exp(-rate * epoch) * (start_of(variant) == "random")
+            value = risen + rng.normal(0, 0.01, epochs + 1)
+            row = {"task": "chern", "variant": variant, "start": start_of(variant), "seed": seed, "epoch": epoch}
             frames.append(pd.DataFrame({**row, "validation_balanced_accuracy": value.clip(0, 1)}))
     return pd.concat(frames, ignore_index=True)
 
@@ -83,44 +97,37 @@ def synthetic_history(epochs=30, seeds=20):
 def synthetic_runs_and_trainability(seeds=40):
     rng = np.random.default_rng(3)
     runs, trainability = [], []
-    for (model, form), start in itertools.product(MODELS, ("random", "closed_form")):
-        if start == "closed_form" and model != "ring":
-            continue
-        count = 1 if model == "loop_ridge" else seeds
+    for variant in CHERN:
+        count = 1 if variant == "loop_ridge" else seeds
         values = np.minimum(1, 1.01 - rng.exponential(0.03, count))
-        row = {"task": "chern", "model": model, "form": form, "size": 64}
+        row = {"task": "chern", "variant": variant, "size": 64, "start": start_of(variant)}
         for seed, value in enumerate(values):
-            run = {
-                "dataset": "qwz_8",
-                "start": start,
-                "seed": seed,
-                "validation_balanced_accuracy": value,
-                "success": value >= 0.99,
-            }
+            run = {"dataset": "qwz_8", "seed": seed, "validation_balanced_accuracy": value, "success": value >= 0.99}
             runs.append({**row, **run})
         share = float((values >= 0.99).mean())
-        row |= {"condition": f"start={start}", "n_seeds": count}
+        row |= {"n_seeds": count, "status": "ok"}
         ends = {"low": max(0, share - 0.15), "high": min(1, share + 0.1)}
         trainability.append({**row, "diagnostic": "success_fraction", "value": share, **ends})
         norm = rng.lognormal(0, 1.5)
         ends = {"low": norm / 3, "high": norm * 3}
-        if model != "loop_ridge":
+        if variant != "loop_ridge":
             trainability.append({**row, "diagnostic": "initial_gradient_norm", "value": norm, **ends})
     return pd.DataFrame(trainability), pd.DataFrame(runs)
 
 
-def synthetic_summary(tests=CHERN_TESTS, models=MODELS):
+def synthetic_summary(tests=CHERN_TESTS, variants=TESTED):
     rng = np.random.default_rng(4)
     rows = []
-    for (model, form), (place, (test, samples)) in itertools.product(models, enumerate(tests.items())):
-        best = {"ring": 0.998 if form == "coordinate" else 0.97, "cnn": 0.99}.get(model, 0.85)
-        value = float(np.clip(best - (0.3 + 0.2 * rng.random()) * (place > 4) * (model != "ring"), 0, 1))
+    for variant, (place, (test, samples)) in itertools.product(variants, enumerate(tests.items())):
+        ring = variant.startswith("ring")
+        best = {"ring_coordinate": 0.998, "cnn": 0.99}.get(variant, 0.97 if ring else 0.85)
+        value = float(np.clip(best - (0.3 + 0.2 * rng.random()) * (place > 4) * (not ring), 0, 1))
         status = "ok"
-        if (form == "free" and place) or (model == "loop_ridge" and place) or (model == "mlp" and "haldane" in test):
+        if (variant in ("ring_free", "loop_ridge") and place) or (variant == "mlp" and "haldane" in test):
             status, value = "not applicable", np.nan
-        row = {"task": "chern", "model": model, "form": form, "test": test, "status": status}
+        row = {"task": "chern", "variant": variant, "test": test, "status": status}
         row |= {
-            "n_seeds": 1 if model == "loop_ridge" else 40,
+            "n_seeds": 1 if variant == "loop_ridge" else 40,
             "n_parameters": 12_929,
             "flops": 2.07e12,
             "n_samples": samples,
@@ -134,10 +141,8 @@ def synthetic_summary(tests=CHERN_TESTS, models=MODELS):
         }
         rows.append({**row, "low": value - 0.02, "high": min(1.0, value + 0.015), "ceiling": 1 - 0.003 * place})
     frame = pd.DataFrame(rows)
-    frame.loc[(frame["model"] == "resnet") & (frame["test"] == "qwz_16"), ["status", "balanced_accuracy"]] = [
-        "failed",
-        np.nan,
-    ]
+    failed = (frame["variant"] == "resnet") & (frame["test"] == "qwz_16")
+    frame.loc[failed, ["status", "balanced_accuracy"]] = ["failed", np.nan]
     return frame
 
 
@@ -151,92 +156,98 @@ def synthetic_site_tensors(dimension):
         positions, names = np.arange(24.0)[:, None], "window,Λx"
         closed = np.stack([(np.abs(positions[:, 0] - 11.5) < 6) / 12, (positions[:, 0] - 11.5)])
     arrays, attributes = {"positions": positions}, {}
-    for form, noise in (("coordinate", 0.05), ("free", 0.3)):
+    for ring, noise in (("ring_coordinate", 0.05), ("ring_free", 0.3)):
         scale = np.abs(closed).max(axis=1)[None, :, None]
-        arrays[f"closed_form/{form}"] = closed
-        arrays[f"learned/{form}"] = closed + noise * scale * rng.normal(size=(20, *closed.shape))
-        arrays[f"balanced_accuracy/{form}"] = rng.uniform(0.95, 1, 20)
-        attributes[f"tensor_names_{form}"] = names
+        arrays[f"closed_form/{ring}"] = closed
+        arrays[f"learned/{ring}"] = closed + noise * scale * rng.normal(size=(20, *closed.shape))
+        arrays[f"balanced_accuracy/{ring}"] = rng.uniform(0.95, 1, 20)
+        attributes[f"tensor_names_{ring}"] = names
     return arrays, attributes
 
 
-LADDER = [
-    "free",
-    "wavefunction",
-    "wavefunction_selection_position_window",
-    "wavefunction_position_window",
-    "wavefunction_window",
-]
+LADDER = [name for name in VARIANTS if name == "ring_free" or "wavefunction" in name]
 
 
 def synthetic_sizes():
     rng = np.random.default_rng(6)
     rows = []
-    for place, (form, size) in enumerate(itertools.product(LADDER, (6, 8, 12, 16, 24))):
-        row = {"task": "winding", "model": "ring", "form": form, "size": size, "condition": "start=random"}
+    for place, (variant, size) in enumerate(itertools.product(LADDER, (6, 8, 12, 16, 24))):
+        row = {"task": "winding", "variant": variant, "size": size, "start": "random", "status": "ok"}
         value = float(np.clip(1.2 - 0.002 * size * (place + 1) - 0.1 * rng.random(), 0, 1))
         ends = {"n_seeds": 40, "value": value, "low": max(0, value - 0.1), "high": min(1, value + 0.05)}
         for diagnostic in ("success_fraction", "validation_balanced_accuracy"):
             rows.append({**row, **ends, "diagnostic": diagnostic})
-    return pd.DataFrame(rows), [("ring", form, "random") for form in LADDER], "winding"
+    return pd.DataFrame(rows), LADDER, "winding"
 
 
 def matrix(summary):
-    return generalization_matrix(summary, CHERN_KINDS)
+    return generalization_matrix(summary, CHERN_KINDS, LOOKS)
 
 
 def every_model():
-    table = synthetic_summary(models=list(MODEL_STYLES))
+    table = synthetic_summary(variants=list(VARIANTS))
     return table.assign(n_seeds=np.where(table["test"] == "qwz_6", 20, 100), n_parameters=113_505)
 
 
 def synthetic_differences():
     rows = []
     for place, (test, kind) in enumerate(CHERN_KINDS.items()):
-        row = {"task": "chern", "kind": kind, "test": test, "rival": ("cnn", "resnet", "mlp")[place % 3], "n_tests": 1}
-        row |= {"difference": 0.1 * place, "low": 0.1 * place - 0.02, "high": 0.1 * place + 0.03, "status": "ok"}
+        row = {"task": "chern", "variant": "ring_coordinate", "kind": kind, "test": test, "n_tests": 1}
+        row |= {
+            "rival": ("cnn", "resnet", "mlp")[place % 3],
+            "difference": 0.1 * place,
+            "low": 0.1 * place - 0.02,
+            "high": 0.1 * place + 0.03,
+            "status": "ok",
+        }
         rows.append(row if test != "qwz_16" else row | {"difference": np.nan, "status": "not applicable"})
     for kind, count in (("sizes", 2), ("disorder", 1), ("lattices", 2), ("tests", 5)):
-        mean = {"task": "chern", "kind": "all", "test": f"all {kind}", "rival": "best of each test", "n_tests": count}
-        rows.append(mean | {"difference": 0.3, "low": 0.25, "high": 0.34, "status": "ok"})
+        mean = {"task": "chern", "variant": "ring_coordinate", "kind": kind, "test": f"all {kind}", "n_tests": count}
+        rows.append(mean | {"rival": "best of each test", "difference": 0.3, "low": 0.25, "high": 0.34, "status": "ok"})
     return pd.DataFrame(rows)
 
 
-FIGURES = {
-    "sizes": lambda: sizes(*synthetic_sizes()),
-    "learning_curves": lambda: learning_curves(synthetic_history(), 0.99),
-    "success": lambda: success(*synthetic_runs_and_trainability(), 0.99),
+DRAWN = {
+    "sizes": lambda: sizes(*synthetic_sizes(), LOOKS),
+    "learning_curves": lambda: learning_curves(synthetic_history(), 0.99, LOOKS, ["loop_ridge"]),
+    "success": lambda: success(*synthetic_runs_and_trainability(), 0.99, LOOKS),
     "generalization": lambda: matrix(synthetic_summary()),
     "generalization_with_chance": lambda: generalization_matrix(
-        synthetic_summary(), CHERN_KINDS, chance=dict.fromkeys(CHERN_TESTS, 1 / 3)
+        synthetic_summary(), CHERN_KINDS, LOOKS, chance=dict.fromkeys(CHERN_TESTS, 1 / 3)
     ),
     "generalization_many_tests": lambda: generalization_matrix(
         synthetic_summary(MANY_TESTS),
         {test: ("training data" if not i else "shapes") for i, test in enumerate(MANY_TESTS)},
+        LOOKS,
     ),
     "generalization_every_model": lambda: matrix(every_model()),
-    "superiority": lambda: superiority(synthetic_differences(), CHERN_KINDS),
-    "transfer": lambda: transfer(
-        synthetic_summary(), {"qwz_6": 36, "qwz_8": 64, "qwz_12": 144, "qwz_16": 256}, 64, "chern"
+    "superiority_of_two_hybrids": lambda: superiority(
+        pd.concat([synthetic_differences(), synthetic_differences().assign(variant="ring_wavefunction")]),
+        CHERN_KINDS,
+        LOOKS,
     ),
-    "site_tensors_lattice": lambda: site_tensors(*synthetic_site_tensors(2)),
-    "site_tensors_chain": lambda: site_tensors(*synthetic_site_tensors(1)),
+    "superiority": lambda: superiority(synthetic_differences(), CHERN_KINDS, LOOKS),
+    "transfer": lambda: transfer(
+        synthetic_summary(), {"qwz_6": 36, "qwz_8": 64, "qwz_12": 144, "qwz_16": 256}, 64, "chern", LOOKS
+    ),
+    "site_tensors_lattice": lambda: site_tensors(*synthetic_site_tensors(2), LOOKS),
+    "site_tensors_chain": lambda: site_tensors(*synthetic_site_tensors(1), LOOKS),
 }
 
 
 @pytest.fixture(scope="module")
 def figures():
     """Every figure, drawn once; tests that change a figure make their own."""
-    return {name: make() for name, make in FIGURES.items()}
+    return {name: make() for name, make in DRAWN.items()}
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", DRAWN)
 def test_no_text_overlaps_or_is_clipped(figures, name):
     assert overlaps(figures[name]) == []
     assert clipped(figures[name]) == []
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_is_one_or_two_columns_wide(figures, name):
     assert figures[name].get_size_inches()[0] in (SINGLE_COLUMN, DOUBLE_COLUMN)
     assert figures[name].get_size_inches()[1] < 9.0
@@ -255,10 +266,10 @@ def test_the_check_of_clipping_finds_a_text_beyond_the_rim():
     assert clipped(figure) == ["far too long"]
 
 
-@pytest.mark.parametrize("name", [name for name in FIGURES if name.count("_") < 2])
+@pytest.mark.parametrize("name", [name for name in DRAWN if name.count("_") < 2])
 def test_a_figure_drawn_twice_gives_the_same_bytes(tmp_path, name):
     for copy in "ab":
-        save(FIGURES[name](), tmp_path / copy)
+        save(DRAWN[name](), tmp_path / copy)
     for kind in ("pdf", "png"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "b.pdf", "b.png"]
@@ -318,15 +329,45 @@ def test_importing_the_figures_chooses_no_backend_and_loads_no_pyplot():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_every_model_has_its_own_colour_and_its_own_marker():
-    for field in ("label", "colour", "marker"):
-        values = [getattr(style, field) for style in MODEL_STYLES.values()]
-        assert len(set(values)) == len(values)
+def test_the_classes_of_the_study_keep_their_colours_and_no_two_variants_look_the_same():
+    first = {
+        model: look for (_, model), look in zip(reversed(VARIANTS.values()), reversed(LOOKS.values()), strict=True)
+    }
+    colours = ["#0072B2", "#56B4E9", "#1a1a1a", "#D55E00", "#E69F00", "#009E73", "#CC79A7"]
+    assert [look.colour for look in reversed(first.values())] == colours
+    assert len({look.marker for look in LOOKS.values()}) == len({look.colour for look in LOOKS.values()}) == len(LOOKS)
 
 
-def test_a_model_without_a_style_is_refused_with_the_nearest_name():
+def test_entries_that_are_added_at_the_end_change_no_look_and_any_number_has_one():
+    entries = [(name, *about) for name, about in VARIANTS.items()]
+    more = [(f"wide_{i}", "wide", "coordinate_ring") for i in range(9)]
+    more += [(f"new_{i}", "new", f"class_{i}") for i in range(30)]
+    found = looks([*entries, *more])
+    assert {name: found[name] for name in LOOKS} == LOOKS and len(found) == len(entries) + len(more)
+    assert len({found[name].colour for name, _, model in more if model != "coordinate_ring"}) == 30
+    assert len({found[f"wide_{i}"].marker for i in range(8)}) == 8
+    for look in found.values():
+        Line2D([], [], color=look.colour, marker=look.marker)
+
+
+def test_looks_need_neither_matplotlib_nor_pandas():
+    code = "import sys, toponn.figures.looks\nassert not {'matplotlib', 'pandas', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_variant_without_a_look_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigError, match="found 'cn'.*did you mean 'cnn'"):
-        model_style("cn")
+        variants_in_order(["cn"], LOOKS)
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_every_figure_declares_what_it_is_drawn_from_and_has_a_caption(kind):
+    found = declared_function(FIGURES[kind], record).record
+    assert found == resolve(FIGURES, kind, "figures").record
+    assert {*found.about, *filter(None, [found.only_with])} <= set(record.ABOUT)
+    assert set(found.inputs) <= {*TABLES, *record.FILES}
+    assert found.of in ("", "task", "map", "convergence", "ceiling", "interface")
+    assert (CAPTIONS / f"{'spectra' if kind in ('hessian', 'kernel') else kind}.rst").is_file()
 
 
 def departure_from_linear(colours):
@@ -349,29 +390,30 @@ def test_text_on_every_cell_is_legible(value):
 
 
 def test_learning_curves_show_every_seed_the_median_and_the_threshold(figures):
-    figure = figures["learning_curves"]
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert [title.split("$")[-1].strip() for title in titles[:5]] == [model_style(*m).label for m in MODELS[:5]]
-    assert [axes.get_title(loc="right") for axes in figure.axes[:5]] == ["20 + 10 seeds"] * 2 + ["20 seeds"] * 3
-    assert len(artists(figure, "seed")) == 2 * (20 + 10) + 3 * 20
-    assert len(artists(figure, "median")) == 2 + 2 + 3
-    assert len(artists(figure, "threshold")) == 5
+    figure, trained = figures["learning_curves"], CHERN[:-1]
+    titles = [axes.get_title(loc="left").replace("\n", " ") for axes in figure.axes[: len(trained)]]
+    assert [title.split("$")[-1].strip() for title in titles] == [LOOKS[name].label for name in trained]
+    counts = [axes.get_title(loc="right") for axes in figure.axes[: len(trained)]]
+    assert counts == ["20 seeds" if start_of(name) == "random" else "10 seeds" for name in trained]
+    assert len(artists(figure, "seed")) == 5 * 20 + 2 * 10
+    medians = artists(figure, "median")
+    assert [line.get_linestyle() for line in medians] == ["-", "--", "-", "--", "-", "-", "-"]
+    assert len(artists(figure, "threshold")) == 7
     assert any("not shown" in text and "loop ridge" in text for text in text_of(figure))
 
 
 def test_the_median_of_the_learning_curves_is_the_median_of_the_seeds():
     history = synthetic_history(epochs=10, seeds=5)
-    history = history[history["model"] == "cnn"]
-    (line,) = artists(learning_curves(history, 0.99), "median")
+    history = history[history["variant"] == "cnn"]
+    (line,) = artists(learning_curves(history, 0.99, LOOKS), "median")
     expected = history.groupby("epoch")["validation_balanced_accuracy"].median()
     np.testing.assert_array_equal(line.get_xdata(), expected.index)
     np.testing.assert_allclose(line.get_ydata(), expected)
 
 
 def test_learning_curves_need_a_model_that_was_trained():
-    history = synthetic_history(epochs=2, seeds=2).assign(model="loop_ridge", form="")
     with pytest.raises(DataError, match="no model that was trained"):
-        learning_curves(history, 0.99)
+        learning_curves(synthetic_history(epochs=2, seeds=2).head(0), 0.99, LOOKS)
 
 
 def test_success_shows_every_seed_filled_where_it_succeeds(figures):
@@ -384,7 +426,7 @@ def test_success_shows_every_seed_filled_where_it_succeeds(figures):
 
 def test_counts_of_a_hundred_seeds_stand_clear_of_a_fraction_of_one():
     trainability, runs = synthetic_runs_and_trainability(seeds=100)
-    figure = success(trainability, runs, 0.99)
+    figure = success(trainability, runs, 0.99, LOOKS)
     FigureCanvasAgg(figure).draw()
     axes = figure.axes[0]
     rim = axes.transData.transform((1.0, 0.0))[0] + 2.5 * figure.dpi / 72  # half a marker of 5 pt
@@ -395,18 +437,18 @@ def test_success_reads_the_same_from_a_table_on_disk(tmp_path):
     trainability, runs = synthetic_runs_and_trainability(seeds=5)
     for name, table in (("trainability", trainability), ("runs", runs)):
         write_csv(tmp_path / f"{name}.csv", table, table.columns)
-    save(success(trainability.round(6), runs.round(6), 0.99), tmp_path / "a")
+    save(success(trainability.round(6), runs.round(6), 0.99, LOOKS), tmp_path / "a")
     from_disk = [read_csv(tmp_path / f"{name}.csv").round(6) for name in ("trainability", "runs")]
-    save(success(*from_disk, 0.99), tmp_path / "b")
+    save(success(*from_disk, 0.99, LOOKS), tmp_path / "b")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_success_against_size_has_a_point_and_an_interval_for_each_model_and_size(figures):
-    table, forms, _ = synthetic_sizes()
+    table, variants, _ = synthetic_sizes()
     axes = figures["sizes"].axes[0]
-    assert len(axes.containers) == len(forms)
-    for container, (_, form, _) in zip(axes.containers, forms, strict=True):
-        mine = table[(table["form"] == form) & (table["diagnostic"] == "success_fraction")]
+    assert len(axes.containers) == len(variants)
+    for container, variant in zip(axes.containers, variants, strict=True):
+        mine = table[(table["variant"] == variant) & (table["diagnostic"] == "success_fraction")]
         np.testing.assert_allclose(container.lines[0].get_ydata().astype(float), mine["value"].to_numpy(float))
         ends = np.array([np.asarray(bar)[:, 1] for bar in container.lines[2][0].get_segments()], dtype=float)
         np.testing.assert_allclose(ends, mine[["low", "high"]].to_numpy(float))
@@ -424,7 +466,7 @@ def test_success_names_its_axes_counts_and_what_does_not_apply(figures):
     assert figure.axes[2].get_xscale() == "log"
     assert "does not apply" in text_of(figure)  # loop ridge has no gradient
     _, runs = synthetic_runs_and_trainability()
-    counts = runs.groupby(["model", "form", "start"])["success"].agg(["sum", "size"])
+    counts = runs.groupby("variant")["success"].agg(["sum", "size"])
     for row in counts.itertuples():
         assert f"{row.sum}/{row.size}" in text_of(figure)
 
@@ -489,13 +531,16 @@ def test_the_training_dataset_comes_first_and_tests_stand_under_what_they_change
 
 def test_a_test_of_no_kind_is_refused():
     with pytest.raises(DataError, match="found the test qwz_12; allowed: qwz_8, qwz_6"):
-        generalization_matrix(synthetic_summary(), {k: v for k, v in CHERN_KINDS.items() if k != "qwz_12"})
+        generalization_matrix(synthetic_summary(), {k: v for k, v in CHERN_KINDS.items() if k != "qwz_12"}, LOOKS)
 
 
 def test_differences_say_where_no_rival_can_run_and_how_many_tests_a_mean_is_over(figures):
     words = text_of(figures["superiority"])
-    assert words.count("no plain network can run") == 1
+    assert words.count("no rival can run") == 1
     assert "other lattices and systems (2)" in words and "all tests (5)" in words
+    assert "balanced accuracy: ring, coordinate\nminus the best rival (dashed: claimed)" in words
+    two = figures["superiority_of_two_hybrids"].axes
+    assert [axes.get_title() for axes in two] == ["ring, coordinate", "ring, wavefunction"]
 
 
 def test_only_a_perfect_share_reads_as_one():
@@ -504,7 +549,7 @@ def test_only_a_perfect_share_reads_as_one():
 
 def test_a_summary_with_a_pair_twice_or_without_rows_is_refused():
     summary = synthetic_summary()
-    with pytest.raises(DataError, match="found a model and test twice"):
+    with pytest.raises(DataError, match="found a variant and test twice"):
         matrix(pd.concat([summary, summary.head(1)]))
     with pytest.raises(DataError, match="found no rows"):
         matrix(summary.head(0))
@@ -512,19 +557,19 @@ def test_a_summary_with_a_pair_twice_or_without_rows_is_refused():
 
 def test_site_tensors_on_a_lattice_colour_every_site():
     arrays, attributes = synthetic_site_tensors(2)
-    figure = site_tensors(arrays, attributes)
+    figure = site_tensors(arrays, attributes, LOOKS)
     disks = figure.findobj(EllipseCollection)
     assert len(disks) == 2 * 2 * 3  # forms, closed form and median seed, tensors
     assert all(len(part.get_offsets()) == 64 for part in disks)
-    median = median_seed(arrays["balanced_accuracy/coordinate"])
+    median = median_seed(arrays["balanced_accuracy/ring_coordinate"])
     shown = np.array([part.get_array() for part in disks])
-    for values in (arrays["closed_form/coordinate"][1], arrays["learned/free"][0, 0] * 0 + shown[0]):
+    for values in (arrays["closed_form/ring_coordinate"][1], arrays["learned/ring_free"][0, 0] * 0 + shown[0]):
         assert np.any(np.all(shown == values, axis=1))
-    assert np.any(np.all(shown == arrays["learned/coordinate"][median, 2], axis=1))
+    assert np.any(np.all(shown == arrays["learned/ring_coordinate"][median, 2], axis=1))
 
 
 def test_one_colour_scale_serves_the_closed_form_and_the_median_seed():
-    disks = site_tensors(*synthetic_site_tensors(2)).findobj(EllipseCollection)
+    disks = site_tensors(*synthetic_site_tensors(2), LOOKS).findobj(EllipseCollection)
     limits = [part.get_clim() for part in disks]
     assert all(low == -high for low, high in limits)
     assert len(set(limits)) == len(limits) // 2
@@ -545,96 +590,123 @@ def test_the_median_seed_is_the_middle_one_and_never_one_without_value():
 def test_site_tensors_of_other_sites_names_or_dimensions_are_refused():
     arrays, attributes = synthetic_site_tensors(2)
     with pytest.raises(DataError, match="other sites than the 63 positions"):
-        site_tensors({**arrays, "positions": arrays["positions"][:-1]}, attributes)
-    with pytest.raises(DataError, match="free has 3 tensors and 2 names"):
-        site_tensors(arrays, {**attributes, "tensor_names_free": "a,b"})
+        site_tensors({**arrays, "positions": arrays["positions"][:-1]}, attributes, LOOKS)
+    with pytest.raises(DataError, match="ring_free has 3 tensors and 2 names"):
+        site_tensors(arrays, {**attributes, "tensor_names_ring_free": "a,b"}, LOOKS)
     with pytest.raises(DataError, match=r"positions \(64, 3\)"):
-        site_tensors({**arrays, "positions": np.zeros((64, 3))}, attributes)
+        site_tensors({**arrays, "positions": np.zeros((64, 3))}, attributes, LOOKS)
 
 
-FIGURE_PARAMS = {
-    "learning_curves": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
-    "success": {"n_samples": {"train": 600, "validation": 300, "test": 400}, "threshold": 0.99},
-    "generalization": {"n_samples": CHERN_TESTS},
-    "superiority": {"n_samples": CHERN_TESTS},
-    "transfer": {"n_samples": CHERN_TESTS, "sizes": {"qwz_8": 64, "qwz_12": 144}},
-    "sizes": {"n_samples": {"train": 600}, "threshold": 0.99, "datasets": ["qwz_8", "qwz_6"], "most": 10},
-    "site_tensors": {"n_samples": {"train": 600, "validation": 300, "test": 400}},
+TOLD = {
+    "home": "qwz_8",
+    "success": {"split": "test", "balanced_accuracy": 0.99},
+    "kinds": CHERN_KINDS,
+    "proxies": ["qwz_8_scrambled"],
+    "rivals": ["cnn"],
+    "sizes": {"datasets": ["qwz_6"], "variants": ["ring_free"], "seeds": 10},
+    "left_out": {"datasets": ["a", "b"], "variants": ["ring_free", "cnn"], "seeds": 41},
+    "left_out_sizes": dict.fromkeys("ab", {"train": 600, "validation": 300, "test": 400}),
+    "split_sizes": {"train": 600, "validation": 300, "test": 400},
+    "test_sizes": CHERN_TESTS,
+    "transfer_sizes": {"qwz_8": 64, "qwz_12": 144},
+    "recipe": {"system": "qwz", "model": "ring_coordinate", "seeds": 41, "samples": 400, "vectors": 8},
+    **dict.fromkeys(("trained_seeds", "tested_seeds", "block_seeds"), {"ring_free": 41, "cnn": 23}),
 }
+"""Facts of a study as figures are told them."""
+CAPTIONED = "learning_curves success sizes generalization left_out superiority transfer interface site_tensors overlap"
 
 
-@pytest.mark.parametrize("name", FIGURE_PARAMS)
+@pytest.mark.parametrize("name", CAPTIONED.split())
 def test_every_caption_says_how_many_samples_and_seeds_and_where_the_numbers_are(name):
-    params = {"dataset": "qwz_8", "n_seeds": {"ring_coordinate": 41, "cnn": 23}, **FIGURE_PARAMS[name]}
+    about = {fact: TOLD[fact] for fact in resolve(FIGURES, name, "figures").record.about}
+    params = {"kind": name, "figure": name, "subject": "chern", "about": about}
     text = rendered(name, params, site_tensors="results/site_tensors.h5")
     assert "Numbers: " in text
-    assert "``ring_coordinate`` 41, ``cnn`` 23." in text
-    assert any(number in text for number in ("600", "400"))
+    assert "41" in text and any(number in text for number in ("600", "400"))
+    assert name in ("sizes", "left_out", "interface") or "``ring_free`` 41, ``cnn`` 23." in text
 
 
-@pytest.mark.parametrize(
-    "table",
-    "runs search trainability generalization left_out interfaces references convergence ceiling claims".split(),
-)
-def test_every_table_has_a_caption_of_its_own(table):
-    assert rendered("tables", {}, rule=f"{table}_table").startswith(f"``{table}.csv``")
+@pytest.mark.parametrize("table", TABLES)
+def test_the_caption_of_a_table_says_what_a_row_is_and_what_its_columns_mean(table):
+    config = {"columns": COLUMNS, "tables": {name: vars(entry) for name, entry in TABLES.items()}}
+    text = rendered("tables", {"columns": {table: columns_of(table, ())}}, config)
+    assert text.startswith(f"``{table}.csv``: a row is {TABLES[table].row}. {TABLES[table].note}".strip())
+    assert all(f"- ``{column}``: " in text for column in TABLES[table].columns)
 
 
 def test_the_front_page_names_the_study_its_tasks_and_whose_the_numbers_are():
-    text = rendered("workflow", {})
+    tasks = {"chern": {"home": "qwz_8", "tests": {"sizes": ["qwz_6"], "gauge": []}, "seeds": {"cnn": 23}}}
+    told = {"name": "default", "seed": 7, "success": TOLD["success"], "tasks": tasks}
+    text = rendered("workflow", {}, {"report": told | {"maps": 3, "convergence": 4, "ceiling": 5}})
     for expected in (
         "``default``",
-        "**winding**",
         "**chern**",
+        "sizes (``qwz_6``)",
+        "``cnn`` (23)",
         "arXiv 2509.26261",
-        "measured by this project",
+        "measured by",
     ):
         assert expected in text
 
 
 def test_a_caption_with_an_unknown_parameter_is_found():
-    with pytest.raises(jinja2.UndefinedError, match="n_samples"):
-        rendered("success", {"threshold": 0.99, "dataset": "qwz_8", "n_seeds": {}})
+    with pytest.raises(jinja2.UndefinedError, match="split_sizes"):
+        rendered("success", {"subject": "chern", "about": {"home": "a", "success": TOLD["success"]}})
+
+
+def complete(table, name):
+    """Return a table with all columns that its declaration names, and rows of another task among them."""
+    filled = table.assign(**{column: "" for column in TABLES[name].columns if column not in table})
+    return pd.concat([filled, filled.assign(task="winding")])
 
 
 def job_files(folder):
-    """Write what the figures' scripts read, with rows of the other task among them, and return it by name."""
+    """Write what figures of a task are drawn from, and return it by name."""
     trainability, runs = synthetic_runs_and_trainability(seeds=3)
-    history = synthetic_history(epochs=3, seeds=3)
-    tables = {"trainability": trainability, "runs": runs, "summary": synthetic_summary({"qwz_8": 40})}
-    tables["superiority"] = synthetic_differences()
+    tables = {"trainability": trainability, "runs": runs, "superiority": synthetic_differences()}
+    tables |= {
+        "generalization_summary": synthetic_summary({"qwz_8": 40, "qwz_12": 40}),
+        "history": synthetic_history(3, 3),
+    }
     for name, table in tables.items():
-        both = pd.concat([table, table.assign(task="winding")])
-        write_csv(folder / f"{name}.csv", both, both.columns)
-    write_csv(folder / "history.csv", history, history.columns)
-    write_csv(folder / "without_epochs.csv", history.head(0), history.columns)
+        write_csv(folder / f"{name}.csv", complete(table, name), columns_of(name, table.columns))
+    history = complete(tables["history"].head(0), "history")
+    write_csv(folder / "without_epochs.csv", history, TABLES["history"].columns)
     write_arrays(folder / "site_tensors.h5", *synthetic_site_tensors(2))
     files = {name: str(folder / f"{name}.csv") for name in tables}
-    files["site_tensors"] = str(folder / "site_tensors.h5")
-    return Named(histories=[str(folder / "history.csv"), str(folder / "without_epochs.csv")], **files)
+    files |= {"history": [files["history"], str(folder / "without_epochs.csv")]}
+    return Named(**files, site_tensors=str(folder / "site_tensors.h5"))
 
 
-SCRIPTS = ["learning_curves", "success", "sizes", "generalization", "superiority", "transfer", "site_tensors"]
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_every_script_reads_its_inputs_and_writes_both_files(tmp_path, script):
+@pytest.mark.parametrize(
+    "kind", ["learning_curves", "success", "sizes", "generalization", "superiority", "transfer", "site_tensors"]
+)
+def test_the_script_draws_every_kind_of_figure_and_writes_both_files(tmp_path, kind):
+    about = {fact: TOLD[fact] for fact in resolve(FIGURES, kind, "figures").record.about}
     job = SimpleNamespace(
         input=job_files(tmp_path),
         output=Named(pdf=str(tmp_path / "out" / "a.b.pdf"), png=str(tmp_path / "out" / "a.b.png")),
-        params=Named(
-            task="chern",
-            threshold=0.99,
-            dataset="qwz_8",
-            forms=[["ring", "free", "random"]],
-            kinds=CHERN_KINDS,
-            sizes={"qwz_8": 64},
-        ),
+        params=Named(kind=kind, subject="chern", about=about, looks={name: list(look) for name, look in LOOKS.items()}),
         log=[str(tmp_path / "job.log")],
         threads=1,
-        rule=f"figure_{script}",
+        rule=f"figure_{kind}",
     )
-    path = ROOT / "scripts" / f"figure_{script}.py"
     with mock.patch.dict(os.environ):
-        runpy.run_path(str(path), init_globals={"snakemake": job})
+        runpy.run_path(str(ROOT / "scripts" / "figure.py"), init_globals={"snakemake": job})
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.b.pdf", "a.b.png"]
+
+
+def test_learning_curves_are_those_of_the_first_seeds_of_the_study(tmp_path):
+    files = job_files(tmp_path)
+    seeds = dict.fromkeys(CHERN, 2)
+    given = record.Given("chern", {"history": files.history}, {**TOLD, "trained_seeds": seeds}, LOOKS)
+    figure = resolve(FIGURES, "learning_curves", "figures")(given)
+    assert {axes.get_title(loc="right") for axes in figure.axes[:7]} == {"2 seeds", "1 seed"}
+
+
+def test_a_figure_of_an_entry_reads_its_rows_alone(tmp_path):
+    rows = pd.DataFrame({"name": ["qwz", "haldane"], "task": "chern", "value": [1.0, 2.0]})
+    table = complete(rows, "interfaces")
+    write_csv(tmp_path / "interfaces.csv", table, TABLES["interfaces"].columns)
+    given = record.Given("qwz", {"interfaces": [tmp_path / "interfaces.csv"]}, {}, LOOKS)
+    assert set(given.table("interfaces")["name"]) == {"qwz"}

@@ -11,12 +11,13 @@ import pytest
 from drawn import ROOT, Named, artists, clipped, overlaps, text_of
 from scipy import stats
 
-from toponn.beyond_dense import BEYOND_COLUMNS, exponent_rows
+from toponn.beyond_dense import exponent_rows
 from toponn.checks import DataError
 from toponn.figures.beyond_dense import ROUTE_STYLES, beyond_dense
 from toponn.figures.style import DOUBLE_COLUMN, save
 from toponn.models.base import generators
-from toponn.models.ring import Ring
+from toponn.models.ring import CoordinateRing
+from toponn.tables import TABLES
 from toponn.training.saved import Run
 
 SIDES = (12, 24, 96, 300)
@@ -28,12 +29,13 @@ def made_up():
     for name, label in (("qwz_topological", 1), ("qwz_trivial", 0)):
         for side in SIDES:
             for seed in range(4):
-                row = dict.fromkeys(BEYOND_COLUMNS, 0.0) | {"task": "chern", "model": "ring", "form": "coordinate"}
+                row = dict.fromkeys(TABLES["beyond_dense"].columns, 0.0)
+                row |= {"task": "chern", "variant": "ring_coordinate", "model": "ring", "form": "coordinate"}
                 row |= {"sample": name, "seed": seed, "side": side, "n_sites": side**2, "label": label, "vectors": 8}
                 row |= {"value": 1.2 * label + 0.1 * rng.normal(), "error": 0.1, "seconds": 2e-3 * side**2}
                 row |= {"preparation": 1e-6 * side**3, "dense": 1.2 * label if side < 30 else np.nan}
                 rows.append(row | {"dense_seconds": 1e-9 * side**6 if side < 30 else np.nan})
-    table = pd.DataFrame(rows, columns=BEYOND_COLUMNS)
+    table = pd.DataFrame(rows)
     return table, exponent_rows(table)
 
 
@@ -92,8 +94,9 @@ def test_tables_without_rows_or_with_the_same_row_twice_are_refused():
 
 
 def test_the_scripts_measure_and_draw(tmp_path):
-    ring = Ring({"coordinates": (64, 2)}, form="coordinate", start="random", rank=1, scale=1.0, width=6)
-    run = Run(ring, ring.initial(generators(2, "sparse", "ring", [0])), {"seeds": [0]})
+    ring = CoordinateRing({"coordinates": (64, 2)}, width=6)
+    document = {"seeds": [0], "variant": "ring_coordinate", "model": "ring", "form": "coordinate"}
+    run = Run(ring, ring.initial(generators(2, "sparse", "ring", [0])), document)
     tables = {name: str(tmp_path / f"{name}.csv") for name in ("table", "exponents")}
     recipe = {"system": "qwz", "parameters": {"mass": -1.0}, "disorder": []}
     recipe = {"seeds": 1, "vectors": 2, "sides": [8, 10], "samples": {"qwz": recipe}}
@@ -104,6 +107,8 @@ def test_the_scripts_measure_and_draw(tmp_path):
     with mock.patch.dict(os.environ), mock.patch("toponn.training.saved.load_run", return_value=run) as load:
         runpy.run_path(str(ROOT / "scripts" / "beyond_dense.py"), {"snakemake": job})
         assert str(load.call_args.args[0]) == "x"
-        job.input, job.output = Named(**tables), Named(pdf=str(tmp_path / "a.pdf"), png=str(tmp_path / "a.png"))
-        runpy.run_path(str(ROOT / "scripts" / "figure_beyond_dense.py"), {"snakemake": job})
+        job.input = Named(beyond_dense=tables["table"], beyond_dense_exponents=tables["exponents"])
+        job.output = Named(pdf=str(tmp_path / "a.pdf"), png=str(tmp_path / "a.png"))
+        job.params = Named(kind="beyond_dense", subject="", about={"recipe": recipe}, looks={})
+        runpy.run_path(str(ROOT / "scripts" / "figure.py"), {"snakemake": job})
     assert (tmp_path / "a.pdf").stat().st_size > 1000 and (tmp_path / "a.png").stat().st_size > 1000

@@ -24,7 +24,8 @@ from toponn.figures.style import (
     estimator_style,
     save,
 )
-from toponn.files import read_arrays, read_csv, write_arrays, write_csv
+from toponn.files import read_arrays, read_table, write_arrays, write_csv, write_table
+from toponn.tables import TABLES
 
 ESTIMATORS = {
     "winding": ["spectral_localizer", "real_space_winding", "product_rule", "winding_number"],
@@ -381,46 +382,51 @@ SAYS = {
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_caption_says_how_many_samples_which_sizes_which_margin_and_where_the_numbers_are(name):
-    params = {"recipe": RECIPES[name], "name": "qwz", "boundary": "first Born (Groth et al.)", "task": "chern"}
-    text = rendered(name, params, map="results/maps/qwz.h5", table="results/convergence/qwz.csv")
+    about = {"recipe": RECIPES[name], "boundary": "first Born (Groth et al.)", "task": "chern"}
+    text = rendered(name, {"subject": "qwz", "about": about}, map="results/maps/qwz.h5")
     for expected in (*SAYS[name], "``qwz``", "Numbers: "):
         assert expected in text
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_script_reads_its_input_and_writes_both_files(tmp_path, name):
+def test_the_script_draws_the_figure_of_an_entry_and_writes_both_files(tmp_path, name):
     write_arrays(tmp_path / "map.h5", *made_up_map())
     for table, made in (("convergence", made_up_convergence()), ("ceiling", made_up_ceiling())):
-        write_csv(tmp_path / f"{table}.csv", made, made.columns)
+        made = pd.concat([made.assign(name="qwz"), made.assign(name="another")])
+        filled = made.assign(**{column: 0 for column in TABLES[table].columns if column not in made})
+        write_csv(tmp_path / f"{table}.csv", filled, TABLES[table].columns)
     job = SimpleNamespace(
-        input=Named(map=str(tmp_path / "map.h5"), table=str(tmp_path / f"{name}.csv")),
+        input=Named(**{"map": str(tmp_path / "map.h5"), name: str(tmp_path / f"{name}.csv")}),
         output=Named(pdf=str(tmp_path / "out" / "a.b.pdf"), png=str(tmp_path / "out" / "a.b.png")),
-        params=Named(task="chern"),
+        params=Named(kind=name, subject="qwz", about={"recipe": RECIPES[name], "task": "chern"}, looks={}),
         log=[str(tmp_path / "job.log")],
         threads=1,
         rule=f"figure_{name}",
     )
     with mock.patch.dict(os.environ):
-        runpy.run_path(str(ROOT / "scripts" / f"figure_{name}.py"), init_globals={"snakemake": job})
+        runpy.run_path(str(ROOT / "scripts" / "figure.py"), init_globals={"snakemake": job})
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.b.pdf", "a.b.png"]
 
 
 def test_figures_of_what_the_library_computes_are_drawn(tmp_path):
-    from toponn.convergence import COLUMNS, convergence_rows
+    from toponn.convergence import convergence_rows
     from toponn.phase_maps import phase_map as computed_map
-    from toponn.references import CEILING_COLUMNS, ceiling_rows
+    from toponn.references import ceiling_rows
 
     about = {"name": "ssh", "seed": 1, "system": "ssh", "samples": 4, "minimum_margin": 0.1}
     shape = {"name": "segment", "size": [12]}
     write_arrays(tmp_path / "m.h5", *computed_map(**about, plane="disorder", shape=shape, cells=(4, 3)))
     points = [{"intracell": 0.5, "intercell": 1.0}]
     rows = convergence_rows(**about, points=points, lengths=[8, 12], disorder=[])
-    write_csv(tmp_path / "c.csv", rows, COLUMNS)
+    write_table(tmp_path / "c.csv", rows, "convergence")
     parameters = {"intracell": [0.0, 2.0], "intercell": 1.0}
     rows = ceiling_rows(**about, parameters=parameters, disorder="bond_box", strengths=[0.0, 2.0], lengths=[8, 12])
-    write_csv(tmp_path / "a.csv", rows, CEILING_COLUMNS)
-    made = [phase_map(*read_arrays(tmp_path / "m.h5")), convergence(read_csv(tmp_path / "c.csv"), "winding")]
-    made.append(ceiling(read_csv(tmp_path / "a.csv")))
+    write_table(tmp_path / "a.csv", rows, "ceiling")
+    made = [
+        phase_map(*read_arrays(tmp_path / "m.h5")),
+        convergence(read_table(tmp_path / "c.csv", "convergence"), "winding"),
+    ]
+    made.append(ceiling(read_table(tmp_path / "a.csv", "ceiling")))
     for figure in made:
         assert overlaps(figure) == [] and clipped(figure) == []
     (cells,) = artists(made[0], "cells")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import LOOKS
 
 from toponn.checks import DataError
 from toponn.figures.overlap import PANELS, overlap
@@ -10,15 +11,15 @@ from toponn.figures.overlap import PANELS, overlap
 
 def table(**changes):
     rows = [
-        (model, form, diagnostic, value, value - 0.1, min(1.0, value + 0.05))
-        for model, form, value in (("mlp", "", 0.7), ("ring", "coordinate", 0.9))
+        (variant, diagnostic, value, value - 0.1, min(1.0, value + 0.05))
+        for variant, value in (("mlp", 0.7), ("ring_coordinate", 0.9))
         for diagnostic in PANELS
     ]
-    return pd.DataFrame(rows, columns="model form diagnostic value low high".split()).assign(**changes)
+    return pd.DataFrame(rows, columns="variant diagnostic value low high".split()).assign(**changes)
 
 
 def test_every_model_has_its_median_and_quantiles_in_both_panels():
-    for axes in overlap(table()).axes:
+    for axes in overlap(table(), LOOKS).axes:
         bars = {
             tuple(np.round(c.lines[0].get_xydata()[0], 6)): c.lines[2][0].get_segments()[0] for c in axes.containers
         }
@@ -29,14 +30,14 @@ def test_every_model_has_its_median_and_quantiles_in_both_panels():
 
 def test_a_model_whose_output_is_constant_within_labels_says_so():
     rows = table()
-    rows.loc[(rows["model"] == "mlp") & (rows["diagnostic"] == "residual_overlap"), ["value", "low", "high"]] = np.nan
-    first, second = overlap(rows).axes
+    rows.loc[(rows["variant"] == "mlp") & (rows["diagnostic"] == "residual_overlap"), ["value", "low", "high"]] = np.nan
+    first, second = overlap(rows, LOOKS).axes
     assert [len(axes.containers) for axes in (first, second)] == [2, 1]
     assert [text.get_text() for text in second.texts] == ["constant within labels"]
 
 
 def test_no_rows_or_a_model_twice_are_refused():
     with pytest.raises(DataError, match="overlap: found 0 rows; allowed: one of each diagnostic a model"):
-        overlap(table(diagnostic="other"))
+        overlap(table(diagnostic="other"), LOOKS)
     with pytest.raises(DataError, match="overlap: found 8 rows"):
-        overlap(pd.concat([table(), table()]))
+        overlap(pd.concat([table(), table()]), LOOKS)

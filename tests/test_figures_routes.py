@@ -37,8 +37,8 @@ def made_up(seeds=(1, 20)):
                     }
                 )
             )
-            exponents.append((f"route={name}, sides 12 to 40", count, 3.0 + level / 10, 2.9, 3.3))
-    return pd.concat(rows), pd.DataFrame(exponents, columns=["condition", "n_seeds", "value", "low", "high"])
+            exponents.append((name, "12 to 40", count, 3.0 + level / 10, 2.9, 3.3))
+    return pd.concat(rows), pd.DataFrame(exponents, columns=["route", "sides", "n_seeds", "value", "low", "high"])
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,8 @@ def test_the_scripts_measure_and_draw(tmp_path):
     )  # fmt: skip
     with mock.patch.dict(os.environ):
         runpy.run_path(str(ROOT / "scripts" / "route_costs.py"), {"snakemake": job})
-        job.input, job.output = Named(**tables), Named(pdf=str(tmp_path / "a.pdf"), png=str(tmp_path / "a.png"))
-        runpy.run_path(str(ROOT / "scripts" / "figure_route_costs.py"), {"snakemake": job})
+        job.input = Named(route_costs=tables["costs"], route_exponents=tables["exponents"])
+        job.output = Named(pdf=str(tmp_path / "a.pdf"), png=str(tmp_path / "a.png"))
+        job.params = Named(kind="route_costs", subject="", about={}, looks={})
+        runpy.run_path(str(ROOT / "scripts" / "figure.py"), {"snakemake": job})
     assert (tmp_path / "a.pdf").stat().st_size > 1000 and (tmp_path / "a.png").stat().st_size > 1000

@@ -13,14 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored import CHAIN, B, chain_arrays
 
-from toponn import config
 from toponn.checks import ConfigError, DamagedError, DataError
 from toponn.datasets import Dataset, read_dataset
 from toponn.files import write_arrays
+from toponn.study.expand import expanded
+from toponn.study.read import read_study
 from toponn.yaml_files import table_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT = (ROOT / "config.yaml").read_bytes()
+LABELS = (ROOT / "workflow" / "studies" / "labels.yaml").read_bytes()
 KEPT = ("ring_coordinate", "ring_wavefunction", "cnn")
 TEN_THOUSAND = settings(
     max_examples=10_000,
@@ -55,7 +57,8 @@ def smaller(study: dict) -> dict:
     return {**study, **one, **used, "tasks": tasks}
 
 
-DEFAULT = smaller(table_of(CONTENT, "config.yaml"))
+DEFAULT = smaller(expanded({**table_of(LABELS, "labels.yaml"), **table_of(CONTENT, "config.yaml")})[0])
+DEFAULT["datasets"] |= {"few": {"like": "ssh_24", "sizes": [6, 7]}, "few_6": {"samples": {"test": 2}}}
 
 
 def places(value, path=()):
@@ -65,7 +68,10 @@ def places(value, path=()):
 
 
 PATHS = places(DEFAULT)
-WORDS = sorted({key for path in PATHS for key in path if isinstance(key, str)} | {"random", "test", "ssh", "loops"})
+WORDS = sorted(
+    {key for path in PATHS for key in path if isinstance(key, str)}
+    | {"random", "test", "ssh", "loops", "only", "size", "few_7", "chern"}
+)
 SCALARS = (
     st.none()
     | st.booleans()
@@ -124,7 +130,7 @@ def accepted_or_one_line(call, error):
 @pytest.mark.slow
 def test_any_study_is_accepted_or_refused_in_one_line():
     accepted = []
-    config.check(DEFAULT)
+    read_study(DEFAULT)
 
     @TEN_THOUSAND
     @given(
@@ -136,9 +142,7 @@ def test_any_study_is_accepted_or_refused_in_one_line():
     def check(what, path, value, key):
         if what in ("double", "insert") and isinstance(path[-1], int):
             key = path[-1]
-        accepted.append(
-            accepted_or_one_line(lambda: config.check(mutated(DEFAULT, what, path, value, key)), ConfigError)
-        )
+        accepted.append(accepted_or_one_line(lambda: read_study(mutated(DEFAULT, what, path, value, key)), ConfigError))
 
     check()
     assert len(accepted) >= 10_000

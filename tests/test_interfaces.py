@@ -1,16 +1,18 @@
 """The ring's own local marker: beside the local Chern marker, and over the border between two phases."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from stored import write_planted
 
 from toponn.figures.interface import interface as figure_of
-from toponn.interfaces import COLUMNS, interface, regions
+from toponn.figures.looks import looks
+from toponn.interfaces import interface, regions
 from toponn.models.base import generators
-from toponn.models.ring import Ring
-from toponn.training.runs import HISTORY_COLUMNS, RUN_COLUMNS, write_run
+from toponn.tables import TABLES
+from toponn.training.protocol import Variant
+from toponn.training.views import build_model
 
-SETTINGS = {"model": "ring", "form": "coordinate", "start": "closed_form", "rank": 1, "width": 8, "scale": 1.0}
+VARIANT = Variant("exact", "coordinate_ring", {"start": "closed_form", "width": 8})
 RECIPE = {
     "system": "qwz",
     "shape": {"name": "rectangle", "size": [22, 22]},
@@ -23,41 +25,21 @@ RECIPE = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Return a run folder with two seeds of a coordinate ring at its closed form."""
-    folder, shapes = tmp_path_factory.mktemp("run"), {"coordinates": [64, 2]}
-    settings = {key: value for key, value in SETTINGS.items() if key != "model"}
-    ring = Ring({name: tuple(shape) for name, shape in shapes.items()}, **settings)
+    folder, ring = tmp_path_factory.mktemp("run"), build_model(VARIANT, {"coordinates": (64, 2)})
     like = ring.initial(generators(1, "qwz", "ring", [0, 1]))
-    document = {
-        "task": "chern",
-        "dataset": "qwz",
-        "model": "ring",
-        "form": "coordinate",
-        "start": "closed_form",
-        "name": "ring",
-        "settings": SETTINGS,
-        "seeds": [0, 1],
-        "shapes": shapes,
-        "geometry": "",
-        "midgap_pair": "kept",
-        "root": 1,
-        "n_parameters": 1,
-        "flops": [0.0, 0.0],
-    }
-    weights = ring.closed_form(like, np.zeros((64, 2)), 1.0)
-    tables = {"history": pd.DataFrame(columns=HISTORY_COLUMNS), "rows": pd.DataFrame(columns=RUN_COLUMNS)}
-    write_run(folder, {"parameters": weights, "document": document, **tables})
+    write_planted(folder, "chern", VARIANT, ring, ring.closed_form(like, np.zeros((64, 2)), 1.0))
     return folder
 
 
 @pytest.fixture(scope="module")
 def looked_at(folder):
-    return interface([folder], name="qwz", seed=3, model="ring", seeds=1, samples=2, **RECIPE)
+    return interface([folder], name="qwz", seed=3, seeds=1, samples=2, **RECIPE)
 
 
 def test_the_closed_form_s_own_marker_has_the_integer_of_each_phase(looked_at):
     rows, _, _ = looked_at
     inside = rows[rows["region"] == "inside"]
-    assert list(rows.columns.intersection(COLUMNS)) and len(rows) == 2 * 1 * 2  # draws, seeds, regions
+    assert set(TABLES["interfaces"].columns) <= set(rows.columns) and len(rows) == 2 * 1 * 2  # draws, seeds, regions
     assert np.allclose(inside["learned"], 1, atol=0.1)  # C = +1 at m = −1
     assert np.allclose(inside["learned"], inside["marker"], atol=0.05)
 
@@ -80,7 +62,7 @@ def test_regions_keep_away_from_the_border_and_from_the_edge():
 
 def test_the_figure_shows_both_markers_with_their_means(looked_at):
     rows, arrays, attributes = looked_at
-    figure = figure_of(arrays, attributes, rows)
+    figure = figure_of(arrays, attributes, rows, looks([("exact", "ring", "coordinate_ring")]))
     texts = [axes.get_title() for axes in figure.findobj(lambda part: hasattr(part, "get_title"))]
     assert any(text.startswith("inside: own +") for text in texts)
     assert "local Chern marker" in texts

@@ -15,20 +15,23 @@ from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset, write_dataset
 from toponn.generation import generate
 from toponn.models.base import generators
+from toponn.models.ring import CoordinateRing
 from toponn.models.wavefunction import Wavefunction
 from toponn.trainability.alignment import fitted_values, unimodular_alignment, wavefunction_alignment
 from toponn.trainability.landscape import Space, barrier, chebyshev, closed_form, descends, lagrange, landscape
+from toponn.trainability.record import rows_where
 from toponn.trainability.subject import Subject, doubled, seen
-from toponn.training.views import build_model
+from toponn.training.protocol import Success, Training, Variant
 
 ROOT = 5
 OPTIONS = {"seeds": 3, "samples": 20, "points": 31, "reach": 0.5}
-RING = {"model": "ring", "start": "random", "rank": 1, "scale": 1.0}
-SETTINGS = {
-    "free": {**RING, "form": "free"},
-    "coordinate": {**RING, "form": "coordinate", "width": 7},
-    "wavefunction": {"model": "ring", "form": "wavefunction", "start": "random", "scale": 0.1},
-    "cnn": {"model": "cnn", "stencil": 1, "channels": [4]},
+TRAINING = Training(learning_rate=0.01, epochs=1)
+WIDTH = 7
+VARIANTS = {
+    "free": Variant("free", "free_ring", {}, TRAINING),
+    "coordinate": Variant("coordinate", "coordinate_ring", {"width": WIDTH}, TRAINING),
+    "wavefunction": Variant("wavefunction", "wavefunction_ring", {"scale": 0.1}, TRAINING),
+    "cnn": Variant("cnn", "cnn", {"channels": [4]}, TRAINING),
 }
 RECIPES = {
     "chern": {
@@ -100,19 +103,25 @@ def stacked(parameters):
 
 def subject_of(folder, path, task, name, parameters=None):
     """Return a subject whose trained weights are the given ones, with its view of the training samples."""
-    settings = SETTINGS[name]
-    subject = Subject(task, name, settings, {"home": [path]}, [folder], ROOT, {"split": "train"})
-    here = seen(settings, path, ["train"], seeds=1)
+    variant = VARIANTS[name]
+    subject = Subject(
+        task, variant, {"home": [path]}, [folder], ROOT, Success(split="validation", balanced_accuracy=0.9)
+    )
+    here = seen(variant, path, ["train"], seeds=1)
     if parameters is None:
         drawn = here.model.initial(generators(ROOT, "anything", name, range(3)))
-        exact = closed_form(here, drawn) if settings["model"] == "ring" else drawn
-        parameters = copies(name, exact) if settings["model"] == "ring" else drawn
-    write_planted(folder, task, settings, here.model, parameters)
+        parameters = copies(name, closed_form(here, drawn)) if here.model.closed_forms else drawn
+    write_planted(folder, task, variant, here.model, parameters)
     return subject, here, parameters
 
 
-def values_of(rows, diagnostic, condition):
-    return rows[(rows["diagnostic"] == diagnostic) & (rows["condition"] == condition)]["value"].to_numpy()
+ALIGNED = {"aligned": "yes", "origin": "", "between": ""}
+UNALIGNED = ALIGNED | {"aligned": "no"}
+FROM_RANDOM, BETWEEN = ALIGNED | {"origin": "random"}, ALIGNED | {"between": "trained"}
+
+
+def values_of(rows, diagnostic, **conditions):
+    return rows_where(rows[rows["diagnostic"] == diagnostic], conditions.items())["value"].to_numpy()
 
 
 # --- Alignment --------------------------------------------------------------------------------------------
@@ -170,7 +179,7 @@ def test_linearly_dependent_tensors_stay_as_they_are():
 
 
 def wavefunction_case(homes, seeds=3):
-    here = seen(SETTINGS["wavefunction"], homes["winding"], ["train"], seeds=1)
+    here = seen(VARIANTS["wavefunction"], homes["winding"], ["train"], seeds=1)
     drawn = here.model.initial(generators(ROOT, "case", "wavefunction", range(seeds)))
     return here, doubled(here.samples["train"]), {name: tensor.double() for name, tensor in drawn.items()}
 
@@ -212,16 +221,16 @@ def test_the_line_between_two_copies_of_the_closed_form_has_a_barrier_only_befor
 ):
     subject, _, _ = subject_of(tmp_path, homes[task], task, name)
     rows, arrays = landscape(subject, **OPTIONS)
-    exact = values_of(rows, "end_loss", "at=closed_form")
+    exact = values_of(rows, "end_loss", at="closed_form")
     labels = read_dataset(homes[task], "train").label[:20]
     # Two of the site tensors, or both selections, have the opposite sign: halfway f = 0, and the loss is that of f = 0.
     np.testing.assert_allclose(
-        values_of(rows, "line_barrier", "aligned=no")[0], 0.5 * np.mean(labels**2) - exact[0], rtol=1e-4
+        values_of(rows, "line_barrier", **UNALIGNED)[0], 0.5 * np.mean(labels**2) - exact[0], rtol=1e-4
     )
-    assert values_of(rows, "line_barrier", "aligned=yes").max() < 1e-5
-    assert values_of(rows, "line_barrier", "between=trained, aligned=yes").max() < 1e-5
+    assert values_of(rows, "line_barrier", **ALIGNED).max() < 1e-5
+    assert values_of(rows, "line_barrier", **BETWEEN).max() < 1e-5
     assert len(exact) == 1
-    np.testing.assert_allclose(values_of(rows, "end_loss", "at=trained"), exact[0], rtol=1e-4)
+    np.testing.assert_allclose(values_of(rows, "end_loss", at="trained"), exact[0], rtol=1e-4)
     # After alignment trained weights are the closed form, and the line is a point.
     np.testing.assert_allclose(arrays["line/aligned"], exact[0], rtol=1e-4)
     assert arrays["line/t"][[0, -1]].tolist() == [-0.5, 1.5]
@@ -275,21 +284,21 @@ def test_barriers_between_seeds_and_from_a_random_start_are_those_of_aligned_ten
     learned = trained["site"].numpy()
     pairs = zip(learned[:-1], learned[1:], strict=True)
     lines = np.stack([losses(unimodular_alignment(first[None], second)[0], second) for first, second in pairs])
-    found = values_of(rows, "line_barrier", "between=trained, aligned=yes")
+    found = values_of(rows, "line_barrier", **BETWEEN)
     np.testing.assert_allclose(found, lines.max(axis=1) - lines[:, [0, -1]].max(axis=1), rtol=1e-6, atol=1e-9)
     assert found.max() > 0.01
     drawn = here.model.initial(generators(ROOT, "winding", "free", range(6)))["site"].double().numpy()
     lines = np.stack([losses(one, target[0]) for one in unimodular_alignment(drawn, target[0])])
-    found = values_of(rows, "line_barrier", "from=random, aligned=yes")
+    found = values_of(rows, "line_barrier", **FROM_RANDOM)
     np.testing.assert_allclose(found, lines.max(axis=1) - lines[:, [0, -1]].max(axis=1), rtol=1e-6, atol=1e-9)
-    found = values_of(rows, "line_descends", "from=random, aligned=yes")
+    found = values_of(rows, "line_descends", **FROM_RANDOM)
     assert found.tolist() == (np.diff(lines, axis=1) < 1e-9).all(axis=1).astype(float).tolist()
-    np.testing.assert_allclose(values_of(rows, "end_loss", "at=random"), lines[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(values_of(rows, "end_loss", at="random"), lines[:, 0], rtol=1e-6)
 
 
 def side_by_side(here, trained, exact, t, samples):
     """Return f of a coordinate network of twice the width, whose halves are two networks."""
-    d, h, count = here.model.order - 1, SETTINGS["coordinate"]["width"], len(trained["c"])
+    d, h, count = here.model.order - 1, WIDTH, len(trained["c"])
     one = {key: tensor.expand(count, *tensor.shape[1:]) for key, tensor in exact.items()}
     joined = {key: torch.cat([trained[key], one[key]], dim=1) for key in ("w1", "b1", "b2")}
     empty = torch.zeros_like(trained["w2"])
@@ -298,7 +307,7 @@ def side_by_side(here, trained, exact, t, samples):
     u, first, second = zip(*(v.split([d, h, h], dim=2) for v in ((1 - t) * trained["v"], t * one["v"])), strict=True)
     joined["v"] = torch.cat([u[0] + u[1], *first, *second], dim=2)
     joined["c"] = (1 - t) * trained["c"] + t * one["c"]
-    wide = build_model({**SETTINGS["coordinate"], "width": 2 * h}, here.model.shapes)
+    wide = CoordinateRing(here.model.shapes, width=2 * h)
     return wide.value(joined, samples.inputs)
 
 
@@ -329,7 +338,7 @@ def test_the_plane_passes_through_the_closed_form_and_two_trained_seeds(homes, t
         found = polynomial_at(
             arrays["plane/points"], arrays["plane/x"], arrays["plane/y"], arrays["plane/loss"], degree
         )
-        ends = [*values_of(rows, "end_loss", "at=closed_form"), *values_of(rows, "end_loss", "at=trained")]
+        ends = [*values_of(rows, "end_loss", at="closed_form"), *values_of(rows, "end_loss", at="trained")]
         np.testing.assert_allclose(found, ends, rtol=1e-6)
         assert arrays["plane/points"][0].tolist() == [0, 0]
         assert abs(arrays["plane/points"][1, 1]) < 1e-9
@@ -352,8 +361,8 @@ def test_with_one_usable_seed_the_plane_has_a_random_direction_and_there_is_no_p
     drawn["site"][0] = torch.nan
     subject, _, _ = subject_of(tmp_path, homes["winding"], "winding", "free", drawn)
     rows, arrays = landscape(subject, **OPTIONS)
-    assert len(values_of(rows, "line_barrier", "aligned=yes")) == 1
-    assert "between=trained, aligned=yes" not in set(rows["condition"])
+    assert len(values_of(rows, "line_barrier", **ALIGNED)) == 1
+    assert "between" not in rows
     assert np.isnan(arrays["plane/points"]).tolist() == [[False, False], [False, False], [True, True]]
     assert np.isfinite(arrays["plane/loss"]).all()
     assert np.ptp(arrays["plane/loss"], axis=0).min() > 0
@@ -361,7 +370,7 @@ def test_with_one_usable_seed_the_plane_has_a_random_direction_and_there_is_no_p
 
 def test_the_landscape_is_of_rings_with_a_finite_seed_alone(homes, tmp_path):
     subject, _, _ = subject_of(tmp_path, homes["chern"], "chern", "cnn")
-    with pytest.raises(NotApplicable, match="only rings have a closed form"):
+    with pytest.raises(NotApplicable, match="cnn has no closed form"):
         landscape(subject, **OPTIONS)
     _, here, _ = subject_of(tmp_path, homes["winding"], "winding", "free")
     lost = {"site": torch.full((2, *here.model.initial(generators(0, "", "", [0]))["site"].shape[1:]), torch.nan)}
@@ -385,8 +394,7 @@ def test_a_polynomial_is_known_everywhere_from_its_values_at_the_nodes(degree):
 
 
 def test_a_ring_of_higher_rank_is_aligned_ring_by_ring(homes):
-    settings = {**SETTINGS["free"], "rank": 2}
-    here = seen(settings, homes["chern"], ["train"], seeds=1)
+    here = seen(VARIANTS["free"].changed(rank=2), homes["chern"], ["train"], seeds=1)
     samples = doubled(here.samples["train"])
     space = Space.of(here, samples)
     learned = space.points(here.model.initial(generators(ROOT, "rank", "free", range(2))))

@@ -28,6 +28,7 @@ from toponn.lattices import (
 )
 from toponn.recipes import Recipe
 from toponn.shapes import disk, local_coordinates, rectangle, segment, window
+from toponn.study.read import read_study
 from toponn.systems.haldane import Haldane
 
 QUICK = settings(max_examples=30, deadline=None, database=None, derandomize=True)
@@ -184,8 +185,8 @@ def test_a_sixth_of_a_turn_about_the_origin_maps_a_lattice_to_itself(lattice):
 
 def test_every_honeycomb_sample_of_the_study_is_half_filled_in_its_bulk():
     # With another number of A than of B sites, as on a triangle, half of all states would not be the lower band.
-    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
-    recipes = {name: recipe for name, recipe in config["datasets"].items() if recipe["system"] == "haldane"}
+    study = read_study(yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8")))
+    recipes = {name: recipe.model_dump() for name, recipe in study.datasets.items() if recipe.system == "haldane"}
     balanced = []
     for name, entry in recipes.items():
         asked = {key: entry[key] for key in ("system", "shape", "parameters", "disorder")}

@@ -1,7 +1,7 @@
 """Leave-one-lattice-out: training on several lattices together, tests on the one that was left out."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,23 +11,28 @@ from toponn.checks import DataError, NotApplicable
 from toponn.datasets import read_dataset, write_dataset
 from toponn.encodings.loops import loops, triple_indices
 from toponn.figures.generalization_matrix import left_out_matrix
+from toponn.figures.looks import looks
 from toponn.generation import generate
-from toponn.left_out import COLUMNS, SUMMARY_COLUMNS, evaluate_left_out, summary_rows
+from toponn.left_out import evaluate_left_out, summary_rows
 from toponn.models.base import as_tensors, generators
 from toponn.models.head import TEMPERATURE, negative_log_likelihood
 from toponn.models.wedges import loop_tensors
 from toponn.seeds import stream
+from toponn.tables import TABLES
 from toponn.training import loop
 from toponn.training.loop import Samples, batches, evaluate, gradients, shuffled, train
+from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import train_block, write_run
 from toponn.training.saved import load_run
 from toponn.training.views import build_model, encoded, groups
 
 ROOT, SEEDS = 5, [0, 1, 2]
-HYPER = {"epochs": 3, "batch_size": 16, "learning_rate": 0.02, "weight_decay": 1e-3}
-RING = {"model": "ring", "form": "coordinate", "start": "random", "rank": 2, "width": 6, "scale": 1.0}
-CNN = {"model": "cnn", "stencil": 1, "channels": [4]}
-SETTINGS = {name: {**entry, "training": HYPER} for name, entry in {"ring": RING, "cnn": CNN}.items()}
+TRAINING = Training(epochs=3, batch_size=16, learning_rate=0.02, weight_decay=1e-3, patience=None)
+RING = Variant("ring", "coordinate_ring", {"rank": 2, "width": 6}, TRAINING)
+CNN = Variant("cnn", "cnn", {"channels": [4]}, TRAINING)
+VARIANTS = {"ring": RING, "cnn": CNN}
+LOOKS = looks([(name, name, variant.model) for name, variant in VARIANTS.items()])
+SUCCESS = Success(split="test", balanced_accuracy=0.9)
 BOX = [{"name": "onsite_box", "strength": [0.0, 1.0]}]
 RECIPES = {
     "square": {"system": "qwz", "shape": {"name": "rectangle", "size": [5, 5]}, "parameters": {"mass": [-3.0, 3.0]}},
@@ -65,7 +70,7 @@ def views(paths):
     """Return by split the loops of each lattice."""
     return {
         split: groups(
-            {**RING, "route": "loops"}, [read_dataset(path, split) for path in paths.values()], seeds=3, uses=50
+            RING.changed(route="loops"), [read_dataset(path, split) for path in paths.values()], seeds=3, uses=50
         )
         for split in ("train", "validation")
     }
@@ -76,8 +81,8 @@ def without(name, paths):
 
 
 def block(paths, left_out, model="ring", **changes):
-    arguments = dict(task="chern", name=model, settings=SETTINGS[model], seeds=SEEDS, root=ROOT)
-    arguments |= dict(success={"split": "test", "balanced_accuracy": 0.9}, together=f"without_{left_out}")
+    arguments = dict(task="chern", variant=VARIANTS[model], seeds=SEEDS, root=ROOT, success=SUCCESS)
+    arguments |= dict(together=f"without_{left_out}")
     return train_block(without(left_out, paths), **{**arguments, **changes})
 
 
@@ -87,14 +92,14 @@ def start_of(model):
 
 def ring_for(samples):
     shapes = {"coordinates": (samples.inputs["coordinates"].shape[-2], 2), "loops": samples.inputs["loops"].shape[1:]}
-    return build_model(SETTINGS["ring"], shapes)
+    return build_model(RING, shapes)
 
 
 def fitted(training, validation, **changes):
     one = training if isinstance(training, Samples) else training[0]
     model = ring_for(one)
     start = model.initial(generators(ROOT, "data", "ring", SEEDS))
-    return train(model, start, training, validation, **{"root": ROOT, "order": "data", **HYPER, **changes})
+    return train(model, start, training, validation, **{"root": ROOT, "order": "data", **asdict(TRAINING), **changes})
 
 
 def same(one, other) -> bool:
@@ -261,7 +266,7 @@ def test_a_network_is_trained_on_those_that_have_cells_of_as_many_orbitals_as_th
 
 def test_a_network_that_can_represent_none_of_the_others_is_refused(paths):
     with pytest.raises(NotApplicable, match="cnn can represent none of points, points"):
-        groups(SETTINGS["cnn"], [read_dataset(paths["points"], "train")] * 2)
+        groups(CNN, [read_dataset(paths["points"], "train")] * 2)
 
 
 def test_the_training_reads_no_file_of_the_lattice_that_is_left_out(paths, tmp_path):
@@ -278,14 +283,14 @@ def test_the_seeds_of_a_run_depend_on_which_lattice_is_left_out(runs):
 def tested(runs, paths):
     """Return by model the rows and values of all lattices that are left out."""
     return {
-        model: evaluate_left_out({name: runs[model, name][1] for name in ("points", "square")}, paths, "cpu")
-        for model in SETTINGS
+        model: evaluate_left_out({name: runs[model, name][1] for name in ("points", "square")}, paths, device="cpu")
+        for model in VARIANTS
     }
 
 
 def test_every_seed_lattice_left_out_and_test_has_a_row(tested):
     table, arrays = tested["ring"]
-    assert set(COLUMNS) <= set(table.columns)
+    assert set(TABLES["left_out"].columns) <= set(table.columns)
     assert len(table) == len(table.groupby(["left_out", "test", "seed"])) == 2 * len(RECIPES) * len(SEEDS)
     assert set(table["status"]) == {"ok"}
     assert arrays["points/square/value"].shape == (len(SEEDS), 20)
@@ -307,7 +312,7 @@ def test_what_a_network_cannot_see_is_not_applicable_and_has_no_number(tested):
 def test_the_summary_is_the_mean_over_seeds_within_its_interval(tested):
     table, arrays = tested["ring"]
     rows = summary_rows(table, arrays, ROOT)
-    assert len(rows) == 2 * len(RECIPES) and all(set(SUMMARY_COLUMNS) <= row.keys() for row in rows)
+    assert len(rows) == 2 * len(RECIPES) and all(set(TABLES["left_out_summary"].columns) <= row.keys() for row in rows)
     for row in rows:
         mine = table[(table["left_out"] == row["left_out"]) & (table["test"] == row["test"])]
         assert row["balanced_accuracy"] == pytest.approx(mine["balanced_accuracy"].mean())
@@ -319,7 +324,7 @@ def test_the_figure_frames_the_lattice_left_out_and_hatches_what_cannot_be_seen(
     import pandas as pd
 
     summary = pd.DataFrame([row for table, arrays in tested.values() for row in summary_rows(table, arrays, ROOT)])
-    figure = left_out_matrix(summary)
+    figure = left_out_matrix(summary, LOOKS)
     patches = [[patch.get_gid() for patch in axes.patches] for axes in figure.axes[:2]]
     assert [gids.count("left out") for gids in patches] == [2, 2]
     assert sorted(gids.count("not applicable") for gids in patches) == [0, 4]
@@ -327,14 +332,13 @@ def test_the_figure_frames_the_lattice_left_out_and_hatches_what_cannot_be_seen(
     intervals = [text.get_text() for axes in figure.axes[:2] for text in axes.texts if "–" in text.get_text()]
     assert len(intervals) == 3, "of what was left out and can be seen"
     with pytest.raises(DataError, match="left-out matrix: found no rows"):
-        left_out_matrix(summary.iloc[:0])
+        left_out_matrix(summary.iloc[:0], LOOKS)
     with pytest.raises(DataError, match="lattice left out and test twice"):
-        left_out_matrix(pd.concat([summary, summary]))
+        left_out_matrix(pd.concat([summary, summary]), LOOKS)
 
 
 def test_a_run_on_one_dataset_is_the_same_by_itself_and_as_a_list(paths):
-    arguments = dict(task="chern", name="ring", settings=SETTINGS["ring"], seeds=SEEDS, root=ROOT)
-    arguments |= dict(success={"split": "test", "balanced_accuracy": 0.9})
+    arguments = dict(task="chern", variant=RING, seeds=SEEDS, root=ROOT, success=SUCCESS)
     one, other = (train_block(given, **arguments) for given in (paths["square"], [paths["square"]]))
     assert all(torch.equal(tensor, other["parameters"][name]) for name, tensor in one["parameters"].items())
     assert one["document"] == other["document"] and one["document"]["trained_on"] == ["square"]
@@ -343,4 +347,4 @@ def test_a_run_on_one_dataset_is_the_same_by_itself_and_as_a_list(paths):
 def test_a_view_of_one_dataset_that_cannot_be_represented_is_refused_as_before(paths):
     dataset = replace(read_dataset(paths["points"], "train"), name="alone")
     with pytest.raises(NotApplicable, match="a cell image needs a lattice of unit cells"):
-        groups(SETTINGS["cnn"], [dataset])
+        groups(CNN, [dataset])

@@ -1,5 +1,6 @@
 """The ring against explicit formulas, networks against plain torch, the head, and starts that belong to one seed."""
 
+import inspect
 from itertools import combinations
 
 import numpy as np
@@ -8,12 +9,14 @@ import torch
 from torch.func import functional_call
 
 from toponn.checks import ConfigError, NotApplicable, resolve
+from toponn.declared import REQUIRED, declared_class
+from toponn.encodings import ENCODINGS
 from toponn.encodings.loops import pair_loops, triple_loops
 from toponn.models import MODELS, wedges
-from toponn.models.base import as_tensors, count_parameters, generators
+from toponn.models.base import TASK_OF, as_tensors, count_parameters, generators
 from toponn.models.head import INTEGERS, log_probabilities, negative_log_likelihood, predictions
 from toponn.models.loop_ridge import LoopRidge
-from toponn.models.ring import Ring
+from toponn.models.ring import CoordinateRing, FreeRing, Ring
 
 EXACT = 1e-10
 ROOT = 11
@@ -43,7 +46,7 @@ def random_unitaries(count: int, n: int, *, seed: int = 1) -> np.ndarray:
 def ring_of(form: str, order: int, sites: int, rank: int, scale: float = 1.0, width: int = 7) -> Ring:
     options = {"width": width} if form == "coordinate" else {}
     shapes = {"coordinates": (sites, order - 1)}
-    return Ring(shapes, form=form, start="random", rank=rank, scale=scale, **options)
+    return {"free": FreeRing, "coordinate": CoordinateRing}[form](shapes, rank=rank, scale=scale, **options)
 
 
 def started(model, seeds=(0, 1, 2), name: str = "model") -> dict[str, torch.Tensor]:
@@ -209,22 +212,56 @@ def test_a_product_of_the_second_derivatives_and_a_vector_by_transforms_is_that_
     torch.testing.assert_close(product, difference, rtol=1e-5, atol=1e-5 * float(difference.abs().max()))
 
 
-def test_a_form_that_does_not_exist_is_refused_with_the_nearest_name():
-    with pytest.raises(ConfigError, match="form: found 'coordinates'; allowed: free, coordinate .*'coordinate'"):
-        Ring({"coordinates": (4, 1)}, form="coordinates", start="random", rank=1, scale=1.0, width=4)
-
-
 def test_a_route_that_does_not_exist_is_refused_with_those_that_do():
-    options = dict(form="free", start="random", rank=1, scale=1.0)
     for route in ("auto", *Ring.encodings):
-        assert Ring({"coordinates": (4, 1)}, route=route, **options).route == route
+        assert FreeRing({"coordinates": (4, 1)}, route=route).route == route
     with pytest.raises(ConfigError, match="route: found 'loop'; allowed: auto, loops, occupied, projector .*'loops'"):
-        Ring({"coordinates": (4, 1)}, route="loop", **options)
+        FreeRing({"coordinates": (4, 1)}, route="loop")
 
 
-def test_a_coordinate_ring_without_a_width_is_refused():
-    with pytest.raises(ValueError, match="width: found None; allowed: the number of hidden units"):
-        Ring({"coordinates": (4, 1)}, form="coordinate", start="random", rank=1, scale=1.0)
+# --- What a class declares, read from its file ------------------------------------------------------------
+
+FACTS = (
+    "role",
+    "tasks",
+    "encodings",
+    "fixed_geometry",
+    "solved",
+    "twice_differentiable",
+    "multilinear",
+    "closed_forms",
+)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_read_of_a_class_without_importing_it_is_what_it_is(name):
+    declared, found = declared_class(MODELS[name]), resolve(MODELS, name, "model")
+    keywords = {k: p for k, p in inspect.signature(found).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    assert {key: (option.type, option.default) for key, option in declared.options.items()} == {
+        key: (parameter.annotation, parameter.default) for key, parameter in keywords.items()
+    }
+    assert all(option.description for option in declared.options.values())
+    assert not any(option.default is REQUIRED for option in declared.options.values())
+    for fact in ("family", "form", *FACTS):
+        assert declared.facts[fact] == getattr(found, fact), fact
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_class_is_told_by_family_and_form_and_reads_encodings_that_there_are(name):
+    found = resolve(MODELS, name, "model")
+    others = [resolve(MODELS, other, "model") for other in MODELS if other != name]
+    assert (found.family, found.form) not in {(other.family, other.form) for other in others}
+    assert found.role in ("hybrid", "rival", "convex baseline")
+    assert set(found.encodings) <= set(ENCODINGS)
+    assert set(found.closed_forms) <= set(found.tasks) <= set(TASK_OF.values())
+
+
+def test_models_without_a_closed_form_or_a_solution_say_so():
+    model = resolve(MODELS, "cnn", "model")({"image": (8, 4)})
+    with pytest.raises(NotApplicable, match="^cnn has no closed form$"):
+        model.closed_form({}, np.zeros((4, 1)), 1.0)
+    with pytest.raises(NotApplicable, match="^cnn is trained by gradient steps, not solved$"):
+        model.fit({}, torch.zeros(0), {}, torch.zeros(0))
 
 
 def grid(*sizes: int) -> np.ndarray:

@@ -7,11 +7,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from toponn.checks import resolve
+from toponn.checks import NotApplicable, resolve
 from toponn.models import MODELS, network
 from toponn.models.base import Parameters, generators
 from toponn.models.minimal_filtering import Tiles
 from toponn.models.network import Network
+from toponn.training.loop import Samples
+from toponn.training.runs import epoch_flops
 
 ROOT, SEEDS, SAMPLES = 13, 5, 9
 EXACT = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -158,6 +160,110 @@ def test_minimal_filtering_is_the_convolution_on_any_grid(grid, dtype):
     if max(grid) > 1:
         flipped = Tiles.of(image.to(dtype)).convolved(weight.flip(-1 if grid[-1] > 1 else -2).to(dtype), bias.to(dtype))
         assert difference(flipped, expected) > 1e-2
+
+
+# --- A user's own network ---------------------------------------------------------------------------------
+
+
+class Attention(nn.Module):
+    """Two layers of attention over the cells, whose places are marked by a constant that is not trained."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.cells = nn.Linear(channels, 8)
+        self.register_buffer("along", torch.linspace(-1, 1, 8))
+        smooth = {"dropout": 0.0, "activation": functional.gelu, "batch_first": True}
+        self.layers = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12, **smooth), num_layers=2)
+        self.temperature = nn.Parameter(torch.zeros(()))
+        self.readout = nn.Linear(8, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map images (B, C, *grid) to values (B,)."""
+        x = self.cells(image.flatten(2).mT)  # (B, cells, 8)
+        places = torch.linspace(-1, 1, x.shape[1], dtype=x.dtype, device=x.device)[:, None]
+        x = self.layers(x + torch.sin(3 * places + self.along)) * torch.exp(self.temperature)
+        return self.readout(x.mean(dim=1))[:, 0]
+
+
+class Transformer(Network):
+    """A rival as a user writes it."""
+
+    family = "transformer"
+
+    def module(self) -> nn.Module:
+        """Return the layers."""
+        return Attention(self.channels_in)
+
+
+def attention(shape: tuple[int, ...], dtype: torch.dtype = torch.float64):
+    """Return what `case` returns, of the user's own network."""
+    model, (_, _, image) = Transformer({"image": shape}), case("cnn", shape, dtype)
+    drawn = model.initial(generators(ROOT, "data", "transformer", range(SEEDS)))
+    return model, {key: tensor.to(dtype).requires_grad_() for key, tensor in drawn.items()}, image
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", EXACT, ids=str)
+@pytest.mark.usefixtures("at_once")
+def test_all_seeds_of_a_users_own_network_are_its_module_for_every_seed(shape, dtype):
+    model, parameters, image = attention(shape, dtype)
+    together, apart = model.value(parameters, {"image": image}), []
+    for seed in range(SEEDS):
+        with torch.random.fork_rng(devices=[]):
+            module = model.module().to(dtype)
+        module.load_state_dict({key: tensor[seed] for key, tensor in parameters.items()}, strict=False)
+        apart.append((module, module(image)))
+    values = torch.stack([value for _, value in apart])
+    assert together.shape == (SEEDS, SAMPLES)
+    assert difference(together, values) < EXACT[dtype]
+    assert difference(together.roll(1, dims=0), values) > 1e-2, "control: seeds in another order"
+    values.square().sum().backward()
+    for key, found in zip(parameters, gradients(together, parameters), strict=True):
+        expected = torch.stack([module.get_parameter(key).grad for module, _ in apart])
+        assert (found - expected).abs().max() < 100 * EXACT[dtype], key
+    with torch.no_grad():
+        assert difference(model.value(parameters, {"image": image}), values) < EXACT[dtype]
+
+
+def test_a_users_own_network_has_second_derivatives_through_its_attention():
+    model, parameters, image = attention((6, 5, 4))
+    names = list(parameters)
+
+    def loss(*tensors: Tensor) -> Tensor:
+        return model.value(dict(zip(names, tensors, strict=True)), {"image": image}).square().mean()
+
+    leaves = tuple(tensor.detach() for tensor in parameters.values())
+    rng = np.random.default_rng(ROOT)
+    along = tuple(torch.from_numpy(rng.normal(size=tuple(tensor.shape))) for tensor in leaves)
+    _, product = torch.autograd.functional.hvp(loss, leaves, along)
+    step, slopes = 1e-5, []
+    for sign in (1, -1):
+        moved = [(leaf + sign * step * v).requires_grad_() for leaf, v in zip(leaves, along, strict=True)]
+        slopes.append(torch.autograd.grad(loss(*moved), moved))
+    for name, found, up, down in zip(names, product, *slopes, strict=True):
+        expected = (up - down) / (2 * step)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_the_operations_of_a_users_own_network_are_those_of_its_matrix_products():
+    model, _, _ = attention((6, 5, 4))
+    samples = Samples({"image": torch.zeros(30, 6, 5, 4)}, torch.zeros(30, dtype=torch.int64))
+    start = model.initial(generators(ROOT, "data", "transformer", [0]))
+    first, cells = 30 * 20 * 6 * 8, 30 * 20
+    layers = 2 * cells * (8 * 24 + 8 * 8 + 2 * 8 * 12 + 2 * 20 * 8) + 30 * 8
+    assert epoch_flops(model, start, samples, 10) == 2 * (3 * layers + 2 * first)  # the image needs no gradient
+
+
+def test_a_users_own_network_that_belongs_to_its_grid_is_not_applicable_on_another():
+    class Fixed(Transformer):
+        """The same, but for one grid."""
+
+        fixed_geometry = True
+
+    larger = {"image": torch.zeros(1, 6, 5, 5)}
+    Transformer({"image": (6, 5, 4)}).check_applicable(larger)
+    with pytest.raises(NotApplicable, match=r"^trained on a grid of \[5, 4\] cells, the sample has \[5, 5\]$"):
+        Fixed({"image": (6, 5, 4)}).check_applicable(larger)
 
 
 # --- The modules against their formulas -------------------------------------------------------------------

@@ -8,18 +8,13 @@ import pytest
 
 from toponn.checks import ConfigError, DataError, NotApplicable
 from toponn.datasets import dataset_of, read_dataset, write_dataset
+from toponn.generalization import Evaluation
 from toponn.generation import generate
 from toponn.states import States
 from toponn.statistics import balanced_accuracy, wilson_interval
-from toponn.trainability import UNIT
+from toponn.tables import TABLES
 from toponn.trainability.local_proxy import LocalProxy, entry_means
-from toponn.trainability.proxies import (
-    PROXY_COLUMNS,
-    conflicts,
-    fitted_proxies,
-    overlap_rows,
-    proxy_rows,
-)
+from toponn.trainability.proxies import conflicts, fitted_proxies, overlap_rows, proxy_rows
 
 CHAIN = {
     "seed": 4,
@@ -31,7 +26,6 @@ CHAIN = {
     "minimum_margin": 0.2,
 }
 FLIPPED = 40
-MODELS = [("cnn", ""), ("ring", "free")]
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +49,23 @@ def test_split(chains):
     return dataset_of(*chains, "test")
 
 
-def stored(label, value):
-    """Return what evaluate_runs stores for one test, home; without a value, that of a model that cannot run."""
-    arrays = {"seeds": np.arange(2), "home/label": label}
-    return arrays if value is None else arrays | {"home/value": np.array(value, dtype=np.float32)}
+def evaluation(variant, label, value, test="home", seeds=(0, 1)):
+    """Return one of a test; without a value, that of a model that cannot run."""
+    about = {"task": "winding", "variant": variant, "model": "any", "form": "", "test": test}
+    return Evaluation(about, np.array(seeds), label, None if value is None else np.array(value, dtype=np.float32))
 
 
-def rows_of(home, tests=None, **values):
-    """Return the rows of the planted proxy, by model."""
+def sided(home, tests=None, **evaluations):
+    """Return the rows of these evaluations by variant, each by test."""
+    return proxy_rows(home, tests or {}, evaluations, rng=np.random.default_rng(1))
+
+
+def rows_of(home, **values):
+    """Return the rows of the planted proxy, by variant."""
     label = read_dataset(home, "test").label
-    arrays = {(model, ""): stored(label, value) for model, value in values.items()}
-    rows = proxy_rows("winding", home, tests or {}, arrays, rng=np.random.default_rng(1))
-    assert list(rows.columns) == PROXY_COLUMNS
-    return rows[rows["proxy"] == "clean_parameters"].set_index("model")
+    rows = sided(home, **{name: {"home": evaluation(name, label, value)} for name, value in values.items()})
+    assert list(rows.columns) == list(TABLES["proxies"].columns)
+    return rows[rows["proxy"] == "clean_parameters"].set_index("variant")
 
 
 # --- Which of the two a model sides with ------------------------------------------------------------------
@@ -129,16 +127,16 @@ def test_a_seed_that_failed_sides_with_neither(home, test_split):
 
 def test_a_model_that_cannot_run_and_a_proxy_without_conflicts_come_without_numbers(home, test_split, chains):
     label = test_split.label
-    predictions = {("cnn", ""): stored(label, None), ("ring", "free"): stored(label, [label, label])}
-    rows = proxy_rows("winding", home, {}, predictions, rng=np.random.default_rng(1))
+    one, other = (evaluation(name, label, value) for name, value in (("cnn", None), ("ring", [label, label])))
+    rows = sided(home, cnn={"home": one}, ring={"home": other})
     assert set(rows["proxy"]) == {"clean_parameters", "local_correlations", "edge_correlations"}
-    rows = rows.set_index(["model", "proxy"])
+    rows = rows.set_index(["variant", "proxy"])
     assert set(rows.loc["cnn", "status"]) == {"not applicable"}
     assert rows.loc[("ring", "local_correlations"), "n_conflicts"] < 10
     assert rows.loc[("ring", "local_correlations"), "status"] == "no conflicts"
     empty = rows[rows["status"] != "ok"]
     assert len(empty) == 5
-    shares = [column for column in PROXY_COLUMNS if column.startswith(("invariant", "proxied"))]
+    shares = [column for column in rows if column.startswith(("invariant", "proxied"))]
     assert empty[shares].isna().all(axis=None)
 
 
@@ -148,8 +146,9 @@ def test_a_proxy_that_a_test_does_not_have_has_no_row_there(home, chains, test_s
     bare["proxy/outside_parameters"] = 1.0 - arrays["label"]
     write_dataset(tmp_path / "b.h5", bare, attributes)
     label = test_split.label
-    both = stored(label, [label, label]) | {"bare/label": label, "bare/value": np.stack([label, 1 - label]) * 1.0}
-    rows = proxy_rows("winding", home, {"bare": tmp_path / "b.h5"}, {("cnn", ""): both}, rng=np.random.default_rng(1))
+    both = {"home": evaluation("cnn", label, [label, label])}
+    both["bare"] = evaluation("cnn", label, [label, 1 - label], "bare")
+    rows = sided(home, {"bare": tmp_path / "b.h5"}, cnn=both)
     there = rows[rows["test"] == "bare"]
     assert there["proxy"].tolist() == ["outside_parameters"]
     assert there[["proxy_accuracy", "n_conflicts", "invariant", "proxied"]].iloc[0].tolist() == [0, 100, 0.5, 0.5]
@@ -157,21 +156,21 @@ def test_a_proxy_that_a_test_does_not_have_has_no_row_there(home, chains, test_s
 
 
 def test_predictions_for_other_samples_are_refused(home, test_split):
-    predictions = {("cnn", ""): stored(1 - test_split.label, [test_split.label] * 2)}
+    wrong = {"home": evaluation("cnn", 1 - test_split.label, [test_split.label] * 2)}
     with pytest.raises(DataError, match="home: found predictions for other labels"):
-        proxy_rows("winding", home, {}, predictions, rng=np.random.default_rng(1))
+        sided(home, cnn=wrong)
     with pytest.raises(DataError, match="home: found predictions for other labels"):
-        overlap_rows("winding", home, predictions)
+        overlap_rows(home, {"cnn": wrong})
 
 
 # --- What is learned in the metric of the data ------------------------------------------------------------
 
 
 def overlaps(home, test_split, *values):
-    predictions = {("ring", "free"): stored(test_split.label, values) | {"seeds": np.arange(5, 5 + len(values))}}
-    rows = overlap_rows("winding", home, predictions)
-    assert list(rows.columns) == UNIT
-    assert set(rows["condition"]) == {"reference=real_space_winding"}
+    one = evaluation("ring", test_split.label, values, seeds=range(5, 5 + len(values)))
+    rows = overlap_rows(home, {"ring": {"home": one}})
+    assert set(rows.columns) == {*TABLES["diagnostics"].columns, "reference"}
+    assert set(rows["reference"]) == {"real_space_winding"} and set(rows["status"]) == {"ok"}
     assert set(rows["size"]) == {24}
     assert rows["seed"].tolist() == list(range(5, 5 + len(values))) * 2
     by = {name: group["value"].to_numpy() for name, group in rows.groupby("diagnostic")}
@@ -209,8 +208,7 @@ def test_a_model_that_says_the_label_alone_has_no_residual_overlap_and_one_that_
     jitter = 1 + 2e-7 * np.random.default_rng(2).uniform(-1, 1, size=(5, 100))
     rounded = overlaps(home, test_split, *((1 + label) * jitter))[1]
     assert np.isnan(rounded).all(), "what rounding leaves must not be correlated"
-    cannot = {("cnn", ""): stored(label, None)}
-    assert overlap_rows("winding", home, cannot).empty
+    assert overlap_rows(home, {"cnn": {"home": evaluation("cnn", label, None)}}).empty
 
 
 # --- What the local proxies see ---------------------------------------------------------------------------

@@ -34,18 +34,20 @@ from toponn.trainability.pruning import (
     share_of_weight,
     weight_rank,
 )
+from toponn.trainability.record import rows_where
 from toponn.trainability.subject import Subject, seen
+from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import ring_lengths
 
 ROOT = 8
-RING = {"model": "ring", "start": "random", "rank": 1, "scale": 1.0}
-SETTINGS = {
-    "free": {**RING, "form": "free"},
-    "wavefunction": {"model": "ring", "form": "wavefunction", "start": "random", "scale": 0.1},
-    "cnn": {"model": "cnn", "stencil": 1, "channels": [4]},
-    "mlp": {"model": "mlp", "stencil": 1, "window": 3, "hidden": [6]},
-    "loop_ridge": {"model": "loop_ridge", "penalties": [1e-3]},
-    "one_shell": {"model": "one_shell"},
+TRAINING = Training(learning_rate=0.01, epochs=1)
+VARIANTS = {
+    "free": Variant("free", "free_ring", {}, TRAINING),
+    "wavefunction": Variant("wavefunction", "wavefunction_ring", {"scale": 0.1}, TRAINING),
+    "cnn": Variant("cnn", "cnn", {"channels": [4]}, TRAINING),
+    "mlp": Variant("mlp", "mlp", {"window": 3, "hidden": [6]}, TRAINING),
+    "loop_ridge": Variant("loop_ridge", "loop_ridge", {"penalties": [1e-3]}),
+    "one_shell": Variant("one_shell", "one_shell", {}, TRAINING),
 }
 RECIPES = {
     "chern": {
@@ -104,9 +106,11 @@ def homes(tmp_path_factory):
 
 def subject_of(folder, path, task, name, parameters):
     """Return a subject whose trained weights are the given ones."""
-    subject = Subject(task, name, SETTINGS[name], {"home": [path]}, [folder], ROOT, {"split": "test"})
-    here = seen(SETTINGS[name], path, ["test"], seeds=1)
-    write_planted(folder, task, SETTINGS[name], here.model, parameters)
+    subject = Subject(
+        task, VARIANTS[name], {"home": [path]}, [folder], ROOT, Success(split="test", balanced_accuracy=0.9)
+    )
+    here = seen(VARIANTS[name], path, ["test"], seeds=1)
+    write_planted(folder, task, VARIANTS[name], here.model, parameters)
     return subject
 
 
@@ -116,12 +120,12 @@ def marker(path):
     return bulk_marker(ring_lengths(states), 1.0)
 
 
-def values_of(rows, diagnostic, condition):
-    return rows[(rows["diagnostic"] == diagnostic) & (rows["condition"] == condition)]["value"].to_numpy()
+def values_of(rows, diagnostic, **conditions):
+    return rows_where(rows[rows["diagnostic"] == diagnostic], conditions.items())["value"].to_numpy()
 
 
 def accuracies(rows, kept):
-    return [values_of(rows, "pruned_balanced_accuracy", f"kept={k}") for k in kept]
+    return [values_of(rows, "pruned_balanced_accuracy", kept=k) for k in kept]
 
 
 # --- Pruning ----------------------------------------------------------------------------------------------
@@ -136,7 +140,7 @@ def test_pruning_keeps_the_rank_that_planted_site_tensors_have_on_the_lattice_an
     assert every[0] == every[1] > 0.8
     assert one.tolist() == [every[0], pytest.approx(1 / 3)]
     assert two.tolist() == every.tolist()
-    np.testing.assert_allclose(values_of(rows, "weight_rank_90", "kept=all"), [1, 4 / 3])
+    np.testing.assert_allclose(values_of(rows, "weight_rank_90", kept="all"), [1, 4 / 3])
     assert rows["seed"].unique().tolist() == [0, 1]
     assert not arrays
 
@@ -149,8 +153,8 @@ def test_the_site_tensors_of_a_chain_are_one_matrix_of_rank_two(homes, tmp_path)
     assert one == 0.5, "the wedge product of two proportional tensors is zero"
     assert two == every > 0.9
     sigma = np.linalg.svd(site[0].numpy(), compute_uv=False) ** 2
-    np.testing.assert_allclose(values_of(rows, "share_of_weight", "kept=1"), sigma[0] / sigma.sum(), rtol=1e-6)
-    assert values_of(rows, "share_of_weight", "kept=2") == pytest.approx(1.0)
+    np.testing.assert_allclose(values_of(rows, "share_of_weight", kept=1), sigma[0] / sigma.sum(), rtol=1e-6)
+    assert values_of(rows, "share_of_weight", kept=2) == pytest.approx(1.0)
 
 
 def determinants(tensors):
@@ -166,7 +170,7 @@ def test_a_wedge_product_of_loop_weights_loses_an_equal_share_with_each_singular
     order, scale = len(tensors), {"chern": 4 * np.pi, "winding": 0.5}[task]
     weights = {"weights": torch.tensor(scale * determinants(tensors)[None], dtype=torch.float32)}
     subject = subject_of(tmp_path, homes[task], task, "loop_ridge", {**weights, "offset": torch.zeros(1)})
-    matrices = matrices_of(seen(SETTINGS["loop_ridge"], homes[task], ["test"], seeds=1), weights)["weights"]
+    matrices = matrices_of(seen(VARIANTS["loop_ridge"], homes[task], ["test"], seeds=1), weights)["weights"]
     sites = tensors.shape[1]
     assert matrices.unfolded.shape == (1, 1, sites, sites ** (order - 1))
     parts = torch.linalg.svd(matrices.unfolded, full_matrices=False)
@@ -178,13 +182,13 @@ def test_a_wedge_product_of_loop_weights_loses_an_equal_share_with_each_singular
     one, enough, every = accuracies(rows, [1, order, "all"])
     assert enough == every > 0.8
     assert one < every
-    assert values_of(rows, "weight_rank_90", "kept=all") == order
+    assert values_of(rows, "weight_rank_90", kept="all") == order
 
 
 def test_the_unfolded_weights_of_loops_are_antisymmetric_and_fold_back(homes):
     rng = np.random.default_rng(0)
     for task, order in (("chern", 3), ("winding", 2)):
-        here = seen(SETTINGS["loop_ridge"], homes[task], ["test"], seeds=1)
+        here = seen(VARIANTS["loop_ridge"], homes[task], ["test"], seeds=1)
         weights = torch.tensor(rng.normal(size=(2, *here.model.shapes["loops"])), dtype=torch.float32)
         matrices = matrices_of(here, {"weights": weights, "offset": torch.zeros(2)})["weights"]
         tensor = matrices.unfolded.reshape(2, *[here.size] * order)
@@ -197,7 +201,7 @@ def test_the_unfolded_weights_of_loops_are_antisymmetric_and_fold_back(homes):
 
 @pytest.mark.parametrize(("task", "name"), [("chern", "cnn"), ("chern", "mlp"), ("winding", "wavefunction")])
 def test_the_error_of_cut_matrices_is_that_of_eckart_and_young(task, name, homes):
-    here = seen(SETTINGS[name], homes[task], ["test"], seeds=1)
+    here = seen(VARIANTS[name], homes[task], ["test"], seeds=1)
     parameters = here.model.initial(generators(ROOT, "x", name, range(2)))
     matrices = matrices_of(here, parameters)
     assert set(matrices) == {key for key, tensor in parameters.items() if tensor.ndim > 2}
@@ -214,7 +218,7 @@ def test_the_error_of_cut_matrices_is_that_of_eckart_and_young(task, name, homes
 
 
 def test_a_planted_layer_of_rank_two_bears_the_cut_to_two_and_not_to_one(homes, tmp_path):
-    here = seen(SETTINGS["mlp"], homes["chern"], ["test"], seeds=1)
+    here = seen(VARIANTS["mlp"], homes["chern"], ["test"], seeds=1)
     parameters = here.model.initial(generators(ROOT, "x", "mlp", range(3)))
     name = next(key for key in parameters if key.endswith("weight"))
     rng = np.random.default_rng(0)
@@ -267,12 +271,12 @@ def test_a_model_of_one_shell_fails_exactly_where_that_shell_is_removed(homes, t
     rows, arrays = ablation(subject, seeds=5, samples=40)
     assert set(rows["diagnostic"]) == {"ablated_balanced_accuracy"}
     assert not arrays
-    whole = values_of(rows, "ablated_balanced_accuracy", "removed=outside, depth=0")
+    whole = values_of(rows, "ablated_balanced_accuracy", removed="outside", depth=0)
     assert (whole > 0.85).all(), "each shell tells the phases apart"
     for d in range(5):
         lost = {"shell": np.arange(5) == d, "outside": np.arange(5) < d, "inside": np.arange(5) >= d}
         for what, gone in lost.items():
-            found = values_of(rows, "ablated_balanced_accuracy", f"removed={what}, depth={d}")
+            found = values_of(rows, "ablated_balanced_accuracy", removed=what, depth=d)
             assert found.tolist() == np.where(gone, 0.5, whole).tolist(), (what, d)
 
 
@@ -305,10 +309,10 @@ def test_few_depths_are_measured_and_the_edge_and_the_middle_are_among_them():
         assert depths[:3] == [0, 1, 2]
         assert depths[-1] == deepest
         assert depths == sorted(set(depths))
-    conditions = dict(ablations(np.array([0, 1, 2, 1, 0])))
-    assert conditions["removed=shell, depth=1"].tolist() == [False, True, False, True, False]
-    assert conditions["removed=outside, depth=2"].tolist() == [True, True, False, True, True]
-    assert conditions["removed=inside, depth=1"].tolist() == [False, True, True, True, False]
+    gone = {(c["removed"], c["depth"]): sites.tolist() for c, sites in ablations(np.array([0, 1, 2, 1, 0]))}
+    assert gone["shell", 1] == [False, True, False, True, False]
+    assert gone["outside", 2] == [True, True, False, True, True]
+    assert gone["inside", 1] == [False, True, True, True, False]
 
 
 def test_the_first_samples_of_each_label_are_taken():
@@ -329,7 +333,7 @@ def test_only_so_many_samples_are_looked_at(homes, tmp_path, one_shell):
     bond = 4 * (A * B).sum(axis=1)[:, [0, -1]] ** 2
     right = np.rint(1 - bond.mean(axis=1)) == dataset.label[some]
     expected = np.mean([right[dataset.label[some] == label].mean() for label in (0, 1)])
-    assert values_of(rows, "ablated_balanced_accuracy", "removed=outside, depth=0") == pytest.approx(expected)
+    assert values_of(rows, "ablated_balanced_accuracy", removed="outside", depth=0) == pytest.approx(expected)
 
 
 def test_a_ring_in_the_plane_needs_no_site_on_which_its_tensors_are_zero(homes, tmp_path):
@@ -338,9 +342,9 @@ def test_a_ring_in_the_plane_needs_no_site_on_which_its_tensors_are_zero(homes, 
     site = torch.tensor(np.stack([2 * window * middle, x * middle, y * middle])[None], dtype=torch.float32)
     subject = subject_of(tmp_path, homes["chern"], "chern", "free", {"site": site})
     rows, _ = ablation(subject, seeds=1, samples=40)
-    whole, edge = (values_of(rows, "ablated_balanced_accuracy", f"removed=outside, depth={d}") for d in (0, 1))
+    whole, edge = (values_of(rows, "ablated_balanced_accuracy", removed="outside", depth=d) for d in (0, 1))
     assert whole == edge > 1 / 3
-    assert values_of(rows, "ablated_balanced_accuracy", "removed=inside, depth=1") == pytest.approx(1 / 3)
+    assert values_of(rows, "ablated_balanced_accuracy", removed="inside", depth=1) == pytest.approx(1 / 3)
 
 
 def test_a_model_none_of_whose_seeds_is_finite_is_not_applicable(homes, tmp_path):

@@ -12,21 +12,23 @@ from toponn.datasets import write_dataset
 from toponn.encodings.loops import triple_indices
 from toponn.generation import generate
 from toponn.models.base import generators
-from toponn.trainability import remedies as diagnostic
+from toponn.trainability import remedies as module
 from toponn.trainability.alternating import Loops, alternating, features, places, sweep_flops, swept, unknowns
 from toponn.trainability.growing import grown, stretched
 from toponn.trainability.remedies import closed_form_scale, remedies, stage_epochs
 from toponn.trainability.subject import Subject, doubled, doubled_parameters, seen, squared_loss
 from toponn.training.loop import Samples
+from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import epoch_flops, ring_area, ring_lengths
 
 ROOT = 7
-TRAINING = {"epochs": 6, "batch_size": 20, "learning_rate": 0.01, "weight_decay": 0.0}
-RING = {"model": "ring", "start": "random", "rank": 1, "scale": 1.0, "route": "loops", "training": TRAINING}
-SETTINGS = {
-    "free": {**RING, "form": "free"},
-    "coordinate": {**RING, "form": "coordinate", "width": 8},
-    "wavefunction": {"model": "ring", "form": "wavefunction", "start": "random", "scale": 0.1, "training": TRAINING},
+TRAINING = Training(epochs=6, batch_size=20, learning_rate=0.01, patience=None)
+RING = {"scale": 1.0, "route": "loops"}
+VARIANTS = {
+    "free": Variant("free", "free_ring", RING, TRAINING),
+    "coordinate": Variant("coordinate", "coordinate_ring", {**RING, "width": 8}, TRAINING),
+    "wavefunction": Variant("wavefunction", "wavefunction_ring", {"scale": 0.1}, TRAINING),
+    "cnn": Variant("cnn", "cnn", {"channels": [4]}, TRAINING),
 }
 RINGS = [(dimension, form) for dimension in (1, 2) for form in ("free", "coordinate")]
 
@@ -60,7 +62,7 @@ def paths(tmp_path_factory):
 def ring(paths, dimension: int, form: str, seeds: int = 3, **changes):
     """Return a ring as it sees its dataset, and random weights."""
     path = paths["qwz_4" if dimension == 2 else "ssh_8"]
-    here = seen({**SETTINGS[form], **changes}, path, ("train", "validation"), seeds=seeds)
+    here = seen(VARIANTS[form].changed(**changes), path, ("train", "validation"), seeds=seeds)
     return here, here.model.initial(generators(ROOT, "data", form, range(seeds)))
 
 
@@ -178,8 +180,8 @@ def test_the_operations_of_a_sweep_are_those_of_its_products(paths):
 
 def grow(paths, form: str, small: str, large: str, **changes):
     """Return values of the closed form of small samples grown onto large ones, and of that of the large ones."""
-    settings = {**SETTINGS[form], **changes}
-    here, there = (seen(settings, paths[name], ("test",), seeds=1) for name in (small, large))
+    variant = VARIANTS[form].changed(**changes)
+    here, there = (seen(variant, paths[name], ("test",), seeds=1) for name in (small, large))
     samples = doubled(there.samples["test"])
     weights = grown(closed_form(here), here, there)
     return there.model.value(weights, samples.inputs)[0], there.model.value(closed_form(there), samples.inputs)[0]
@@ -211,7 +213,7 @@ def test_a_closed_form_with_a_window_grows_into_one_with_softer_edges(form, path
 
 
 def test_the_grown_window_has_the_weight_of_the_closed_form(paths):
-    here, there = (seen(SETTINGS["wavefunction"], paths[name], ("test",), seeds=1) for name in ("ssh_6", "ssh_12"))
+    here, there = (seen(VARIANTS["wavefunction"], paths[name], ("test",), seeds=1) for name in ("ssh_6", "ssh_12"))
     weights, exact = grown(closed_form(here), here, there), closed_form(there)
     for name in ("selection", "contraction", "position"):
         torch.testing.assert_close(weights[name], exact[name], atol=1e-6, rtol=0)
@@ -226,7 +228,7 @@ def test_a_closed_form_in_the_plane_grows_into_one(paths):
 
 
 def test_free_site_tensors_that_are_linear_in_the_coordinates_stay_so(paths):
-    here, there = (seen(SETTINGS["free"], paths[name], ("test",), seeds=2) for name in ("qwz_4", "qwz_6"))
+    here, there = (seen(VARIANTS["free"], paths[name], ("test",), seeds=2) for name in ("qwz_4", "qwz_6"))
     u, v = (s.samples["test"].inputs["coordinates"].T for s in (here, there))
     slopes = torch.tensor([[[1.0, 2.0], [0.5, -1.0], [3.0, 0.0]], [[-1.0, 1.0], [0.0, 0.0], [2.0, 7.0]]])
     weights = grown({"site": slopes @ u + 1}, here, there)
@@ -243,7 +245,7 @@ def test_a_matrix_is_stretched_along_its_diagonals():
 
 
 def test_weights_do_not_grow_off_a_grid_or_onto_no_more_sites(paths):
-    flake, square = (seen(SETTINGS["free"], paths[name], ("test",), seeds=1) for name in ("flake", "qwz_6"))
+    flake, square = (seen(VARIANTS["free"], paths[name], ("test",), seeds=1) for name in ("flake", "qwz_6"))
     with pytest.raises(NotApplicable, match="free site tensors grow on full grids, these are .* sites of a grid of"):
         grown(closed_form(flake), flake, square)
     with pytest.raises(NotApplicable, match="weights grow onto larger samples, these have 36 after 36"):
@@ -253,17 +255,23 @@ def test_weights_do_not_grow_off_a_grid_or_onto_no_more_sites(paths):
 # --- The table ----------------------------------------------------------------------------------------------------
 
 
-def subject_of(paths, task: str, form: str, **changes) -> Subject:
+def subject_of(paths, task: str, form: str, epochs: int = 6, **changes) -> Subject:
     names = ("ssh_12", "ssh_8", "ssh_6") if task == "winding" else ("qwz_6", "qwz_4")
     datasets: dict[str, list[Path]] = {"home": [paths[names[0]]], "smaller": [paths[name] for name in names[1:]]}
-    settings = {**SETTINGS[form], **changes}
-    return Subject(task, form, settings, datasets, [], ROOT, {"split": "test", "balanced_accuracy": 0.9}, "cpu")
+    variant = VARIANTS[form].changed(**changes).trained_by(epochs=epochs)
+    return Subject(task, variant, datasets, [], ROOT, Success(split="test", balanced_accuracy=0.9), "cpu")
 
 
-CONDITIONS = {
-    "free": ["plain", "grown", "alternating", "rank 2", "closed-form scale"],
-    "coordinate": ["plain", "grown", "alternating", "rank 2", "closed-form scale"],
-    "wavefunction": ["plain", "grown", "closed-form scale"],
+def applied(rows):
+    """Return the remedies that were measured, and those that do not apply."""
+    ok = rows["status"] == "ok"
+    return rows["remedy"][ok].unique().tolist(), rows["remedy"][~ok].tolist()
+
+
+REMEDIES = {
+    "free": (["plain", "grown", "alternating", "rank 2", "closed-form scale"], []),
+    "coordinate": (["plain", "grown", "alternating", "rank 2", "closed-form scale"], []),
+    "wavefunction": (["plain", "grown", "closed-form scale"], ["alternating", "rank 2"]),
 }
 
 
@@ -272,36 +280,32 @@ CONDITIONS = {
 )
 def test_no_remedy_costs_more_than_plain_training(task, form, paths):
     changes = {} if form == "wavefunction" else {"route": "auto"}
-    subject = subject_of(paths, task, form, **changes)
-    if task == "winding":  # a sweep costs more than six epochs of a chain
-        subject = subject.changed(training={**TRAINING, "epochs": 20})
+    epochs = 20 if task == "winding" else 6  # a sweep costs more than six epochs of a chain
+    subject = subject_of(paths, task, form, epochs, **changes)
     rows = remedies(subject, seeds=2, ranks=[2], sweeps=2).rows
-    assert rows["condition"].unique().tolist() == [f"remedy={name}" for name in CONDITIONS[form]]
-    wide = rows.pivot_table(index=["condition", "seed"], columns="diagnostic", values="value")
-    here = seen(subject.settings, subject.home, ("train",), seeds=2)
+    assert applied(rows) == REMEDIES[form]
+    wide = rows.pivot_table(index=["remedy", "seed"], columns="diagnostic", values="value")
+    here = seen(subject.variant, subject.home, ("train",), seeds=2)
     start = here.model.initial(generators(ROOT, here.dataset.name, form, [0]))
-    whole = subject.settings["training"]["epochs"] * epoch_flops(here.model, start, here.samples["train"], 20)
-    np.testing.assert_allclose(wide["remedy_flops"].loc["remedy=plain"], whole)
+    whole = epochs * epoch_flops(here.model, start, here.samples["train"], 20)
+    np.testing.assert_allclose(wide["remedy_flops"].loc["plain"], whole)
     assert (wide["remedy_flops"] <= whole * (1 + 1e-12)).all()
-    assert wide["remedy_flops"].loc["remedy=grown"].min() > 0.7 * whole
+    assert wide["remedy_flops"].loc["grown"].min() > 0.7 * whole
     assert ((wide["remedy_balanced_accuracy"] >= 0.9) == wide["remedy_success"]).all()
 
 
 def test_a_network_has_plain_training_and_growth_alone(paths):
-    settings = {"model": "cnn", "stencil": 1, "channels": [4], "training": TRAINING}
-    subject = Subject(
-        "chern", "cnn", settings, subject_of(paths, "chern", "free").datasets, [], ROOT,
-        {"split": "test", "balanced_accuracy": 0.9}, "cpu",
-    )  # fmt: skip
-    rows = remedies(subject, seeds=2, ranks=[2], sweeps=2).rows
-    assert rows["condition"].unique().tolist() == ["remedy=plain", "remedy=grown"]
+    rows = remedies(subject_of(paths, "chern", "cnn"), seeds=2, ranks=[2], sweeps=2).rows
+    assert applied(rows) == (["plain", "grown"], ["alternating", "rank 2", "closed-form scale"])
+    lacking = rows[rows["status"] != "ok"]
+    assert set(lacking["diagnostic"]) == {"remedies"} and lacking["value"].isna().all()
+    assert lacking["status"].iloc[-1] == "not applicable: cnn has no closed form"
 
 
 def test_least_squares_solve_a_chain_that_plain_training_does_not(paths):
-    subject = subject_of(paths, "winding", "free").changed(training={**TRAINING, "epochs": 30})
-    rows = remedies(subject, seeds=4, ranks=[], sweeps=3).rows
-    mean = rows[rows["diagnostic"] == "remedy_balanced_accuracy"].groupby("condition")["value"].mean()
-    assert mean["remedy=alternating"] > 0.95 > mean["remedy=plain"]
+    rows = remedies(subject_of(paths, "winding", "free", 30), seeds=4, ranks=[], sweeps=3).rows
+    mean = rows[rows["diagnostic"] == "remedy_balanced_accuracy"].groupby("remedy")["value"].mean()
+    assert mean["alternating"] > 0.95 > mean["plain"]
 
 
 def test_small_samples_take_at_most_a_third_of_the_cost():
@@ -318,7 +322,7 @@ def test_small_samples_take_at_most_a_third_of_the_cost():
 )
 def test_random_weights_take_the_scale_of_the_closed_form(form, rank, paths):
     changes = {} if form == "wavefunction" else {"rank": rank}
-    here = seen({**SETTINGS[form], **changes}, paths["ssh_8"], ("train",), seeds=3)
+    here = seen(VARIANTS[form].changed(**changes), paths["ssh_8"], ("train",), seeds=3)
     start = here.model.initial(generators(ROOT, "data", form, range(3)))
     scaled, exact = closed_form_scale(here, start), closed_form(here)
     if form == "wavefunction":
@@ -338,9 +342,9 @@ def test_random_weights_take_the_scale_of_the_closed_form(form, rank, paths):
 @pytest.mark.parametrize("task", ["winding", "chern"])
 def test_a_sum_of_rings_starts_with_an_f_as_large_as_that_of_one(task, paths, monkeypatch):
     subject, starts = subject_of(paths, task, "free"), []
-    here = seen(subject.settings, subject.home, ("train",), seeds=300)
-    monkeypatch.setattr(diagnostic, "trained", lambda _, rings, start, epochs: (0, starts.append((rings, start))))
-    diagnostic.of_rank(subject, here, 300, 1e15, rank=4)
+    here = seen(subject.variant, subject.home, ("train",), seeds=300)
+    monkeypatch.setattr(module, "trained", lambda _, rings, start, epochs: (0, starts.append((rings, start))))
+    module.of_rank(subject, here, 300, 1e15, rank=4)
     (rings, start), one = starts[0], here.model.initial(generators(ROOT, "data", "free", range(300)))
     sizes = [
         float(model.value(weights, here.samples["train"].inputs).square().mean().sqrt())

@@ -9,11 +9,10 @@ from toponn.encodings.loops import pair_loops, triple_loops
 from toponn.encodings.routes import MEMORY, costs, encoded_numbers, route
 from toponn.models import ring, wedges
 from toponn.models.base import as_tensors, generators
-from toponn.models.ring import Ring
-from toponn.trainability import COLUMNS
+from toponn.models.ring import CoordinateRing, FreeRing, Ring
+from toponn.tables import TABLES, columns_of
 from toponn.trainability import route_costs as costs_module
 from toponn.trainability.route_costs import (
-    COST_COLUMNS,
     ROUTES,
     SAMPLES,
     Slab,
@@ -72,8 +71,8 @@ def case(name: str, form: str = "coordinate", rank: int = 2, seeds: int = 3):
     order, sites, orbitals, filled, real = CASES[name]
     states = chain_states(5, sites, real) if order == 2 else random_states(5, filled, sites * orbitals, real)
     u = rng(sites).uniform(-1, 1, size=(sites, order - 1))
-    options = {"width": 6} if form == "coordinate" else {}
-    model = Ring({"coordinates": u.shape}, form=form, start="random", rank=rank, scale=1.0, **options)
+    kind, options = {"coordinate": (CoordinateRing, {"width": 6}), "free": (FreeRing, {})}[form]
+    model = kind({"coordinates": u.shape}, rank=rank, **options)
     parameters = {k: t.double() for k, t in model.initial(generators(1, "d", "m", range(seeds))).items()}
     arrays = views(order, states, orbitals)
     return model, parameters, {k: as_tensors({k: x, "coordinates": u}, torch.float64) for k, x in arrays.items()}
@@ -246,7 +245,7 @@ def measured():
 
 
 def test_the_table_has_a_positive_cost_for_every_route_size_and_number_of_seeds(measured):
-    assert list(measured.columns) == COST_COLUMNS
+    assert set(measured.columns) == set(TABLES["route_costs"].columns)
     keys = {(r, s, k) for r in ROUTES for s in (3, 4, 5) for k in (1, 2)}
     assert set(zip(measured["route"], measured["side"], measured["seeds"], strict=True)) == keys
     assert len(measured) == len(keys) and (measured["seconds"] > 0).all()
@@ -291,10 +290,13 @@ def test_the_exponent_of_a_power_law_is_found_and_its_interval_covers_it_under_n
 
 def test_the_exponents_are_rows_of_the_trainability_table_with_their_sizes():
     sides = [6, 8, 12, 16]
-    frame = pd.DataFrame([(r, s, s**2, 1, 1e-9 * s**6) for r in ROUTES for s in sides], columns=COST_COLUMNS[:5])
+    frame = pd.DataFrame(
+        [(r, s, s**2, 1, 1e-9 * s**6) for r in ROUTES for s in sides], columns=list(TABLES["route_costs"].columns[:5])
+    )
     rows = exponent_rows(frame)
-    assert list(rows.columns) == COLUMNS
-    assert rows["condition"].tolist() == [f"route={name}, sides 12 to 16" for name in ROUTES]
+    assert set(rows.columns) == set(columns_of("route_exponents", rows.columns))
+    assert rows["route"].tolist() == list(ROUTES)
+    assert set(rows["sides"]) == {"12 to 16"}
     assert rows["value"].to_numpy() == pytest.approx(3.0)
     assert (rows["size"] == 256).all() and rows["low"].isna().all(), "two points have no interval"
 

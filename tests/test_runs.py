@@ -21,25 +21,27 @@ from toponn.recipes import Recipe
 from toponn.states import States, chiral_block, chiral_occupied_states
 from toponn.trainability.site_tensors import learned_tensors
 from toponn.training import runs
+from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import train_block, write_run
-from toponn.training.saved import geometry_of, load_run
+from toponn.training.saved import geometry_of, load_run, load_runs
 from toponn.training.views import build_model
 
 ROOT = 21
 SEEDS = [0, 1, 2]
-SUCCESS = {"split": "test", "balanced_accuracy": 0.8}
-TRAINING = {"epochs": 3, "batch_size": 20, "learning_rate": 0.01, "weight_decay": 0.0}
-SETTINGS = {
-    "ring_coordinate": {"model": "ring", "form": "coordinate", "start": "random", "rank": 1, "width": 6, "scale": 1.0},
-    "ring_free": {"model": "ring", "form": "free", "start": "random", "rank": 2, "scale": 0.5},
-    "ring_exact": {"model": "ring", "form": "coordinate", "start": "closed_form", "rank": 1, "width": 8, "scale": 1.0},
-    "ring_free_exact": {"model": "ring", "form": "free", "start": "closed_form", "rank": 1, "scale": 1.0},
-    "cnn": {"model": "cnn", "stencil": 1, "channels": [4]},
-    "resnet": {"model": "resnet", "stencil": 1, "channels": 8, "depth": 2},
-    "mlp": {"model": "mlp", "stencil": 1, "window": 4, "hidden": [8]},
+SUCCESS = Success(split="test", balanced_accuracy=0.8)
+TRAINING = Training(epochs=3, batch_size=20, learning_rate=0.01, patience=None)
+OPTIONS = {
+    "ring_coordinate": ("coordinate_ring", {"width": 6}),
+    "ring_free": ("free_ring", {"rank": 2, "scale": 0.5}),
+    "ring_exact": ("coordinate_ring", {"start": "closed_form", "width": 8}),
+    "ring_free_exact": ("free_ring", {"start": "closed_form"}),
+    "cnn": ("cnn", {"channels": [4]}),
+    "resnet": ("resnet", {"channels": 8, "depth": 2}),
+    "mlp": ("mlp", {"window": 4, "hidden": [8]}),
 }
-SETTINGS = {name: {**settings, "training": TRAINING} for name, settings in SETTINGS.items()}
-SETTINGS["loop_ridge"] = {"model": "loop_ridge", "penalties": [1e-4, 1e-2]}
+VARIANTS = {name: Variant(name, model, options, TRAINING) for name, (model, options) in OPTIONS.items()}
+RINGS = {name: ("ring", model.removesuffix("_ring")) for name, (model, _) in OPTIONS.items() if "_ring" in model}
+VARIANTS["loop_ridge"] = Variant("loop_ridge", "loop_ridge", {"penalties": [1e-4, 1e-2]})
 RECIPES = {
     "chern": {
         "system": "qwz",
@@ -67,10 +69,9 @@ def dataset_paths(tmp_path_factory):
     return paths
 
 
-def block(paths, task: str, name: str, seeds=None, settings=None, **changes):
+def block(paths, task: str, name: str, seeds=None, variant=None, **changes):
     seeds = seeds or ([0] if name == "loop_ridge" else SEEDS)
-    settings = settings or SETTINGS[name]
-    arguments = dict(task=task, name=name, settings=settings, seeds=seeds, success=SUCCESS, root=ROOT)
+    arguments = dict(task=task, variant=variant or VARIANTS[name], seeds=seeds, success=SUCCESS, root=ROOT)
     return train_block(paths[task], **{**arguments, **changes})
 
 
@@ -95,7 +96,7 @@ def header(path) -> str:
         return " ".join(next(csv.reader(file)))
 
 
-EVERY = [(task, name) for task in RECIPES for name in SETTINGS]
+EVERY = [(task, name) for task in RECIPES for name in VARIANTS]
 
 
 @pytest.mark.parametrize(("task", "name"), EVERY)
@@ -106,13 +107,14 @@ def test_a_run_reads_back_as_it_was_written_and_gives_the_same_values(task, name
     assert document == json.loads(json.dumps(run["document"]))
     assert parameters.keys() == run["parameters"].keys()
     assert all(torch.equal(parameters[key], tensor) for key, tensor in run["parameters"].items())
-    assert (model.form, model.start) == (SETTINGS[name].get("form", ""), SETTINGS[name].get("start", "random"))
+    assert saved.variant == VARIANTS[name]
+    assert model.start == VARIANTS[name].start
     dataset = read_dataset(dataset_paths[task], "test")
     values = load_run(folder).values(dataset.states)
     assert values.shape == (len(run["rows"]), 30)
     right = np.rint(values) == dataset.label
     balanced = np.mean([right[:, dataset.label == k].mean(axis=1) for k in np.unique(dataset.label)], axis=0)
-    assert (run["rows"]["success"] == (balanced >= SUCCESS["balanced_accuracy"])).all()
+    assert (run["rows"]["success"] == (balanced >= SUCCESS.balanced_accuracy)).all()
     validation = read_dataset(dataset_paths[task], "validation")
     right = np.rint(load_run(folder).values(validation.states)) == validation.label
     np.testing.assert_allclose(run["rows"]["validation_accuracy"], right.mean(axis=1))
@@ -122,11 +124,12 @@ def test_a_run_reads_back_as_it_was_written_and_gives_the_same_values(task, name
 def test_the_columns_of_the_tables_are_fixed(task, name, written):
     _, folder = written(task, name)
     assert header(folder / "runs.csv") == (
-        "task dataset size model form seed start n_parameters epochs flops seconds train_loss "
+        "task dataset size variant model form seed start n_parameters epochs flops seconds train_loss "
         "validation_accuracy validation_balanced_accuracy success status"
     )
     assert header(folder / "history.csv") == (
-        "task dataset model form start seed epoch train_loss validation_loss validation_balanced_accuracy gradient_norm"
+        "task dataset variant model form start seed epoch train_loss validation_loss validation_balanced_accuracy "
+        "gradient_norm"
     )
     documents = ("history.csv", "runs.csv", "settings.json")
     beside = [f"{name}-metadata.json" for name in documents]
@@ -137,13 +140,13 @@ def test_the_columns_of_the_tables_are_fixed(task, name, written):
 def test_a_run_has_a_row_for_each_seed_and_a_history_row_for_each_seed_and_epoch(task, name, written):
     run, folder = written(task, name)
     rows, history = read_csv(folder / "runs.csv"), read_csv(folder / "history.csv")
-    settings = SETTINGS[name]
+    variant = VARIANTS[name]
     assert rows["seed"].tolist() == run["document"]["seeds"]
     assert set(rows["task"]) == {task}
     assert set(rows["dataset"]) == {task}
-    assert set(rows["model"]) == {settings["model"]}
-    assert set(rows["form"]) == {settings.get("form", "")}
-    assert set(rows["start"]) == {settings.get("start", "random")}
+    assert set(rows["variant"]) == {name}
+    assert [set(rows["model"]), set(rows["form"])] == [{each} for each in RINGS.get(name, (name, ""))]
+    assert set(rows["start"]) == {variant.start}
     assert set(rows["status"]) == {"ok"}
     assert (rows["n_parameters"] > 0).all()
     assert (rows["seconds"] > 0).all()
@@ -175,7 +178,7 @@ def test_a_closed_form_start_is_right_before_the_first_step(task, name, written)
 @pytest.mark.parametrize("name", ["ring_coordinate", "cnn"])
 def test_a_block_starts_where_the_generators_of_its_seeds_say(name, dataset_paths, monkeypatch):
     taken = {}
-    settings = {**SETTINGS[name], "training": {**TRAINING, "epochs": 1}}
+    variant = VARIANTS[name].trained_by(epochs=1)
     real = runs.train
 
     def spy(model, parameters, *arguments, **options):
@@ -183,9 +186,19 @@ def test_a_block_starts_where_the_generators_of_its_seeds_say(name, dataset_path
         return real(model, parameters, *arguments, **options)
 
     monkeypatch.setattr(runs, "train", spy)
-    run = block(dataset_paths, "winding", name, seeds=[4, 9], settings=settings)
-    expected = build_model(settings, run["document"]["shapes"]).initial(generators(ROOT, "winding", name, [4, 9]))
+    run = block(dataset_paths, "winding", name, seeds=[4, 9], variant=variant)
+    expected = build_model(variant, run["document"]["shapes"]).initial(generators(ROOT, "winding", name, [4, 9]))
     assert all(torch.equal(taken[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize(("asked", "held"), [(None, [3, 3]), (7, [3, 3]), (4, [3, 1]), (3, [3]), (2, [2])])
+def test_blocks_with_more_seeds_than_a_study_asks_for_give_their_first_ones(asked, held, written):
+    _, folder = written("winding", "ring_free")
+    runs = load_runs([folder, folder], seeds=asked)
+    assert [len(run.document["seeds"]) for run in runs] == held
+    assert [len(run.document["flops"]) for run in runs] == held
+    last = runs[-1]
+    assert torch.equal(last.parameters["site"], load_run(folder).parameters["site"][: held[-1]])
 
 
 def raw(recipe_of: dict, count: int = 3):
@@ -223,9 +236,9 @@ def test_a_raw_chain_has_the_value_that_the_same_chain_has_in_a_dataset(intracel
 def test_the_closed_form_run_finds_the_invariants_of_raw_hamiltonians_of_other_sizes_and_lattices(
     dataset_paths, tmp_path
 ):
-    none = {**SETTINGS["ring_exact"], "training": {**TRAINING, "epochs": 1, "learning_rate": 1e-9}}
-    write_run(tmp_path / "chern", block(dataset_paths, "chern", "ring_exact", settings=none))
-    write_run(tmp_path / "winding", block(dataset_paths, "winding", "ring_exact", settings=none))
+    none = VARIANTS["ring_exact"].trained_by(epochs=1, learning_rate=1e-9)
+    write_run(tmp_path / "chern", block(dataset_paths, "chern", "ring_exact", variant=none))
+    write_run(tmp_path / "winding", block(dataset_paths, "winding", "ring_exact", variant=none))
     square = {"name": "rectangle", "size": [9, 9]}
     flake = {"sublattice_mass": 0.0, "t2": 0.2, "phase": -np.pi / 2}
     chain = {"name": "segment", "size": [20]}
@@ -273,8 +286,8 @@ def copied(folder, tmp_path):
 
 def test_weights_of_other_settings_are_refused(written, dataset_paths, tmp_path):
     folder = copied(written("winding", "ring_free")[1], tmp_path)
-    other = {**SETTINGS["ring_free"], "training": {**TRAINING, "learning_rate": 0.02}}
-    write_run(tmp_path / "other", block(dataset_paths, "winding", "ring_free", settings=other))
+    other = VARIANTS["ring_free"].trained_by(learning_rate=0.02)
+    write_run(tmp_path / "other", block(dataset_paths, "winding", "ring_free", variant=other))
     load_run(folder)
     (folder / "weights.h5").write_bytes((tmp_path / "other/weights.h5").read_bytes())
     sentence = "weights.h5 belongs to other settings than settings.json; delete both and run again"
@@ -282,7 +295,7 @@ def test_weights_of_other_settings_are_refused(written, dataset_paths, tmp_path)
         load_run(folder)
 
 
-@pytest.mark.parametrize("change", [{"seeds": [5, 6, 7]}, {"root": 1}, {"name": "x"}])
+@pytest.mark.parametrize("change", [{"seeds": [5, 6, 7]}, {"root": 1}, {"variant": "x"}])
 def test_an_edited_settings_file_is_refused(change, written, tmp_path):
     folder = copied(written("winding", "ring_free")[1], tmp_path)
     write_json(folder / "settings.json", {**read_json(folder / "settings.json"), **change})
@@ -365,22 +378,23 @@ def test_success_is_judged_on_the_split_and_at_the_bar_of_the_study(dataset_path
         rates[split] = np.mean([right[:, part.label == k].mean(axis=1) for k in np.unique(part.label)], axis=0)
     for split, rate in rates.items():
         for bar in (float(rate.min()), float(rate.max()) + 1e-9):
-            again = block(dataset_paths, "winding", "ring_exact", success={"split": split, "balanced_accuracy": bar})
+            again = block(dataset_paths, "winding", "ring_exact", success=Success(split=split, balanced_accuracy=bar))
             assert again["rows"]["success"].tolist() == (rate >= bar).tolist()
 
 
 def test_a_model_that_does_not_exist_is_refused_with_the_nearest_name(dataset_paths):
-    with pytest.raises(ConfigError, match="model: found 'rnig'; allowed: ring, wavefunction, cnn, resnet, .*'ring'"):
-        block(dataset_paths, "winding", "rnig", settings={**SETTINGS["ring_free"], "model": "rnig"})
+    with pytest.raises(
+        ConfigError, match="model: found 'free_rnig'; allowed: coordinate_ring, free_ring, .*'free_ring'"
+    ):
+        block(dataset_paths, "winding", "rnig", variant=replace(VARIANTS["ring_free"], model="free_rnig"))
 
 
 def test_the_operations_of_a_training_are_those_of_its_matrix_products(dataset_paths):
     """An MLP of one hidden layer: 2 b m n operations a product, and twice as many back but for the input."""
-    settings = {**SETTINGS["mlp"], "window": 4, "hidden": [8]}
-    rows = block(dataset_paths, "winding", "mlp", settings=settings)["rows"]
-    inputs = 4 * block(dataset_paths, "winding", "mlp", settings=settings)["document"]["shapes"]["image"][0]
+    run = block(dataset_paths, "winding", "mlp")
+    inputs = 4 * run["document"]["shapes"]["image"][0]
     layers = 60 * 2 * (inputs * 8 * 2 + 8 * 1 * 3)  # the gradient of the input is not needed
-    assert set(rows["flops"]) == {3 * layers}
+    assert set(run["rows"]["flops"]) == {3 * layers}
 
 
 def test_the_device_that_is_not_there_is_refused_before_anything_is_done(dataset_paths):
@@ -420,20 +434,20 @@ def one_sick_run(dataset_paths, monkeypatch, tmp_path):
 
 
 def test_a_seed_that_failed_has_no_accuracy_on_any_test_and_no_site_tensors(one_sick_run, dataset_paths):
-    table, _ = evaluate_runs([one_sick_run], {"chern": dataset_paths["chern"]})
+    table, _ = evaluate_runs([one_sick_run], dataset_paths["chern"])
     assert table["status"].tolist() == ["ok", "failed", "ok"]
     assert table["balanced_accuracy"].isna().tolist() == [False, True, False]
     arrays, _ = learned_tensors([one_sick_run], read_dataset(dataset_paths["chern"], "validation"))
-    assert arrays["learned/free"].shape == (2, 3, 25)
-    assert np.isfinite(arrays["learned/free"]).all()
+    assert arrays["learned/ring_free"].shape == (2, 3, 25)
+    assert np.isfinite(arrays["learned/ring_free"]).all()
 
 
 def test_runs_are_evaluated_on_the_test_split_and_no_other(written, dataset_paths):
     _, folder = written("chern", "ring_coordinate")
-    table, arrays = evaluate_runs([folder], {"chern": dataset_paths["chern"]})
+    _, found = evaluate_runs([folder], dataset_paths["chern"])
     test = read_dataset(dataset_paths["chern"], "test")
-    np.testing.assert_array_equal(arrays["chern/label"], test.label)
-    np.testing.assert_allclose(arrays["chern/value"], load_run(folder).values(test.states), rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(found.label, test.label)
+    np.testing.assert_allclose(found.value, load_run(folder).values(test.states), rtol=1e-3, atol=1e-4)
 
 
 def test_free_weights_are_refused_on_as_many_sites_in_other_places(written):
@@ -458,19 +472,16 @@ def test_a_run_sees_chains_as_those_of_its_training_without_their_mid_gap_pair(t
             name="chain", seed=ROOT, samples=samples, minimum_margin=0.1, midgap_pair=pair, **RECIPES["winding"]
         )
         write_dataset(tmp_path / f"{pair}.h5", *made)
-    settings = {**SETTINGS["ring_free_exact"], "closed_form": "midgap_dropped"}
-    settings["training"] = {**TRAINING, "epochs": 1, "learning_rate": 1e-9}
-    run = block({"winding": tmp_path / "dropped.h5"}, "winding", "ring_free_exact", settings=settings)
+    variant = VARIANTS["ring_free_exact"].changed(closed_form="midgap_dropped")
+    variant = variant.trained_by(epochs=1, learning_rate=1e-9)
+    run = block({"winding": tmp_path / "dropped.h5"}, "winding", "ring_free_exact", variant=variant)
     write_run(tmp_path / "run", run)
     clean = {"parameters": {"intracell": 0.2, "intercell": 1.0}, "disorder": []}
     H, sites = raw({**RECIPES["winding"], **clean}, count=1)
     assert load_run(tmp_path / "run")(H, sites.positions, sublattice=sites.sublattice).min() > 0.7
-    tests = {pair: tmp_path / f"{pair}.h5" for pair in ("dropped", "kept")}
-    table, _ = evaluate_runs([tmp_path / "run"], tests)
-    assert table.groupby("test")["status"].unique().apply(list).to_dict() == {
-        "dropped": ["ok"],
-        "kept": ["not applicable"],
-    }
+    for pair, status in (("dropped", "ok"), ("kept", "not applicable")):
+        table, _ = evaluate_runs([tmp_path / "run"], tmp_path / f"{pair}.h5")
+        assert set(table["status"]) == {status}
 
 
 def test_a_sample_of_another_size_is_refused_before_its_loops_are_made(written, dataset_paths, monkeypatch):

@@ -6,13 +6,15 @@ import pytest
 
 from toponn.datasets import read_dataset, write_dataset
 from toponn.generation import generate
+from toponn.tables import TABLES
 from toponn.training import search as module
+from toponn.training.protocol import Training, Variant
 from toponn.training.runs import start_parameters
-from toponn.training.search import COLUMNS, best_trial, search, settled, trials
+from toponn.training.search import best_trial, search, settled
 
 ROOT = 8
-TRAINING = {"epochs": 4, "batch_size": 20, "learning_rate": [1e-6, 0.05], "weight_decay": [0.0, 0.1]}
-SETTINGS = {"model": "ring", "form": "free", "start": "random", "rank": 1, "scale": 1.0, "training": TRAINING}
+TRAINING = Training(epochs=4, batch_size=20, learning_rate=[1e-6, 0.05], weight_decay=[0.0, 0.1], patience=None)
+VARIANT = Variant("free", "free_ring", {}, TRAINING)
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +33,13 @@ def path(tmp_path_factory):
 
 
 def searched(path, **changes):
-    arguments = {"task": "winding", "name": "free", "settings": SETTINGS, "seeds": 3, "root": ROOT}
+    arguments = {"task": "winding", "variant": VARIANT, "seeds": 3, "root": ROOT}
     return search(path, **{**arguments, **changes})
 
 
 def test_every_trial_has_a_row_for_each_seed_and_one_trial_is_chosen(path):
     rows = searched(path)
-    assert set(rows.columns) == {*COLUMNS, "trial"}
+    assert set(rows.columns) == {*TABLES["search"].columns, "trial"}
     assert len(rows) == 4 * 3
     assert rows.groupby(["learning_rate", "weight_decay"])["seed"].apply(list).tolist() == [[0, 1, 2]] * 4
     assert rows["chosen"].sum() == 3
@@ -60,7 +62,7 @@ def test_no_seed_of_the_search_starts_where_a_seed_of_the_study_does(path, monke
 
     monkeypatch.setattr(module, "train", spy)
     searched(path)
-    model = module.build_model(SETTINGS, {"loops": (45,), "coordinates": (10, 1)})
+    model = module.build_model(VARIANT, {"loops": (45,), "coordinates": (10, 1)})
     study = start_parameters(model, read_dataset(path, "train"), ROOT, "free", range(3))
     assert all((start["site"] != study["site"]).all() for start in taken)
     assert all((start["site"] == taken[0]["site"]).all() for start in taken), "all trials start alike"
@@ -83,9 +85,8 @@ def test_a_seed_that_failed_counts_as_no_accuracy_at_all():
 
 
 def test_with_patience_a_trial_is_judged_by_the_epoch_whose_weights_are_kept(path):
-    training = {**TRAINING, "epochs": 12, "learning_rate": [0.5], "weight_decay": 0.0}
-    patient = searched(path, settings={**SETTINGS, "training": {**training, "patience": 1}})
-    whole = searched(path, settings={**SETTINGS, "training": training})
+    few = VARIANT.trained_by(epochs=12, learning_rate=[0.5], weight_decay=0.0)
+    patient, whole = searched(path, variant=few.trained_by(patience=1)), searched(path, variant=few)
     assert (patient["epochs"] < 12).any()
     assert (patient["validation_loss"] != whole["validation_loss"]).any()
     assert np.isfinite(patient["validation_loss"]).all()
@@ -93,9 +94,8 @@ def test_with_patience_a_trial_is_judged_by_the_epoch_whose_weights_are_kept(pat
 
 def test_the_chosen_values_take_the_place_of_the_lists_and_nothing_else_changes(path):
     rows = searched(path)
-    settings = settled(SETTINGS, rows)
-    chosen = rows[rows["chosen"]].iloc[0]
-    expected = {**TRAINING, "learning_rate": chosen["learning_rate"], "weight_decay": chosen["weight_decay"]}
-    assert settings == {**SETTINGS, "training": expected}
-    assert trials(settings["training"]) == [{key: expected[key] for key in ("learning_rate", "weight_decay")}]
-    assert isinstance(SETTINGS["training"]["learning_rate"], list), "the study's own entry is left alone"
+    variant = settled(VARIANT, rows)
+    chosen = {key: rows[rows["chosen"]].iloc[0][key] for key in ("learning_rate", "weight_decay")}
+    assert variant == VARIANT.trained_by(**chosen)
+    assert variant.training.trials == [chosen]
+    assert VARIANT.training.is_searched and not variant.training.is_searched, "the study's own entry is left alone"

@@ -14,9 +14,10 @@ from toponn.invariants.filled import FilledProjector
 from toponn.lattices import normalised_coordinates
 from toponn.models.base import generators
 from toponn.models.density import ring_density
-from toponn.models.ring import KAPPA, Ring, of_projector
+from toponn.models.ring import KAPPA, CoordinateRing, FreeRing, of_projector
 from toponn.recipes import Recipe
 from toponn.sparse_ring import site_tensors, sparse_ring, sparse_ring_density
+from toponn.tables import TABLES
 from toponn.training.saved import Run
 
 DISORDER = [{"name": "onsite_box", "strength": 2.0}]
@@ -29,11 +30,11 @@ def open_sample(cells=12, mass=-1.0, disorder=1.0):
     return H, r[::2], psi @ psi.conj().T
 
 
-def run_of(rank=1, seeds=3, form="coordinate", scale=0.4):
-    width = {"width": 6} if form == "coordinate" else {}
-    ring = Ring({"coordinates": (64, 2)}, form=form, start="random", rank=rank, scale=scale, **width)
+def run_of(rank=1, seeds=3, scale=0.4, of=CoordinateRing):
+    ring = of({"coordinates": (64, 2)}, rank=rank, scale=scale, **({"width": 6} if of is CoordinateRing else {}))
     names = list(range(seeds))
-    return Run(ring, ring.initial(generators(2, "sparse", "ring", names)), {"seeds": names})
+    about = {"variant": "narrow", "model": ring.family, "form": ring.form, "seeds": names}
+    return Run(ring, ring.initial(generators(2, "sparse", "ring", names)), about)
 
 
 def dense_ring(d, P):
@@ -191,7 +192,7 @@ def test_site_tensors_are_those_of_the_model_in_double_precision_and_of_coordina
         float(KAPPA[3] * of_projector(d, torch.from_numpy(P)[None])), abs=1e-10
     )
     with pytest.raises(NotApplicable, match="sparse samples are for coordinate rings in the plane"):
-        site_tensors(run_of(form="free"), r)
+        site_tensors(run_of(of=FreeRing), r)
 
 
 # --- Draws and the study ----------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ def table():
 
 
 def test_the_study_has_a_row_for_each_seed_that_trained_sample_and_side(table):
-    assert list(table.columns) == study.BEYOND_COLUMNS
+    assert list(table.columns) == list(TABLES["beyond_dense"].columns) and set(table["variant"]) == {"narrow"}
     rows = table.groupby(["sample", "side"], sort=False)["seed"].apply(list).to_dict()
     assert rows == {(name, side): [0, 2] for name in ("one", "none") for side in (10, 14)}
     assert set(table.loc[table["sample"] == "one", "label"]) == {1}
@@ -243,7 +244,7 @@ def test_samples_too_large_are_left_to_the_sparse_route_and_their_label_to_the_m
     assert found["dense"].isna().tolist() == found["dense_seconds"].isna().tolist() == [False, True]
     assert found["label"].tolist() == [-1, -1]
     rows = study.exponent_rows(found)
-    assert rows["condition"].str.split(",").str[0].tolist() == ["route=sparse", "route=trace", "route=dense"]
+    assert rows["route"].tolist() == ["sparse", "trace", "dense"]
 
 
 def test_exponents_are_those_of_the_times_of_each_route(table):
@@ -253,11 +254,11 @@ def test_exponents_are_those_of_the_times_of_each_route(table):
                     dense_seconds=share * side**6.0 if side < 80 else np.nan)
         for name, share in (("one", 1.0), ("none", 3.0)) for side in sides
     ]  # fmt: skip
-    found = study.exponent_rows(type(table)(rows)).set_index("condition")["value"]
+    found = study.exponent_rows(type(table)(rows)).set_index(["route", "sides"])["value"]
     assert found.to_dict() == {
-        "route=sparse, sides 40 to 80": pytest.approx(1.0),
-        "route=trace, sides 40 to 80": pytest.approx(1.0),
-        "route=dense, sides 20 to 40": pytest.approx(3.0),
+        ("sparse", "40 to 80"): pytest.approx(1.0),
+        ("trace", "40 to 80"): pytest.approx(1.0),
+        ("dense", "20 to 40"): pytest.approx(3.0),
     }
 
 

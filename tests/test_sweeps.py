@@ -1,5 +1,6 @@
 """Sweeps, clean training, gradients and their summary on cases whose answers are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 import torch
 
 from toponn.datasets import read_dataset, write_dataset
-from toponn.files import read_csv
+from toponn.files import read_table
 from toponn.generation import generate
 from toponn.models.base import Model
 from toponn.statistics import balanced_accuracy, mean_interval, wilson_interval
-from toponn.trainability import UNIT, sweeps
+from toponn.tables import TABLES
+from toponn.trainability import sweeps
 from toponn.trainability.clean import clean
 from toponn.trainability.gradients import flat_gradients, gradients
 from toponn.trainability.subject import Subject, squared_loss, success_values
@@ -25,23 +27,19 @@ from toponn.trainability.summary import (
 )
 from toponn.trainability.sweeps import at_home, learning_rates, sample_sizes, scaled_start, scales
 from toponn.training.loop import Samples
+from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import start_parameters, train_block, write_run
 
 ROOT, SEEDS = 5, 4
-SUCCESS = {"split": "test", "balanced_accuracy": 0.8}
-TRAINING = {"epochs": 6, "batch_size": 20, "learning_rate": 0.03, "weight_decay": 0.0}
-SETTINGS = {
-    "free": {
-        "model": "ring", "form": "free", "start": "random", "rank": 1, "scale": 0.5, "route": "loops",
-        "training": TRAINING,
-    },
-    "exact": {
-        "model": "ring", "form": "free", "start": "closed_form", "rank": 1, "scale": 1.0,
-        "training": TRAINING | {"learning_rate": 1e-6, "epochs": 1},
-    },
-    "cnn": {"model": "cnn", "stencil": 1, "channels": [4], "training": TRAINING},
-    "loop_ridge": {"model": "loop_ridge", "penalties": [1e-4, 1e-2]},
-}  # fmt: skip
+SUCCESS = Success(split="test", balanced_accuracy=0.8)
+TRAINING = Training(epochs=6, batch_size=20, learning_rate=0.03, patience=None)
+STILL = replace(TRAINING, learning_rate=1e-6, epochs=1)
+VARIANTS = {
+    "free": Variant("free", "free_ring", {"scale": 0.5, "route": "loops"}, TRAINING),
+    "exact": Variant("exact", "free_ring", {"start": "closed_form"}, STILL),
+    "cnn": Variant("cnn", "cnn", {"channels": [4]}, TRAINING),
+    "loop_ridge": Variant("loop_ridge", "loop_ridge", {"penalties": [1e-4, 1e-2]}),
+}
 SSH = {"system": "ssh", "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0}, "minimum_margin": 0.1}
 DISORDER = [{"name": "bond_box", "strength": [0.0, 0.5]}]
 
@@ -66,11 +64,9 @@ def paths(tmp_path_factory):
 def folders(paths, tmp_path_factory):
     """Return the run folders of every model on `home`."""
     found = {}
-    for name, settings in SETTINGS.items():
+    for name, variant in VARIANTS.items():
         seeds = [0] if name == "loop_ridge" else list(range(SEEDS))
-        run = train_block(
-            paths["home"], task="winding", name=name, settings=settings, seeds=seeds, success=SUCCESS, root=ROOT
-        )
+        run = train_block(paths["home"], task="winding", variant=variant, seeds=seeds, success=SUCCESS, root=ROOT)
         found[name] = tmp_path_factory.mktemp(name)
         write_run(found[name], run)
     return found
@@ -78,10 +74,10 @@ def folders(paths, tmp_path_factory):
 
 @pytest.fixture
 def subject(paths, folders):
-    def of(name, **changes) -> Subject:
+    def of(name) -> Subject:
         datasets = {"home": [paths["home"]], "clean": [paths["clean"]], "many": [paths["many"]]}
         datasets["scaling"] = [paths["home"], paths["longer"]]
-        return Subject("winding", name, {**SETTINGS[name], **changes}, datasets, [folders[name]], ROOT, SUCCESS, "cpu")
+        return Subject("winding", VARIANTS[name], datasets, [folders[name]], ROOT, SUCCESS, "cpu")
 
     return of
 
@@ -89,7 +85,7 @@ def subject(paths, folders):
 def values(measured, diagnostic, **conditions):
     rows = measured.rows[measured.rows["diagnostic"] == diagnostic]
     for key, value in conditions.items():
-        rows = rows[rows["condition"].str.split(", ").map(lambda parts, k=key, v=value: f"{k}={v}" in parts)]
+        rows = rows[rows[key] == value]
     return rows.sort_values("seed")["value"].to_numpy()
 
 
@@ -98,17 +94,17 @@ def values(measured, diagnostic, **conditions):
 
 @pytest.mark.parametrize("name", ["free", "cnn"])
 def test_at_the_chosen_rate_and_scale_stands_what_the_study_found(subject, folders, name):
-    in_the_study = read_csv(Path(folders[name]) / "runs.csv")["success"].to_numpy(dtype=float)
+    in_the_study = read_table(Path(folders[name]) / "runs.csv", "runs")["success"].to_numpy(dtype=float)
     rates = learning_rates(subject(name), factors=[1.0], seeds=SEEDS)
     starts = scales(subject(name), factors=[1.0], seeds=SEEDS)
-    assert list(rates.rows.columns) == UNIT
-    assert np.array_equal(values(rates, "rate_success", factor=1, learning_rate="0.03"), in_the_study)
+    assert set(rates.rows) == {*TABLES["diagnostics"].columns, "factor", "learning_rate"}
+    assert np.array_equal(values(rates, "rate_success", factor=1, learning_rate=0.03), in_the_study)
     assert np.array_equal(values(starts, "scale_success", scale=1), in_the_study)
 
 
 def test_at_a_vanishing_rate_a_seed_scores_as_its_start_does(subject):
     free = subject("free")
-    found = values(learning_rates(free, factors=[1e-9], seeds=SEEDS), "rate_balanced_accuracy", factor="1e-09")
+    found = values(learning_rates(free, factors=[1e-9], seeds=SEEDS), "rate_balanced_accuracy", factor=1e-9)
     here = at_home(free, SEEDS)
     start = start_parameters(here.model, here.dataset, ROOT, "free", range(SEEDS))
     f = here.model.value(start, here.samples["test"].inputs).numpy()
@@ -138,7 +134,8 @@ def test_a_small_number_of_samples_is_repeated_to_an_epoch_and_a_large_one_gets_
         return None, np.full(seen[-1][2], 0.9)
 
     monkeypatch.setattr(sweeps, "outcome", spied)
-    free = subject("free", training=TRAINING | {"patience": 3})
+    free = subject("free")
+    free = replace(free, variant=free.variant.trained_by(patience=3))
     measured = sample_sizes(free, samples=[10, 150], subsets=2, seeds=3)
     lengths = [(len(part), len(torch.unique(part.inputs["loops"], dim=0))) for part, _, _ in seen]
     assert lengths == [(60, 10), (60, 10), (150, 150), (150, 150)]
@@ -162,7 +159,7 @@ def test_the_labels_of_a_subset_go_with_its_samples(subject, monkeypatch):
 
 
 def _loops(one):
-    return sweeps.seen(one.settings, one.datasets["many"][0], ("train",), seeds=1).samples["train"].inputs["loops"]
+    return sweeps.seen(one.variant, one.datasets["many"][0], ("train",), seeds=1).samples["train"].inputs["loops"]
 
 
 def _of(part: Samples):
@@ -184,7 +181,7 @@ def test_the_closed_form_reads_clean_and_disordered_samples_alike(subject):
     measured = clean(subject("exact"), seeds=2)
     at_home, away = (values(measured, "clean_balanced_accuracy", test=test) for test in ("clean", "home"))
     assert (at_home > 0.9).all() and (away > 0.9).all()
-    assert set(measured.rows["condition"]) == {"test=clean", "test=home"}
+    assert set(measured.rows["test"]) == {"clean", "home"}
 
 
 # --- Gradients --------------------------------------------------------------------------------------------
@@ -239,19 +236,20 @@ def test_free_weights_have_gradients_at_sizes_other_than_their_own(subject):
 # --- The summary ------------------------------------------------------------------------------------------
 
 
-def units(diagnostic, table):
-    """Return rows of the table of diagnostics from (size, condition, values)."""
+def units(diagnostic, condition, table):
+    """Return rows of the table of diagnostics from (size, value of the condition, values)."""
     frames = [
-        pd.DataFrame({"seed": range(len(found)), "value": found}).assign(size=size, condition=condition)
-        for size, condition, found in table
+        pd.DataFrame({"seed": range(len(found)), "value": found}).assign(**{"size": size, condition: at})
+        for size, at, found in table
     ]
-    return pd.concat(frames).assign(task="winding", model="ring", form="free", diagnostic=diagnostic)[UNIT]
+    about = {"task": "winding", "variant": "ring_free", "model": "ring", "form": "free", "status": "ok"}
+    return pd.concat(frames, ignore_index=True).assign(**about, diagnostic=diagnostic)
 
 
 def test_shares_carry_wilsons_interval_and_other_diagnostics_their_quantiles():
-    row = summarised(units("rate_success", [(24, "factor=1", [1.0] * 22 + [0.0] * 78)]), ROOT).iloc[0]
+    row = summarised(units("rate_success", "factor", [(24, 1.0, [1.0] * 22 + [0.0] * 78)]), ROOT).iloc[0]
     assert (row["value"], row["low"], row["high"]) == pytest.approx((0.22, *wilson_interval(22, 100)))
-    row = summarised(units("line_barrier", [(24, "aligned=yes", np.arange(101.0))]), ROOT).iloc[0]
+    row = summarised(units("line_barrier", "aligned", [(24, "yes", np.arange(101.0))]), ROOT).iloc[0]
     assert (row["value"], row["low"], row["high"], row["n_seeds"]) == (50, 10, 90, 101)
 
 
@@ -264,29 +262,50 @@ def test_the_mean_interval_is_that_of_the_normal_for_many_seeds():
 
 def test_a_planted_exponent_is_found_and_scatter_widens_its_interval():
     sizes = np.array([6.0, 12, 24, 48, 96])
-    table = [(int(n), "start=random", np.full(50, 3 * n**-1.5)) for n in sizes]
-    summary = summarised(units("gradient_variance", table), ROOT)
+    table = [(int(n), "random", np.full(50, 3 * n**-1.5)) for n in sizes]
+    summary = summarised(units("gradient_variance", "start", table), ROOT)
     row = gradient_exponents(summary).iloc[0]
     assert (row["value"], row["low"], row["high"]) == pytest.approx((-1.5, -1.5, -1.5))
+    assert (row["size"], row["sizes"]) == (96, "6 to 96")
     _, low, high = power_law(sizes, sizes**-1.5 * np.array([1, 2, 0.5, 2, 0.5]))
     assert high - low > 0.5
     assert np.isnan(power_law(sizes[:2], sizes[:2])).all(), "two sizes have no interval"
 
 
 def test_success_that_never_falls_has_no_half_and_one_that_does_has_it_between():
-    never = units("basin_success", [(24, f"noise={s}", [1.0] * 20) for s in (0.1, 1, 10)])
+    never = units("basin_success", "noise", [(24, sigma, [1.0] * 20) for sigma in (0.1, 1.0, 10.0)])
     row = half_success_rows(never).iloc[0]
     assert np.isnan(row["value"]) and row["low"] == 10 and np.isinf(row["high"])
-    falls = units(
-        "basin_success", [(24, "noise=0.1", [1.0] * 20), (24, "noise=1", [1.0] * 20), (24, "noise=10", [0.0] * 20)]
-    )
+    falls = units("basin_success", "noise", [(24, 0.1, [1.0] * 20), (24, 1.0, [1.0] * 20), (24, 10.0, [0.0] * 20)])
     row = half_success_rows(falls).iloc[0]
     assert row["low"] <= row["value"] <= row["high"] and 1 < row["value"] < 10
 
 
 def test_a_table_without_basins_or_gradients_has_rows_of_its_diagnostics_alone():
-    table = units("rate_success", [(24, "factor=1", [1.0, 0.0])])
+    table = units("rate_success", "factor", [(24, 1.0, [1.0, 0.0])])
     assert diagnostic_rows(table, ROOT)["diagnostic"].tolist() == ["rate_success"]
+
+
+def test_conditions_are_told_apart_where_some_rows_have_none_and_two_variants_of_a_class_stay_two():
+    kept = units("pruned_balanced_accuracy", "kept", [(24, 1, [0.5] * 3), (24, "all", [1.0] * 3)])
+    scale = units("scale_success", "scale", [(24, 0.3, [1.0] * 3)])
+    wider = kept.assign(variant="ring_wide", value=0.7)
+    found = summarised(pd.concat([kept, scale, wider], ignore_index=True), ROOT)
+    assert found[["variant", "kept", "value"]].to_numpy().tolist()[:2] == [
+        ["ring_free", 1, 0.5],
+        ["ring_free", "all", 1.0],
+    ]
+    assert found.groupby("variant").size().to_dict() == {"ring_free": 3, "ring_wide": 2}
+    assert found["scale"].tolist()[2] == 0.3 and found["n_seeds"].eq(3).all()
+
+
+def test_what_does_not_apply_keeps_its_reason_and_has_no_number():
+    table = units("rate_success", "factor", [(24, 1.0, [1.0, 0.0])])
+    reason = "not applicable: it has no closed form"
+    lacking = units("basin", "factor", [(24, np.nan, [np.nan])]).assign(status=reason, seed=np.nan)
+    row = diagnostic_rows(pd.concat([table, lacking], ignore_index=True), ROOT).iloc[1]
+    assert (row["diagnostic"], row["n_seeds"], row["status"]) == ("basin", 0, reason)
+    assert np.isnan(row["value"])
 
 
 def test_a_seed_that_failed_does_not_succeed(subject):

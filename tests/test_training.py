@@ -21,14 +21,15 @@ from toponn.models.head import TEMPERATURE, negative_log_likelihood
 from toponn.training import checkpoints, loop
 from toponn.training.checkpoints import load_checkpoint, save_checkpoint
 from toponn.training.loop import Samples, batches, evaluate, gradients, train
+from toponn.training.protocol import Success, Variant
 from toponn.training.runs import train_block, write_run
 from toponn.training.saved import load_run
 
 ROOT = 3
 SITES, GRID, CHANNELS = 9, (4, 3), 4
 OPTIONS = {
-    "free": {"form": "free", "start": "random", "rank": 2, "scale": 1.0},
-    "coordinate": {"form": "coordinate", "start": "random", "rank": 1, "scale": 1.0, "width": 6},
+    "free": {"rank": 2},
+    "coordinate": {"width": 6},
     "cnn": {"stencil": 1, "channels": [4, 4]},
     "resnet": {"stencil": 1, "channels": 8, "depth": 4},
     "mlp": {"stencil": 1, "window": 3, "hidden": [6]},
@@ -44,7 +45,7 @@ def model_of(name: str):
     count = SITES * (SITES - 1) * (SITES - 2) // 6
     ring = {"loops": (count,), "coordinates": (SITES, 2)}
     shapes = ring if is_ring(name) else {"image": (CHANNELS, *GRID)}
-    return resolve(MODELS, "ring" if is_ring(name) else name, "model")(shapes, **OPTIONS[name])
+    return resolve(MODELS, f"{name}_ring" if is_ring(name) else name, "model")(shapes, **OPTIONS[name])
 
 
 def samples_of(name: str, count: int, seed: int) -> Samples:
@@ -404,6 +405,7 @@ KILLED = """
     import json, sys, time
     from pathlib import Path
     from toponn.training import loop
+    from toponn.training.protocol import Success, Variant
     from toponn.training.runs import train_block
 
     class Slow(loop.Progress):
@@ -414,18 +416,14 @@ KILLED = """
     loop.Progress, loop.CHECKPOINT_SECONDS = Slow, -1.0
     arguments = json.loads(sys.argv[1])
     arguments["checkpoint"] = Path(arguments["checkpoint"])
-    train_block(**arguments)
+    variant, success = Variant.of(**arguments.pop("variant")), Success(**arguments.pop("success"))
+    train_block(**arguments, variant=variant, success=success)
 """
-
-BLOCKS = {
-    "ring": {**{"model": "ring", "training": {**FEW, "epochs": 40}}, **OPTIONS["coordinate"]},
-    "resnet": {**{"model": "resnet", "training": {**FEW, "epochs": 40}}, **OPTIONS["resnet"]},
-}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BLOCKS)
-def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(name, tmp_path, progress):
+@pytest.mark.parametrize(("name", "model"), [("coordinate", "coordinate_ring"), ("resnet", "resnet")])
+def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(name, model, tmp_path, progress):
     recipe = {
         "system": "ssh",
         "shape": {"name": "segment", "size": [10]},
@@ -439,8 +437,7 @@ def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(n
     arguments = {
         "dataset_paths": str(tmp_path / "chain.h5"),
         "task": "winding",
-        "name": name,
-        "settings": BLOCKS[name],
+        "variant": {"name": name, "entry": {"model": model, **OPTIONS[name], "training": {**FEW, "epochs": 40}}},
         "seeds": [0, 1, 2],
         "success": {"split": "validation", "balanced_accuracy": 0.9},
         "root": ROOT,
@@ -459,6 +456,7 @@ def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(n
         assert job.wait() == -signal.SIGKILL, "the job ended before it was killed"
     done = checkpoints.read_arrays(checkpoint)[1]["epoch"]
     assert 1 <= done < 39
+    arguments |= {"variant": Variant.of(**arguments["variant"]), "success": Success(**arguments["success"])}
     resumed = train_block(**{**arguments, "checkpoint": checkpoint})
     assert progress.epochs == 40 - done
     whole = train_block(**{**arguments, "checkpoint": None})

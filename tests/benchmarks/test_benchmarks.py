@@ -17,7 +17,7 @@ from toponn.encodings.loops import loops
 from toponn.generation import generate
 from toponn.models import MODELS
 from toponn.models.base import generators
-from toponn.models.ring import Ring
+from toponn.models.ring import CoordinateRing
 from toponn.recipes import Recipe
 from toponn.states import States, occupied_states, projector
 from toponn.training.loop import Samples, train
@@ -102,7 +102,7 @@ def test_the_ring_s_block_of_seeds_against_one_seed_at_a_time_on_dense_projector
     u = torch.from_numpy(features["coordinates"]).float()
     T = torch.from_numpy(features["loops"])
     P = torch.from_numpy(projector(states.occupied))
-    model = Ring({"coordinates": (64, 2)}, form="coordinate", start="random", rank=1, scale=1.0, width=16)
+    model = CoordinateRing({"coordinates": (64, 2)})
     parameters = model.initial(generators(ROOT, "b", "ring", range(seeds)))
 
     def block_epoch():
@@ -141,8 +141,7 @@ def test_the_training_loop_against_its_bare_gradients(name):
         sites = 64
         count = sites * (sites - 1) * (sites - 2) // 6
         data = {"loops": rng.normal(size=(samples, count)), "coordinates": rng.uniform(-1, 1, size=(sites, 2))}
-        options = dict(form="coordinate", start="random", rank=1, scale=1.0, width=16)
-        model = Ring({"coordinates": (sites, 2)}, **options)
+        model = CoordinateRing({"coordinates": (sites, 2)})
     else:
         data = {"image": rng.normal(size=(samples, 72, 8, 8))}
         model = resolve(MODELS, name, "model")({"image": (72, 8, 8)}, **NETWORKS[name])

@@ -5,11 +5,10 @@ Run alone and on one thread: ``OMP_NUM_THREADS=1 pytest -m benchmark -s tests/be
 
 import resource
 import time
-from pathlib import Path
+from dataclasses import asdict
 
 import pytest
 import torch
-import yaml
 
 from toponn.datasets import dataset_of
 from toponn.generation import generate
@@ -18,37 +17,44 @@ from toponn.models.head import predictions
 from toponn.states import projector
 from toponn.statistics import balanced_accuracy, wilson_interval
 from toponn.training.loop import evaluate, train
-from toponn.training.runs import shapes_of
-from toponn.training.views import build_model, encoded
+from toponn.training.protocol import Training, Variant
+from toponn.training.views import build_model, encoded, shapes_of
 
 pytestmark = pytest.mark.benchmark
 ROOT, SEEDS, SUCCESS = 1, 100, 0.99
-STUDY = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").read_text(encoding="utf-8"))
-RATES = {"ring_coordinate": 0.01, "ring_free": 0.03}
+TRAINING = Training(learning_rate=0.01)
+VARIANTS = {
+    "ring_coordinate": Variant("ring_coordinate", "coordinate_ring", {}, TRAINING),
+    "ring_free": Variant("ring_free", "free_ring", {}, Training(learning_rate=0.03)),
+}
+RECIPE = {
+    "system": "qwz",
+    "shape": {"name": "rectangle", "size": [8, 8]},
+    "parameters": {"mass": [-3.5, 3.5]},
+    "disorder": [{"name": "onsite_box", "strength": [0.0, 4.0]}],
+    "samples": {"train": 600, "validation": 300, "test": 400},
+    "minimum_margin": 0.2,
+}
+"""The default study's disordered QWZ squares."""
 
 
 @pytest.fixture(scope="module")
 def splits():
-    """Return the default study's disordered QWZ squares, split by split."""
-    made = generate(name="qwz_8", seed=ROOT, **STUDY["datasets"]["qwz_8"])
+    """Return the recipe's samples, split by split."""
+    made = generate(name="qwz_8", seed=ROOT, **RECIPE)
     return {split: dataset_of(*made, split) for split in ("train", "validation", "test")}
-
-
-def settings_of(name: str) -> dict:
-    settings = {key: value for key, value in STUDY["models"][name].items() if key != "seeds"}
-    return {**settings, "training": {**settings["training"], "learning_rate": RATES[name], "weight_decay": 0.0}}
 
 
 def plain_epoch(name: str, splits) -> float:
     """Return the seconds that one epoch of one seed takes in ordinary PyTorch: a module, AdamW, dense projectors."""
-    settings = settings_of(name)
-    samples = encoded(settings, splits["train"], seeds=1, uses=60)
-    model = build_model(settings, shapes_of(samples))
+    variant = VARIANTS[name]
+    samples = encoded(variant, splits["train"], seeds=1, uses=60)
+    model = build_model(variant, shapes_of(samples))
     start = model.initial(generators(ROOT, "qwz_8", name, [0]))
     weights = torch.nn.ParameterDict({key: torch.nn.Parameter(tensor) for key, tensor in start.items()})
-    optimizer = torch.optim.AdamW(weights.parameters(), lr=RATES[name])
+    optimizer = torch.optim.AdamW(weights.parameters(), lr=variant.training.learning_rate)
     P = torch.from_numpy(projector(splits["train"].states.occupied))
-    batch = settings["training"]["batch_size"]
+    batch = variant.training.batch_size
     u = samples.inputs["coordinates"]
 
     def epoch():
@@ -66,14 +72,14 @@ def plain_epoch(name: str, splits) -> float:
     return time.process_time() - before
 
 
-@pytest.mark.parametrize("name", RATES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_a_hundred_seeds_to_convergence_against_one_at_a_time(name, splits):
-    settings = settings_of(name)
+    variant = VARIANTS[name]
     before, clock = time.process_time(), time.monotonic()
-    samples = {split: encoded(settings, part, seeds=SEEDS, uses=60) for split, part in splits.items()}
-    model = build_model(settings, shapes_of(samples["train"]))
+    samples = {split: encoded(variant, part, seeds=SEEDS, uses=60) for split, part in splits.items()}
+    model = build_model(variant, shapes_of(samples["train"]))
     start = model.initial(generators(ROOT, "qwz_8", name, range(SEEDS)))
-    hyper = {"root": ROOT, "order": "qwz_8", **settings["training"]}
+    hyper = {"root": ROOT, "order": "qwz_8", **asdict(variant.training)}
     trained = train(model, start, samples["train"], samples["validation"], **hyper)
     seconds, wall = time.process_time() - before, time.monotonic() - clock
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

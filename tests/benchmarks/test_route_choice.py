@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from toponn.models.base import generators
-from toponn.models.ring import KAPPA, Ring
+from toponn.models.ring import KAPPA, CoordinateRing, FreeRing
 from toponn.models.wedges import wedge
 from toponn.trainability.route_costs import (
     exponent_rows,
@@ -43,8 +43,7 @@ def test_a_step_through_loops_against_one_that_lists_all_weights(form, seeds):
     rng = np.random.default_rng(1)
     loops = torch.from_numpy(rng.normal(size=(samples, sites * (sites - 1) * (sites - 2) // 6)).astype(np.float32))
     u = torch.from_numpy(rng.uniform(-1, 1, size=(sites, 2)).astype(np.float32))
-    options = {"width": 16} if form == "coordinate" else {}
-    model = Ring({"coordinates": (sites, 2)}, form=form, start="random", rank=1, scale=1.0, **options)
+    model = {"coordinate": CoordinateRing, "free": FreeRing}[form]({"coordinates": (sites, 2)})
     parameters = model.initial(generators(1, "b", "ring", range(seeds)))
 
     def listed(leaves):

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from toponn.study.read import read_study
+
 ROOT = Path(__file__).parents[2]
 QUICK = "workflow/studies/quick.yaml"
 NOT_COPIED = shutil.ignore_patterns(
@@ -142,9 +144,11 @@ class Project:
         return (self.root / path).read_text(encoding="utf-8")
 
     def study(self, overlay: str | None = None) -> dict:
-        """Return a study as YAML reads it: config.yaml, with an overlay merged deeply."""
-        study = yaml.safe_load(self.text("config.yaml"))
-        return _merged(study, yaml.safe_load(self.text(overlay))) if overlay else study
+        """Return a study as it is checked, defaults included: labels.yaml, config.yaml and an overlay merged deeply."""
+        study: dict = {}
+        for path in filter(None, ("workflow/studies/labels.yaml", "config.yaml", overlay)):
+            study = _merged(study, yaml.safe_load(self.text(path)))
+        return read_study(study).model_dump(mode="json")
 
 
 def _merged(below: dict, above: dict) -> dict:

@@ -7,7 +7,10 @@ import pytest
 
 SECONDS = 10.0
 PROFILE = "Using workflow specific profile profiles/default for setting default command line arguments."
-EXTENDED = "Config file config.yaml is extended by additional config specified via the command line."
+EXTENDED = [
+    f"Config file {file} is extended by additional config specified via the command line."
+    for file in ("workflow/studies/labels.yaml", "config.yaml")
+]
 BOMB = b"a0: &a0 {x: 1, y: 2}\n" + b"".join(
     b"a%d: &a%d {%s}\n" % (i, i, b", ".join(b"k%d: *a%d" % (j, i - 1) for j in range(9))) for i in range(1, 9)
 )
@@ -39,6 +42,16 @@ FILES = {
         r"bad\.yaml, line 1: found .+ nested more than 16 deep; allowed: .+",
     ),
     "5000 digits": (b"seed: " + b"9" * 5000, r"bad\.yaml, line 1, seed: found '9+', which is no number or date; .+"),
+    "an octal number": (
+        b"seed: 010\n",
+        r"bad\.yaml, line 1, seed: found 010, which YAML reads as 8; allowed: the number without zeros before it",
+    ),
+    "a number to the base of 60": (
+        b"seed: 1:30\n",
+        r"bad\.yaml, line 1, seed: found '1:30', which YAML reads as 90; allowed: .+",
+    ),
+    "an exponent without a point": (b"seed: 1e3\n", r"seed: found '1e3'; allowed: .+ reads 1e3 as text: write 1000"),
+    "a narrower study of nothing": (b"only: chren\n", r"only: found 'chren'; allowed: .+ \(did you mean 'chern'\?\)"),
     "no text": (
         b"study: caf\xe9\n",
         r"bad\.yaml, line 1: found the byte 0xe9, which is no UTF-8; allowed: text in UTF-8",
@@ -62,7 +75,7 @@ ARGUMENTS = {
 def refused(project, *arguments: str) -> str:
     """Return the one sentence with which a run ends; nothing has been made, and nothing been run."""
     run = project.snakemake("--cores", "1", *arguments, timeout=SECONDS)
-    said = [line for line in run.stderr.splitlines() if line not in ("", PROFILE, EXTENDED)]
+    said = [line for line in run.stderr.splitlines() if line not in ("", PROFILE, *EXTENDED)]
     assert (run.returncode, run.stdout, len(said)) == (1, "", 1), run.stdout[-2000:] + run.stderr[-2000:]
     assert not (project.root / "results").exists()
     assert not (project.root / "ran").exists()
@@ -75,6 +88,11 @@ def test_a_file_that_is_no_study_ends_in_one_sentence(fresh_project, tmp_path, k
     content, says = FILES[kind]
     (tmp_path / "bad.yaml").write_bytes(content)
     assert re.fullmatch(f"config: (.*/)?{says}", refused(fresh_project, "--configfile", str(tmp_path / "bad.yaml")))
+
+
+def test_a_key_that_comes_twice_after_config_ends_in_one_sentence(fresh_project):
+    said = refused(fresh_project, "--config", "seed=1", "block=5", "seed=2")
+    assert said == "config: --config: found the key seed a second time; allowed: each key once"
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)

@@ -13,7 +13,7 @@ SECTIONS = LABELS | {"interfaces": "interface"}
 def _expected(study: dict) -> dict[str, int]:
     """Return the number of jobs of each rule, counted from the study by hand."""
     tasks, models = study["tasks"].values(), study["models"]
-    sized = [task["sizes"] for task in tasks if "sizes" in task]
+    sized = [task["sizes"] for task in tasks if task.get("sizes", {}).get("models")]
     used = {task["dataset"] for task in tasks}
     used |= {name for task in tasks for names in task["tests"].values() for name in names}
     used |= {name for sizes in sized for name in sizes["datasets"]}
@@ -29,15 +29,22 @@ def _expected(study: dict) -> dict[str, int]:
         for model in sizes["models"]
     ]
     diagnosed = [model for task in tasks for model in task["diagnosed"]["models"]]
-    rings = [model for model in diagnosed if models[model]["model"] == "ring"]
+    rings = [model for model in diagnosed if models[model]["model"].endswith("_ring")]
     convex = [model for model in diagnosed if "training" not in models[model]]
     rates = ("learning_rate", "weight_decay")
     searched = [m for m in trained if any(isinstance(models[m].get("training", {}).get(rate), list) for rate in rates)]
-    random_start = [[m for m in task["models"] if models[m].get("start") != "closed_form"] for task in tasks]
+    tested = [
+        (model, test)
+        for task in tasks
+        for model in task["models"]
+        if models[model].get("start") != "closed_form"
+        for test in [task["dataset"], *(t for tests in task["tests"].values() for t in tests), *task["proxies"]]
+    ]
     per_task = ("expressivity", "site_tensors", "figure_learning_curves", "figure_success")
     per_task += ("figure_generalization", "figure_site_tensors", "proxies", "figure_proxies", "figure_decoupling")
     per_task += ("figure_overlap", "figure_superiority", "figure_transfer")
-    per_task += ("figure_landscape", "figure_remedies")
+    per_task += ("figure_landscape", "figure_remedies", "figure_hessian", "figure_kernel")
+    per_task += ("figure_rates", "figure_sample_sizes", "figure_gradients", "figure_basin", "figure_pruning")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
     tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
     tables += ("diagnostics_table", "proxies_table", "answers", "interfaces_table")
@@ -48,10 +55,8 @@ def _expected(study: dict) -> dict[str, int]:
         "train": sum(ceil(n / study["block"]) for n in [models[m]["seeds"] for m in trained] + at_sizes),
         # Twelve diagnostics, of which three are for rings and five for models that are trained step by step alone.
         "diagnose": 4 * len(diagnosed) + 5 * (len(diagnosed) - len(convex)) + 3 * len(rings),
-        "figure_curves": 5 * len(study["tasks"]),
-        "figure_spectra": 2 * len(study["tasks"]),
         "figure_sizes": len(sized),
-        "evaluate": sum(map(len, random_start)),
+        "evaluate": len(tested),
         "train_left_out": sum(len(parts["datasets"]) * len(parts["models"]) for parts in left_out),
         "evaluate_left_out": sum(len(parts["models"]) for parts in left_out),
         "left_out_table": 1,

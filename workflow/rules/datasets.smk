@@ -1,60 +1,95 @@
-# Datasets: one file each, and how often their independent references agree.
-
-
-# On a cluster these stay where snakemake runs: starting a job takes longer.
-localrules:
-    references_table,
+# Datasets and labels: samples in HDF5, phase diagrams, convergence with size, and how often independent estimators agree.
 
 
 rule dataset:
     output:
-        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
+        dataset="<results>/datasets/{dataset}.h5",
     log:
-        f"{LOGS}/dataset/{{dataset}}.log",
+        "<logs>/dataset/{dataset}.log",
     benchmark:
-        f"{BENCHMARKS}/dataset/{{dataset}}.tsv"
+        "<benchmarks>/dataset/{dataset}.tsv"
     conda:
         "../../envs/toponn.yaml"
-    threads: 1
     resources:
-        mem_mb=lambda w, attempt: attempt * dataset_mb(w.dataset),
-        runtime=lambda w, attempt: attempt * minutes(dataset_seconds(w.dataset)),
+        **asks(lambda w: LIMITS.dataset(w.dataset)),
     params:
-        *code_of("scripts/dataset.py"),
-        system=lambda w: system_code("scripts/dataset.py", STUDY["datasets"][w.dataset]),
+        *CODE.of("scripts/dataset.py"),
+        system=lambda w: CODE.system("scripts/dataset.py", STUDY.datasets[w.dataset]),
         name=lambda w: w.dataset,
-        recipe=lambda w: STUDY["datasets"][w.dataset],
-        seed=STUDY["seed"],
+        recipe=lambda w: plain(STUDY.datasets[w.dataset]),
+        seed=SEED,
     message:
         "Drawing and labelling the samples of {wildcards.dataset}"
     script:
         "../../scripts/dataset.py"
 
 
-rule references_table:
-    input:
-        datasets=dataset_files(),
+rule phase_map:
     output:
-        table=report(
-            f"{TABLES}/references.csv",
-            caption="../report/tables.rst",
-            category="Datasets",
-            subcategory="both tasks",
-            labels={"result": "agreement of references", "of": "all datasets"},
-        ),
+        map="<results>/maps/{map}.h5",
     log:
-        f"{LOGS}/references_table.log",
+        "<logs>/phase_map/{map}.log",
     benchmark:
-        f"{BENCHMARKS}/references_table.tsv"
+        "<benchmarks>/phase_map/{map}.tsv"
     conda:
         "../../envs/toponn.yaml"
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **asks(lambda w: LIMITS.phase_map(w.map)),
     params:
-        *code_of("scripts/references_table.py"),
+        *CODE.of("scripts/phase_map.py"),
+        system=lambda w: CODE.system("scripts/phase_map.py", STUDY.maps[w.map]),
+        name=lambda w: w.map,
+        recipe=lambda w: plain(STUDY.maps[w.map]),
+        seed=SEED,
     message:
-        "Tabulating how often independent references agree"
+        "Labelling the plane of {wildcards.map}"
     script:
-        "../../scripts/references_table.py"
+        "../../scripts/phase_map.py"
+
+
+rule convergence:
+    output:
+        table="<results>/convergence/{convergence}.csv",
+    log:
+        "<logs>/convergence/{convergence}.log",
+    benchmark:
+        "<benchmarks>/convergence/{convergence}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    resources:
+        **asks(lambda w: LIMITS.convergence(w.convergence)),
+    params:
+        *CODE.of("scripts/convergence.py"),
+        system=lambda w: CODE.system(
+            "scripts/convergence.py", STUDY.convergence[w.convergence]
+        ),
+        name=lambda w: w.convergence,
+        recipe=lambda w: plain(STUDY.convergence[w.convergence]),
+        seed=SEED,
+    message:
+        "Measuring the error of every estimator against size, {wildcards.convergence}"
+    script:
+        "../../scripts/convergence.py"
+
+
+rule ceiling:
+    output:
+        table="<results>/ceiling/{ceiling}.csv",
+    log:
+        "<logs>/ceiling/{ceiling}.log",
+    benchmark:
+        "<benchmarks>/ceiling/{ceiling}.tsv"
+    conda:
+        "../../envs/toponn.yaml"
+    resources:
+        **asks(lambda w: LIMITS.ceiling(w.ceiling)),
+    params:
+        *CODE.of("scripts/ceiling.py"),
+        system=lambda w: CODE.system("scripts/ceiling.py", STUDY.ceiling[w.ceiling]),
+        name=lambda w: w.ceiling,
+        recipe=lambda w: plain(STUDY.ceiling[w.ceiling]),
+        seed=SEED,
+    message:
+        "Counting how often independent estimators agree, {wildcards.ceiling}"
+    script:
+        "../../scripts/ceiling.py"

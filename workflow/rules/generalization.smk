@@ -1,91 +1,66 @@
-# Generalization: fixed weights on every test, without refitting.
-
-
-# On a cluster these stay where snakemake runs: starting a job takes longer.
-localrules:
-    generalization_table,
-    interfaces_table,
-    figure_beyond_dense,
+# Generalization: fixed weights on every test without refitting, lattices left out, two phases in one sample, large samples.
 
 
 rule evaluate:
     input:
-        weights=lambda w: run_files("weights.h5", [w.task], [w.model]),
-        settings=lambda w: run_files("settings.json", [w.task], [w.model]),
-        dataset=training_data,
-        tests=lambda w: dataset_files(other_tests(STUDY, w.task)),
+        weights=lambda w: PLAN.block_files(PLAN.home(w.task), w.variant, "weights.h5"),
+        settings=lambda w: PLAN.block_files(
+            PLAN.home(w.task), w.variant, "settings.json"
+        ),
+        dataset="<results>/datasets/{test}.h5",
     output:
-        table=f"{RESULTS}/generalization/{{task}}/{{model}}.csv",
-        predictions=f"{RESULTS}/generalization/{{task}}/{{model}}.h5",
+        table="<results>/generalization/{task}/{variant}/{test}.csv",
+        predictions="<results>/generalization/{task}/{variant}/{test}.h5",
     log:
-        f"{LOGS}/evaluate/{{task}}/{{model}}.log",
+        "<logs>/evaluate/{task}/{variant}/{test}.log",
     benchmark:
-        f"{BENCHMARKS}/evaluate/{{task}}/{{model}}.tsv"
+        "<benchmarks>/evaluate/{task}/{variant}/{test}.tsv"
     conda:
         "../../envs/toponn.yaml"
-    threads: 1
     resources:
-        mem_mb=lambda w, attempt: attempt * evaluation_mb(w.task),
-        runtime=lambda w, attempt: attempt
-        * minutes(evaluation_seconds(w.task, w.model)),
-        gpu=gpus(),
+        **asks(lambda w: LIMITS.evaluate(w.task, w.variant, w.test)),
+        gpu=GPUS,
     params:
-        *code_of("scripts/evaluate.py"),
-        code=lambda w: trained_code("scripts/evaluate.py", w.model),
-        kinds=lambda w: kinds_of(STUDY, w.task),
-        most_seeds=lambda w: most_seeds(STUDY, w.task),
-        seed=STUDY["seed"],
-        device=STUDY["device"],
+        *CODE.of("scripts/evaluate.py"),
+        code=lambda w: CODE.model("scripts/evaluate.py", w.variant),
+        kind=lambda w: PLAN.kinds(w.task)[w.test],
+        seeds=lambda w: LIMITS.test_seeds(w.task, w.variant, w.test),
+        device=DEVICE,
+        columns=columns("generalization"),
     message:
-        "Testing {wildcards.model} on every dataset of {wildcards.task}"
+        "Testing {wildcards.variant} on {wildcards.test}"
     script:
         "../../scripts/evaluate.py"
 
 
-rule generalization_table:
+rule evaluate_left_out:
     input:
-        tables=evaluation_files("csv"),
-        predictions=evaluation_files("h5"),
+        weights=lambda w: PLAN.left_out_runs(w.task, w.variant, "weights.h5"),
+        settings=lambda w: PLAN.left_out_runs(w.task, w.variant, "settings.json"),
+        datasets=lambda w: PLAN.dataset_files(PLAN.left_out(w.task)[0]),
     output:
-        table=report(
-            f"{TABLES}/generalization.csv",
-            caption="../report/tables.rst",
-            category="Generalization",
-            subcategory="both tasks",
-            labels={"result": "every run on every test", "of": "all models"},
-        ),
-        summary=report(
-            f"{TABLES}/generalization_summary.csv",
-            caption="../report/tables.rst",
-            category="Generalization",
-            subcategory="both tasks",
-            labels={"result": "summary over runs", "of": "all models"},
-        ),
-        superiority=report(
-            f"{TABLES}/superiority.csv",
-            caption="../report/tables.rst",
-            category="Generalization",
-            subcategory="both tasks",
-            labels={"result": "hybrid minus best plain network", "of": "all models"},
-        ),
+        table="<results>/left_out/{task}/{variant}.csv",
+        predictions="<results>/left_out/{task}/{variant}.h5",
     log:
-        f"{LOGS}/generalization_table.log",
+        "<logs>/evaluate_left_out/{task}/{variant}.log",
     benchmark:
-        f"{BENCHMARKS}/generalization_table.tsv"
+        "<benchmarks>/evaluate_left_out/{task}/{variant}.tsv"
     conda:
         "../../envs/toponn.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **asks(lambda w: LIMITS.evaluate_left_out(w.task)),
+        gpu=GPUS,
     params:
-        *code_of("scripts/generalization_table.py"),
-        kinds={task: kinds_of(STUDY, task) for task in TASKS},
-        seed=STUDY["seed"],
+        *CODE.of("scripts/evaluate_left_out.py"),
+        code=lambda w: CODE.model("scripts/evaluate_left_out.py", w.variant),
+        datasets=lambda w: PLAN.left_out(w.task)[0],
+        seeds=lambda w: PLAN.left_out(w.task)[2],
+        device=DEVICE,
+        columns=columns("left_out"),
     message:
-        "Summing up the tests over runs, with intervals"
+        "Testing {wildcards.variant} on the lattices that were left out, {wildcards.task}"
     script:
-        "../../scripts/generalization_table.py"
+        "../../scripts/evaluate_left_out.py"
 
 
 rule interface:
@@ -93,130 +68,71 @@ rule interface:
         weights=lambda w: interface_runs(w, "weights.h5"),
         settings=lambda w: interface_runs(w, "settings.json"),
     output:
-        table=f"{RESULTS}/interfaces/{{interface}}.csv",
-        markers=f"{RESULTS}/interfaces/{{interface}}.h5",
+        table="<results>/interfaces/{interface}.csv",
+        markers="<results>/interfaces/{interface}.h5",
     log:
-        f"{LOGS}/interface/{{interface}}.log",
+        "<logs>/interface/{interface}.log",
     benchmark:
-        f"{BENCHMARKS}/interface/{{interface}}.tsv"
+        "<benchmarks>/interface/{interface}.tsv"
     conda:
         "../../envs/toponn.yaml"
-    threads: 1
     resources:
-        mem_mb=lambda w, attempt: attempt * interface_mb(w.interface),
-        runtime=lambda w, attempt: attempt * minutes(interface_seconds(w.interface)),
+        **asks(lambda w: LIMITS.interface(w.interface)),
     params:
-        *code_of("scripts/interface.py"),
-        code=model_code("scripts/interface.py", "ring"),
-        system=lambda w: system_code("scripts/interface.py", INTERFACES[w.interface]),
+        *CODE.of("scripts/interface.py"),
+        code=lambda w: CODE.model(
+            "scripts/interface.py", STUDY.interfaces[w.interface].model
+        ),
+        system=lambda w: CODE.system(
+            "scripts/interface.py", STUDY.interfaces[w.interface]
+        ),
         name=lambda w: w.interface,
-        recipe=lambda w: INTERFACES[w.interface],
-        seed=STUDY["seed"],
+        recipe=lambda w: {
+            k: v
+            for k, v in plain(STUDY.interfaces[w.interface]).items()
+            if k != "model"
+        },
+        seed=SEED,
+        columns=columns("interfaces"),
     message:
         "Looking at the density of the rings over two phases, {wildcards.interface}"
     script:
         "../../scripts/interface.py"
 
 
-rule interfaces_table:
-    input:
-        tables=expand(f"{RESULTS}/interfaces/{{interface}}.csv", interface=INTERFACES),
-    output:
-        table=report(
-            f"{TABLES}/interfaces.csv",
-            caption="../report/tables.rst",
-            category="Generalization",
-            subcategory="both tasks",
-            labels={"result": "two phases in one sample", "of": "coordinate rings"},
-        ),
-    log:
-        f"{LOGS}/interfaces_table.log",
-    benchmark:
-        f"{BENCHMARKS}/interfaces_table.tsv"
-    conda:
-        "../../envs/toponn.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        *code_of("scripts/interfaces_table.py"),
-    message:
-        "Tabulating the markers of both phases"
-    script:
-        "../../scripts/interfaces_table.py"
-
-
-if beyond_recipe():
+if PLAN.beyond:
 
     rule beyond_dense:
         input:
             weights=beyond_run("weights.h5"),
             settings=beyond_run("settings.json"),
         output:
-            table=report(
-                f"{TABLES}/beyond_dense.csv",
-                caption="../report/tables.rst",
-                category="Generalization",
-                subcategory="chern",
-                labels={"result": "beyond dense matrices", "of": "tensor rings"},
+            table=reported(
+                "<tables>/beyond_dense.csv", "Generalization", "beyond dense matrices"
             ),
-            exponents=report(
-                f"{TABLES}/beyond_dense_exponents.csv",
-                caption="../report/tables.rst",
-                category="Generalization",
-                subcategory="chern",
-                labels={"result": "exponents of the cost", "of": "sparse samples"},
+            exponents=reported(
+                "<tables>/beyond_dense_exponents.csv",
+                "Generalization",
+                "exponents of the cost",
             ),
         log:
-            f"{LOGS}/beyond_dense.log",
+            "<logs>/beyond_dense.log",
         benchmark:
-            f"{BENCHMARKS}/beyond_dense.tsv"
+            "<benchmarks>/beyond_dense.tsv"
         conda:
             "../../envs/toponn.yaml"
-        threads: 1
         resources:
-            mem_mb=lambda w, attempt: attempt * beyond_mb(),
-            runtime=lambda w, attempt: attempt * minutes(beyond_seconds()),
+            **asks(lambda w: LIMITS.beyond_dense()),
         params:
-            *code_of("scripts/beyond_dense.py"),
-            code=trained_code("scripts/beyond_dense.py", beyond_recipe()["model"]),
-            system=beyond_code("scripts/beyond_dense.py"),
-            recipe={k: v for k, v in beyond_recipe().items() if k != "model"},
-            seed=STUDY["seed"],
+            *CODE.of("scripts/beyond_dense.py"),
+            code=CODE.model("scripts/beyond_dense.py", PLAN.beyond.model),
+            system=CODE.system(
+                "scripts/beyond_dense.py", *PLAN.beyond.samples.values()
+            ),
+            recipe={k: v for k, v in plain(PLAN.beyond).items() if k != "model"},
+            seed=SEED,
+            columns=columns("beyond_dense", "trainability"),
         message:
             "Evaluating rings on samples beyond dense matrices"
         script:
             "../../scripts/beyond_dense.py"
-
-    rule figure_beyond_dense:
-        input:
-            table=f"{TABLES}/beyond_dense.csv",
-            exponents=f"{TABLES}/beyond_dense_exponents.csv",
-        output:
-            pdf=f"{FIGURES}/beyond_dense.pdf",
-            png=report(
-                f"{FIGURES}/beyond_dense.png",
-                caption="../report/beyond_dense.rst",
-                category="Generalization",
-                subcategory="chern",
-                labels={"result": "beyond dense matrices", "of": "tensor rings"},
-            ),
-        log:
-            f"{LOGS}/figure_beyond_dense.log",
-        benchmark:
-            f"{BENCHMARKS}/figure_beyond_dense.tsv"
-        conda:
-            "../../envs/toponn.yaml"
-        threads: 1
-        resources:
-            mem_mb=1000,
-            runtime=10,
-        params:
-            *code_of("scripts/figure_beyond_dense.py"),
-            seeds=beyond_recipe()["seeds"],
-            vectors=beyond_recipe()["vectors"],
-        message:
-            "Drawing what rings say beyond dense matrices"
-        script:
-            "../../scripts/figure_beyond_dense.py"

@@ -25,28 +25,23 @@ LEVELS = {"datasets": 1, "maps": 1, "labels": 1, "search": 2, "training": 3, "ru
 def long_work():
     """Return the files that took long to make and that others are made from, in lists of what does not follow from another."""
     endings = ("weights.h5", "settings.json", "history.csv", "runs.csv")
-    runs = [f for name in endings for f in run_files(name, sizes=True)]
+    runs = [f for name in endings for f in PLAN.run_files(name, sizes=True)]
     runs += [
         f
         for name in endings
         for task in TASKS
-        for model in left_out_parts(STUDY, task)["models"]
-        for f in left_out_runs(task, model, name)
+        for variant in PLAN.left_out(task)[1]
+        for f in PLAN.left_out_runs(task, variant, name)
     ]
-    last = interface_runs_files()
-    for ending in ("csv", "h5"):
-        last += evaluation_files(ending) + diagnostic_files(ending)
-        last += left_out_files(ending)
-    return [dataset_files() + map_files(), search_files(), runs, last]
-
-
-def interface_runs_files():
-    """Return the files of the samples with two phases."""
-    return [
-        f"{RESULTS}/interfaces/{name}.{end}"
-        for name in INTERFACES
+    last = [
+        f"{PLAN.results}/interfaces/{name}.{end}"
+        for name in STUDY.interfaces
         for end in ("csv", "h5")
     ]
+    for ending in ("csv", "h5"):
+        last += PLAN.evaluation_files(ending) + PLAN.diagnostic_files(ending)
+        last += PLAN.left_out_files(ending)
+    return [PLAN.dataset_files() + map_files(), PLAN.search_files(), runs, last]
 
 
 def begin(asked):
@@ -56,9 +51,9 @@ def begin(asked):
     whereas Snakemake would make them again in the call that makes the file.
     """
     try:
-        held, before = hold(Path(RESULTS))
-        forget_dead_runs(Path(RESULTS), SNAKEMAKE, before)
-        for path, fault in damaged(Path(RESULTS)):
+        held, before = hold(Path(PLAN.results))
+        forget_dead_runs(Path(PLAN.results), SNAKEMAKE, before)
+        for path, fault in damaged(Path(PLAN.results)):
             kept = set_aside(path).name
             print(f"{fault.split(';')[0]}; kept as {kept}", file=sys.stderr)
     except (Busy, DataError) as error:
@@ -80,7 +75,7 @@ def begin(asked):
 
 def levels(targets):
     """Return how many lists of long work the targets of a call can need, by stage or by the folder of a file."""
-    first = [target.removeprefix(f"{RESULTS}/").split("/")[0] for target in targets]
+    first = [target.removeprefix(f"{PLAN.results}/").split("/")[0] for target in targets]
     return max((LEVELS.get(name, 4) for name in first), default=4)
 
 

@@ -1,137 +1,100 @@
-# Training: one job for each dataset, model and block of seeds.
-
-
-# On a cluster these stay where snakemake runs: starting a job takes longer.
-localrules:
-    search_table,
-    runs_table,
+# Training: one job for each dataset, variant and block of seeds, and one search of the learning rate for each task.
 
 
 rule search:
     input:
-        dataset=training_data,
+        dataset=home_file,
     output:
-        table=f"{RESULTS}/search/{{task}}/{{model}}.csv",
+        table="<results>/search/{task}/{variant}.csv",
     log:
-        f"{LOGS}/search/{{task}}/{{model}}.log",
+        "<logs>/search/{task}/{variant}.log",
     benchmark:
-        f"{BENCHMARKS}/search/{{task}}/{{model}}.tsv"
+        "<benchmarks>/search/{task}/{variant}.tsv"
     conda:
         "../../envs/toponn.yaml"
-    threads: 1
     resources:
-        mem_mb=lambda w, attempt: attempt
-        * training_mb(STUDY["tasks"][w.task]["dataset"], w.model),
-        runtime=lambda w, attempt: attempt * minutes(search_seconds(w.task, w.model)),
-        gpu=gpus(),
+        **asks(lambda w: LIMITS.search(w.task, w.variant)),
+        gpu=GPUS,
     params:
-        *code_of("scripts/search.py"),
-        code=lambda w: trained_code("scripts/search.py", w.model),
+        *CODE.of("scripts/search.py"),
+        code=lambda w: CODE.model("scripts/search.py", w.variant),
         task=lambda w: w.task,
-        settings=lambda w: training_settings(w.model),
-        search=STUDY["search"],
-        seed=STUDY["seed"],
-        device=STUDY["device"],
+        variant=variant_of,
+        seeds=STUDY.search.seeds,
+        seed=SEED,
+        device=DEVICE,
     message:
-        "Choosing the learning rate of {wildcards.model}, {wildcards.task}"
+        "Choosing the learning rate of {wildcards.variant}, {wildcards.task}"
     script:
         "../../scripts/search.py"
 
 
-rule search_table:
-    input:
-        tables=search_files(),
-    output:
-        table=report(
-            f"{TABLES}/search.csv",
-            caption="../report/tables.rst",
-            category="Training",
-            subcategory="both tasks",
-            labels={"result": "learning rates tried", "of": "all models"},
-        ),
-    log:
-        f"{LOGS}/search_table.log",
-    benchmark:
-        f"{BENCHMARKS}/search_table.tsv"
-    conda:
-        "../../envs/toponn.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        *code_of("scripts/search_table.py"),
-    message:
-        "Tabulating the learning rates that were tried"
-    script:
-        "../../scripts/search_table.py"
-
-
 rule train:
     input:
-        dataset=f"{RESULTS}/datasets/{{dataset}}.h5",
-        search=lambda w: search_files([task_of(w.dataset)], [w.model]),
+        dataset="<results>/datasets/{dataset}.h5",
+        search=lambda w: PLAN.search_files([PLAN.task_of(w.dataset)], [w.variant]),
     output:
-        weights=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/weights.h5",
-        settings=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/settings.json",
-        history=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/history.csv",
-        runs=f"{RESULTS}/runs/{{dataset}}/{{model}}/{{block}}/runs.csv",
+        weights="<results>/runs/{dataset}/{variant}/{block}/weights.h5",
+        settings="<results>/runs/{dataset}/{variant}/{block}/settings.json",
+        history="<results>/runs/{dataset}/{variant}/{block}/history.csv",
+        runs="<results>/runs/{dataset}/{variant}/{block}/runs.csv",
     log:
-        f"{LOGS}/train/{{dataset}}/{{model}}/{{block}}.log",
+        "<logs>/train/{dataset}/{variant}/{block}.log",
     benchmark:
-        f"{BENCHMARKS}/train/{{dataset}}/{{model}}/{{block}}.tsv"
+        "<benchmarks>/train/{dataset}/{variant}/{block}.tsv"
     conda:
         "../../envs/toponn.yaml"
     # Seeds share one batched computation; a second thread makes such small tensors slower, and results then depend
     # on --cores.
     threads: 1
     resources:
-        mem_mb=lambda w, attempt: attempt * training_mb(w.dataset, w.model),
-        runtime=lambda w, attempt: attempt
-        * minutes(training_seconds(w.dataset, w.model, int(w.block))),
-        gpu=gpus(),
+        **asks(lambda w: LIMITS.train(w.dataset, w.variant, int(w.block))),
+        gpu=GPUS,
     params:
-        *code_of("scripts/train.py"),
-        code=lambda w: trained_code("scripts/train.py", w.model),
-        task=lambda w: task_of(w.dataset),
-        model=lambda w: w.model,
-        settings=lambda w: training_settings(w.model),
-        seeds=lambda w: seed_blocks(w.dataset, w.model)[int(w.block)],
-        success=STUDY["success"],
-        seed=STUDY["seed"],
-        device=STUDY["device"],
+        *CODE.of("scripts/train.py"),
+        code=lambda w: CODE.model("scripts/train.py", w.variant),
+        task=lambda w: PLAN.task_of(w.dataset),
+        variant=variant_of,
+        seeds=lambda w: PLAN.seed_blocks(w.dataset, w.variant)[int(w.block)],
+        success=SUCCESS,
+        seed=SEED,
+        device=DEVICE,
         # Not among the outputs, so that clean-up after a kill leaves it.
-        checkpoint=lambda w: f"{RESULTS}/checkpoints/{w.dataset}/{w.model}/{w.block}.h5",
+        checkpoint=lambda w: f"{PLAN.results}/checkpoints/{w.dataset}/{w.variant}/{w.block}.h5",
     message:
-        "Training {wildcards.model} on {wildcards.dataset}, block {wildcards.block} of its seeds"
+        "Training {wildcards.variant} on {wildcards.dataset}, block {wildcards.block} of its seeds"
     script:
         "../../scripts/train.py"
 
 
-rule runs_table:
+use rule train as train_left_out with:
     input:
-        runs=run_files("runs.csv", sizes=True),
-    output:
-        table=report(
-            f"{TABLES}/runs.csv",
-            caption="../report/tables.rst",
-            category="Training",
-            subcategory="both tasks",
-            labels={"result": "runs", "of": "all models"},
+        dataset=lambda w: PLAN.dataset_files(
+            name for name in PLAN.left_out(w.task)[0] if name != w.dataset
         ),
+        search=lambda w: PLAN.search_files([w.task], [w.variant]),
+    output:
+        weights="<results>/left_out/{task}/{dataset}/{variant}/weights.h5",
+        settings="<results>/left_out/{task}/{dataset}/{variant}/settings.json",
+        history="<results>/left_out/{task}/{dataset}/{variant}/history.csv",
+        runs="<results>/left_out/{task}/{dataset}/{variant}/runs.csv",
     log:
-        f"{LOGS}/runs_table.log",
+        "<logs>/train_left_out/{task}/{dataset}/{variant}.log",
     benchmark:
-        f"{BENCHMARKS}/runs_table.tsv"
-    conda:
-        "../../envs/toponn.yaml"
-    threads: 1
+        "<benchmarks>/train_left_out/{task}/{dataset}/{variant}.tsv"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **asks(lambda w: LIMITS.train_left_out(w.task, w.dataset, w.variant)),
+        gpu=GPUS,
     params:
-        *code_of("scripts/runs_table.py"),
+        *CODE.of("scripts/train.py"),
+        code=lambda w: CODE.model("scripts/train.py", w.variant),
+        task=lambda w: w.task,
+        variant=variant_of,
+        seeds=lambda w: list(range(PLAN.left_out(w.task)[2])),
+        success=SUCCESS,
+        seed=SEED,
+        device=DEVICE,
+        together=lambda w: f"without_{w.dataset}",
+        checkpoint=lambda w: f"{PLAN.results}/checkpoints/left_out/{w.task}/{w.dataset}/{w.variant}.h5",
     message:
-        "Tabulating the runs"
-    script:
-        "../../scripts/runs_table.py"
+        "Training {wildcards.variant} on all datasets but {wildcards.dataset}"

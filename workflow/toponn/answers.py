@@ -6,13 +6,15 @@ and samples for accuracies and for whom a model sides with, 10 % to 90 % of the 
 exponents.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-COLUMNS = "question task statement model form value low high note figure".split()
+from toponn.tables import columns_of
+from toponn.trainability.record import Statement
+
 QUESTIONS = {
     "invariant": "Which models learn the invariant?",
     "proxy": "Which models learn a proxy?",
@@ -24,8 +26,9 @@ SOLVED = 0.95
 """Balanced accuracy that the lower end of the interval reaches on a test that counts as solved."""
 VERDICTS = ("the invariant", "a proxy", "neither")
 
-Group = tuple[str, str, str]
-"""Task, model and form."""
+GROUP = ["task", "variant", "model", "form"]
+Group = tuple[str, str, str, str]
+"""The values of `GROUP`."""
 Row = dict[str, object]
 Numbers = tuple[float, float, float]
 
@@ -50,15 +53,15 @@ class Tables:
     tests: Mapping[str, list[str]]
 
     def of(self, diagnostic: str, key: str | None = None, home: bool = True) -> Iterator[tuple[Group, pd.DataFrame]]:
-        """Yield each model's rows of a diagnostic; with `key` those that have it in their condition, as a column.
+        """Yield each variant's rows of a diagnostic; with `key` those that have this condition.
 
         With `home` only rows of the size that the task trains on.
         """
-        rows = self.trainability[self.trainability["diagnostic"] == diagnostic]
-        if key:
-            found = rows["condition"].str.extract(rf"(?:^|, ){key}=([^,]+)", expand=False)
-            rows = rows.assign(**{key: found}).dropna(subset=key)
-        for group, part in rows.groupby(["task", "model", "form"], sort=False):
+        rows = self.trainability[self.trainability["status"] == "ok"]
+        rows = rows[rows["diagnostic"] == diagnostic]
+        if key and len(rows):
+            rows = rows.dropna(subset=key)
+        for group, part in rows.groupby(GROUP, sort=False):
             part = part[part["size"] == self.sizes[group[0]]] if home else part
             if len(part):
                 yield group, part
@@ -70,32 +73,32 @@ def numbers(line: pd.Series, value: str = "value", low: str = "low", high: str =
 
 
 def row(question: str, group: Group, statement: str, found: Numbers, figure: str, note: str = "") -> Row:
-    """Return one model's part of a statement."""
-    task, model, form = group
-    values = (QUESTIONS[question], task, statement, model, form, *found, note, f"{figure}_{task}")
-    return dict(zip(COLUMNS, values, strict=True))
+    """Return one variant's part of a statement."""
+    part = dict(zip(GROUP, group, strict=True)) | dict(zip(("value", "low", "high"), found, strict=True))
+    about = {"question": QUESTIONS[question], "statement": statement, "note": note}
+    return {**part, **about, "figure": f"{figure}_{part['task']}"}
 
 
 # --- The invariant or a proxy -----------------------------------------------------------------------------------------
 
 
 def conflicts_of(tables: Tables) -> Iterator[tuple[Group, pd.DataFrame]]:
-    """Yield each model's rows of the proxy tests alone, where it can run and conflicts have more than one label.
+    """Yield each variant's rows of the proxy tests alone, where it can run and conflicts have more than one label.
 
     Of conflicts with a single label a model that gives one answer to all would be right, or wrong, throughout.
     """
     decided = tables.proxies[(tables.proxies["status"] == "ok") & (tables.proxies["n_labels"] > 1)]
-    for group, rows in decided.groupby(["task", "model", "form"], sort=False):
+    for group, rows in decided.groupby(GROUP, sort=False):
         rows = rows[~rows["test"].isin([*tables.tests[group[0]], tables.homes[group[0]]])]
         if len(rows):
             yield group, rows
 
 
 def accuracies_of(tables: Tables, group: Group) -> pd.DataFrame:
-    """Return a model's rows of the summary for the proxy tests that it can run."""
-    task, model, form = group
-    table = tables.summary[(tables.summary["task"] == task) & (tables.summary["status"] != "not applicable")]
-    table = table[(table["model"] == model) & (table["form"] == form)]
+    """Return a variant's rows of the summary for the proxy tests that it can run."""
+    task, variant = group[:2]
+    table = tables.summary[(tables.summary["task"] == task) & (tables.summary["variant"] == variant)]
+    table = table[table["status"] != "not applicable"]
     return table[~table["test"].isin([*tables.tests[task], tables.homes[task]])]
 
 
@@ -139,23 +142,20 @@ def misled(tables: Tables) -> Iterator[Row]:
         if len(rows):
             lowest = rows.loc[rows["balanced_accuracy"].fillna(0).idxmin()]
             found = numbers(lowest, "balanced_accuracy")
-            yield row(
-                "proxy", group, "Lowest balanced accuracy on a proxy test", found, "proxies", f"on {lowest['test']}"
-            )
+            text = "Lowest balanced accuracy on a proxy test"
+            yield row("proxy", group, text, found, "proxies", f"on {lowest['test']}")
 
 
 def solved(tables: Tables) -> Iterator[Row]:
     """Yield each model's lowest accuracy on a test without refitting, and how many tests it solves."""
     table = tables.summary[tables.summary["status"] != "not applicable"]
-    for group, rows in table.groupby(["task", "model", "form"], sort=False):
+    for group, rows in table.groupby(GROUP, sort=False):
         rows = rows[rows["test"].isin(tables.tests[group[0]])]
         if len(rows):
             count, lowest = int((rows["low"] >= SOLVED).sum()), rows.loc[rows["balanced_accuracy"].fillna(0).idxmin()]
             note = f"on {lowest['test']}; solves {count} of the {len(rows)} that it can run"
-            statement = (
-                f"Lowest balanced accuracy on unseen sizes, lattices, disorder and integers (solved: {SOLVED:g})"
-            )
-            yield row("invariant", group, statement, numbers(lowest, "balanced_accuracy"), "generalization", note)
+            text = f"Lowest balanced accuracy on unseen sizes, lattices, disorder and integers (solved: {SOLVED:g})"
+            yield row("invariant", group, text, numbers(lowest, "balanced_accuracy"), "generalization", note)
 
 
 def followed(tables: Tables) -> Iterator[Row]:
@@ -182,7 +182,7 @@ def clean_to_disordered(tables: Tables) -> Iterator[Row]:
 def against_size(tables: Tables) -> Iterator[Row]:
     """Yield how often random starts succeed at the largest size that was trained, with the smallest beside it."""
     for group, rows in tables.of("success_fraction", home=False):
-        rows = rows[rows["condition"] == "start=random"].sort_values("size")
+        rows = rows[rows["start"] == "random"].sort_values("size")
         if len(rows) > 1:
             first, last = rows.iloc[0], rows.iloc[-1]
             before = f"{first['value']:.3f} ({first['low']:.3f} to {first['high']:.3f})"
@@ -192,46 +192,33 @@ def against_size(tables: Tables) -> Iterator[Row]:
 
 def windows(tables: Tables) -> Iterator[Row]:
     """Yield over which range of learning rates and of scales at least half of the seeds succeed."""
-    for diagnostic, key, what in (
-        ("rate_success", "factor", "learning rate"),
-        ("scale_success", "scale", "initial scale"),
-    ):
+    tried = (("rate_success", "factor", "learning rate"), ("scale_success", "scale", "initial scale"))
+    for diagnostic, key, what in tried:
         for group, rows in tables.of(diagnostic, key):
-            rows = rows.assign(at=rows[key].astype(float)).sort_values("at")
-            works, worst = rows[rows["value"] >= HALF], rows.loc[rows["value"].idxmin()]
-            span = (
-                f"half succeed from {works['at'].min():g} to {works['at'].max():g}"
-                if len(works)
-                else "half never succeed"
-            )
+            rows = rows.assign(at=pd.to_numeric(rows[key])).sort_values("at")
+            works, worst, span = rows[rows["value"] >= HALF], rows.loc[rows["value"].idxmin()], "half never succeed"
+            if len(works):
+                span = f"half succeed from {works['at'].min():g} to {works['at'].max():g}"
             note = f"at {worst['at']:g} times the usual one; {span} of {rows['at'].min():g} to {rows['at'].max():g}"
-            yield row(
-                "training", group, f"Least success over all tried values of the {what}", numbers(worst), "rates", note
-            )
+            text = f"Least success over all tried values of the {what}"
+            yield row("training", group, text, numbers(worst), "rates", note)
 
 
 def basins(tables: Tables) -> Iterator[Row]:
     """Yield the noise on the closed form at which half of the retrainings succeed."""
+    text = "Relative noise on the closed form at which half of the retrainings succeed"
     for group, rows in tables.of("half_success_noise"):
-        value, low, high = numbers(rows.iloc[0])
-        note = "" if np.isfinite(value) else f"at least {low:g}" if np.isinf(high) else f"at most {high:g}"
-        found = (
-            (value, low, high) if np.isfinite(value) else (low, low, np.inf) if np.isinf(high) else (high, 0.0, high)
-        )
-        yield row(
-            "training",
-            group,
-            "Relative noise on the closed form at which half of the retrainings succeed",
-            found,
-            "basin",
-            note,
-        )
+        (value, low, high), note = numbers(rows.iloc[0]), ""
+        if not np.isfinite(value):
+            note = f"at least {low:g}" if np.isinf(high) else f"at most {high:g}"
+            value, low = (low, low) if np.isinf(high) else (high, 0.0)
+        yield row("training", group, text, (value, low, high), "basin", note)
 
 
 def samples_needed(tables: Tables) -> Iterator[Row]:
     """Yield the smallest number of training samples from which the median seed solves the task."""
     for group, rows in tables.of("samples_balanced_accuracy", "samples"):
-        rows = rows.assign(at=rows["samples"].astype(int)).sort_values("at")
+        rows = rows.assign(at=pd.to_numeric(rows["samples"]).astype(int)).sort_values("at")
         enough = rows[rows["value"] >= SOLVED]
         line = enough.iloc[0] if len(enough) else rows.iloc[-1]
         note = f"with {line['at']} samples" if len(enough) else f"not reached with {line['at']} samples"
@@ -249,57 +236,38 @@ def remedies(tables: Tables) -> Iterator[Row]:
             yield row("training", group, "Success under the best remedy at equal cost", numbers(best), "remedies", note)
 
 
-SINGLE = (
-    ("gradient_exponent", "", "Exponent of the gradient's variance at the start in the size", "gradients", False),
-    (
-        "line_barrier",
-        "from=random",
-        "Barrier of the loss from a random start straight to the closed form",
-        "landscape",
-        True,
-    ),
-    ("line_barrier", "aligned=yes", "Barrier between trained and closed-form weights, aligned", "landscape", True),
-    ("hessian_negative_fraction", "at=random", "Share of directions that lead down at a random start", "hessian", True),
-    ("hessian_condition", "at=trained", "Condition number of the Hessian at trained weights", "hessian", True),
-    ("kernel_effective_rank", "at=start", "Effective rank of the tangent kernel at the start", "kernel", True),
-)
-"""Diagnostic, beginning of its condition, statement, figure, and whether of the task's own size alone."""
-
-
-def singles(tables: Tables) -> Iterator[Row]:
-    """Yield statements that are one row of a diagnostic."""
-    for diagnostic, condition, statement, figure, home in SINGLE:
-        for group, rows in tables.of(diagnostic, home=home):
-            rows = rows[rows["condition"].str.startswith(condition) & np.isfinite(rows["value"])]
+def singles(tables: Tables, statements: Sequence[tuple[str, Statement]]) -> Iterator[Row]:
+    """Yield statements that are one row of a diagnostic, the first that has its conditions; an empty one is absent."""
+    for figure, statement in statements:
+        for group, rows in tables.of(statement.diagnostic, home=statement.home):
+            for condition, value in statement.where:
+                found = rows.reindex(columns=[condition]).astype(object).fillna("")[condition]
+                rows = rows[found == value]
+            rows = rows[np.isfinite(rows["value"])]
             if len(rows):
-                yield row("training", group, statement, numbers(rows.iloc[0]), figure)
+                yield row("training", group, statement.text, numbers(rows.iloc[0]), figure)
 
 
-def answers(tables: Tables) -> pd.DataFrame:
-    """Return each model's part of every statement, question by question and statement by statement."""
-    makers = (
-        siding,
-        misled,
-        solved,
-        followed,
-        clean_to_disordered,
-        against_size,
-        windows,
-        basins,
-        singles,
-        samples_needed,
-        remedies,
-    )
-    frame = pd.DataFrame([found for maker in makers for found in maker(tables)], columns=COLUMNS)
+def answers(tables: Tables, statements: Sequence[tuple[str, Statement]]) -> pd.DataFrame:
+    """Return each variant's part of every statement, question by question and statement by statement.
+
+    Parameters
+    ----------
+    statements : those that diagnostics declare, after the name of the figure that shows each
+    """
+    makers = (siding, misled, solved, followed, clean_to_disordered, against_size, windows, basins)
+    rows = [found for maker in makers for found in maker(tables)]
+    rows += [*singles(tables, statements), *samples_needed(tables), *remedies(tables)]
     order = {text: place for place, text in enumerate(QUESTIONS.values())}
+    frame = pd.DataFrame(rows, columns=columns_of("answers", ()))
     return frame.sort_values("question", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 
 
 def verdicts(tables: Tables) -> dict[str, dict[str, list[str]]]:
-    """Return by task and verdict the models, as "model,form", that the proxy tests put there."""
+    """Return by task and verdict the variants that the proxy tests put there."""
     found: dict[str, dict[str, list[str]]] = {}
     for group, rows in conflicts_of(tables):
-        task, model, form = group
+        task, variant = group[:2]
         groups = found.setdefault(task, {text: [] for text in VERDICTS})
-        groups[verdict(rows, accuracies_of(tables, group))].append(f"{model},{form}".strip(","))
+        groups[verdict(rows, accuracies_of(tables, group))].append(variant)
     return found

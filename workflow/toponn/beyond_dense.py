@@ -18,14 +18,10 @@ from toponn.recipes import Draw, Recipe
 from toponn.seeds import stream
 from toponn.sparse_ring import site_tensors, sparse_ring
 from toponn.states import occupied_states
-from toponn.trainability import COLUMNS
+from toponn.tables import columns_of
 from toponn.trainability.route_costs import fitted_exponent
 from toponn.training.saved import Run
 
-BEYOND_COLUMNS = (
-    "task model form sample seed side n_sites label margin gap order states vectors value error dense"
-    " preparation seconds dense_seconds peak_mb"
-).split()
 WINDOW = 0.25
 """Distance from the Fermi level, in units of the hopping, within which states are computed one by one."""
 DENSE_SIDE = 24
@@ -60,7 +56,7 @@ def beyond_dense(
 
     Returns
     -------
-    DataFrame with the columns `BEYOND_COLUMNS`, a row a seed, sample and side
+    DataFrame, a row a seed, sample and side
         label, margin : from the spectral localizer about the middle, of at most `LABEL_SIDE`² sites; gap : between the
         highest filled level and the next, as far as `FilledProjector` knows; order : of the polynomial; states : number
         of those computed one by one; value, error : mean and standard error over the random vectors; dense : the value
@@ -77,10 +73,11 @@ def beyond_dense(
             where = Recipe.of(name=f"{name}_{side}", seed=seed, shape=square, where=f"beyond_dense.{name}", **recipe)
             found = _sample(run, where, vectors, stream(seed, "beyond_dense", name, side))
             numbers = [run.document["seeds"][k] for k in kept]
-            fixed = {"sample": name, "side": side, "task": where.system.task, "model": "ring", "form": run.model.form}
+            about = {key: run.document[key] for key in ("variant", "model", "form")}
+            fixed = {"sample": name, "side": side, "task": where.system.task, **about}
             rows += [fixed | {"seed": number} | row for number, row in zip(numbers, found, strict=True)]
             LOGGER.info("%s, side %d: %s", name, side, {k: v for k, v in rows[-1].items() if k not in fixed})
-    return pd.DataFrame(rows, columns=BEYOND_COLUMNS)
+    return pd.DataFrame(rows, columns=columns_of("beyond_dense", ()))
 
 
 def _sample(run: Run, recipe: Recipe, vectors: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
@@ -129,28 +126,28 @@ def _label(recipe: Recipe, draw: Draw, level: float) -> tuple[int, float]:
     r = draw.positions - (draw.positions.min(axis=0) + draw.positions.max(axis=0)) / 2
     near = np.flatnonzero((np.abs(r) < LABEL_SIDE / 2).all(axis=1)[recipe.site_of_orbital])
     H = draw.hamiltonian[near][:, near]
-    return even_localizer(H, r[recipe.site_of_orbital[near]], recipe.system.localizer_kappa, level)
+    return even_localizer(H, r[recipe.site_of_orbital[near]], recipe.kappa, level)
 
 
 def exponent_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row of the trainability table for the cost of each route, over the larger half of the sizes.
 
-    The diagnostic ``sparse_cost_exponent`` is that of the number of sites. Its condition names the route: ``sparse``,
-    all that a sample takes, ``trace``, the part of it after the projector is there, or ``dense``; the time is the mean
-    over the samples of a size.
+    The diagnostic ``sparse_cost_exponent`` is that of the number of sites. Its route is ``sparse``, all that a sample
+    takes, ``trace``, the part of it after the projector is there, or ``dense``; the time is the mean over the samples
+    of a size.
     """
     rows = []
     for route in ROUTES:
         cost = cost_of(table, route)
-        sites, sides = cost["n_sites"].to_numpy(dtype=float), cost["side"].to_numpy()
-        if not len(cost):
-            continue
-        fit = fitted_exponent(sites, cost["cost"].to_numpy())
-        first = sides[min(len(sides) // 2, max(0, len(sides) - 2))]
-        condition = f"route={route}, sides {first} to {sides[-1]}"
-        count = int(table["seed"].nunique())
-        rows.append(("chern", "ring", "coordinate", "sparse_cost_exponent", int(sites[-1]), condition, count, *fit))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        if len(cost):
+            sites, sides = cost["n_sites"].to_numpy(dtype=float), cost["side"].to_numpy()
+            first = sides[min(len(sides) // 2, max(0, len(sides) - 2))]
+            row = {key: table[key].iloc[0] for key in ("task", "variant", "model", "form")}
+            row |= {"diagnostic": "sparse_cost_exponent", "size": int(sites[-1]), "route": route, "status": "ok"}
+            row |= {"sides": f"{first} to {sides[-1]}", "n_seeds": int(table["seed"].nunique())}
+            fit = fitted_exponent(sites, cost["cost"].to_numpy())
+            rows.append(row | dict(zip(("value", "low", "high"), fit, strict=True)))
+    return pd.DataFrame(rows, columns=columns_of("beyond_dense_exponents", ("route", "sides")))
 
 
 def cost_of(table: pd.DataFrame, route: str) -> pd.DataFrame:

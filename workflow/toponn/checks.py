@@ -25,16 +25,48 @@ class NotApplicable(ValueError):
     """An encoding or a model cannot represent this system; the message says why. Tables show it as "not applicable"."""
 
 
+class Words(str):
+    """Text that `refusal` shows as it is, without quotation marks."""
+
+    __repr__ = str.__str__
+
+
 def refusal(where: str, found: object, allowed: str, suggestion: object = None) -> str:
     """Return ``where: found X; allowed: Y (did you mean Z?)``."""
     hint = f" (did you mean {suggestion!r}?)" if suggestion is not None else ""
-    return f"{where}: found {found!r}; allowed: {allowed}{hint}"
+    shown = repr(found)
+    shown = shown if isinstance(found, Words) or len(shown) <= 120 else shown[:117] + "..."
+    return f"{where}: found {shown}; allowed: {allowed}{hint}"
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
     """Return the member of `names` that looks most like `name`, or None where nothing does."""
     close = difflib.get_close_matches(str(name), list(names), n=1)
     return close[0] if close else None
+
+
+def short(value: Any) -> str:
+    """Return `value` on one line, abbreviated where it is long."""
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def dotted(path: tuple) -> str:
+    """Return ``models.cnn.channels[1]`` for the keys and indices of `path`."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += "." * bool(text) + (key if re.fullmatch(r"[\w-]{1,64}", key) else short(key))
+    return text or "config"
+
+
+def unknown_key(where: str, key: str, known: Iterable[str], given: Iterable[str], whose: str = "") -> str:
+    """Return the sentence about a `key` that is not `known`; one not yet `given` was likely meant."""
+    known = list(known)
+    meant = nearest(key, [k for k in known if k not in given]) or nearest(key, known)
+    return refusal(where, Words("an unknown key"), ", ".join(known) + whose, meant)
 
 
 def choose(registry: Mapping[str, Any], name: str, where: str) -> Any:
@@ -66,10 +98,13 @@ def row_of(registry: Mapping[str, str], name: str, where: str) -> str:
     ConfigError
         If there is neither.
     """
-    family = next(iter(registry.values())).rpartition(".")[0]
-    if "." in family and isinstance(name, str) and re.fullmatch(rf"{re.escape(family)}\.\w+:\w+", name):
-        return name
-    return choose(registry, name, where)
+    return name if is_row(registry, name) else choose(registry, name, where)
+
+
+def is_row(registry: Mapping[str, str], name: object) -> bool:
+    """Return whether `name` is itself a row, into a module of the family that `registry` lists."""
+    family = next(iter(registry.values())).partition(":")[0].rpartition(".")[0]
+    return "." in family and isinstance(name, str) and bool(re.fullmatch(rf"{re.escape(family)}\.\w+:\w+", name))
 
 
 def resolve(registry: Mapping[str, str], name: str, where: str) -> Any:

@@ -1,11 +1,11 @@
 """Claims of the source paper against this project's measurements, by stated rules.
 
 The claims are those of a summary of "Why is topology hard to learn?" (arXiv 2509.26261); the numbers are ours. A
-verdict is
-*supported* where the whole 95 % interval lies on the claim's side of its threshold, *not supported* where it lies
-wholly on the other side, and *mixed* otherwise.
+verdict is *supported* where the whole 95 % interval lies on the claim's side of its threshold, *not supported* where it
+lies wholly on the other side, and *mixed* otherwise.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,8 @@ import pandas as pd
 
 from toponn.seeds import stream
 from toponn.statistics import mean_interval, median_band
-from toponn.study import ALL, HOME, MISLEADING, PLAIN
+from toponn.tables import ALL, HOME, MISLEADING, TABLES
 
-COLUMNS = "claim statement kind test measured low high verdict figure".split()
 STATEMENTS = {
     1: "the hybrid expresses the invariant exactly and differentiably",
     2: "expressivity and trainability decouple",
@@ -29,14 +28,14 @@ RULES = {
     "of finite differences; every form counts.",
     2: "A form that holds the exact invariant is found by fewer than 90 % of random starts; every form and size "
     "counts.",
-    3: "The coordinate ring's balanced accuracy minus that of the best of CNN, ResNet and MLP on the same test, "
+    3: "The balanced accuracy of a hybrid that runs on any size minus that of the best of its rivals on the same test, "
     "paired, exceeds 0.15; the mean over all tests of each task counts.",
-    4: "The coordinate ring's balanced accuracy is at least 0.95; tests of other sizes, shapes and lattices count, and "
-    "each lattice that was left out of a training on the others.",
+    4: "The balanced accuracy of a hybrid that runs on any size is at least 0.95; tests of other sizes, shapes and "
+    "lattices count, and each lattice that was left out of a training on the others.",
     5: "The wedge of the learned site tensors has a cosine of at least 0.9 with that of the closed form; and the "
     "density of f over the sites, divided by the weight read from the tensors, a correlation of at least 0.9 with the "
     "local Chern marker over two phases. Intervals are 10-90 % of the seeds; every row counts.",
-    6: "A plain network loses more than 0.15 of balanced accuracy, against the labels' ceiling, between its own data "
+    6: "A rival loses more than 0.15 of balanced accuracy, against the labels' ceiling, between its own data "
     "and a test; or it gives the proxy's integer on most samples of a proxy test where the label is another. Every "
     "row counts.",
 }
@@ -46,6 +45,8 @@ WHOLE = "whole"
 LEFT_OUT = "lattice left out"
 GEOMETRY = ("sizes", "shapes", "lattices", LEFT_OUT)
 EXACT, GRADIENT, MARGIN, GENERALIZES, SUCCEEDS, READABLE, SIDES = 1e-10, 1e-5, 0.15, 0.95, 0.9, 0.9, 0.5
+
+Numbers = tuple[float, float, float]
 
 
 def verdict(low: float, high: float, threshold: float) -> str:
@@ -61,9 +62,10 @@ def verdict(low: float, high: float, threshold: float) -> str:
     return "not supported" if high < threshold else "mixed"
 
 
-def _row(claim: int, kind: str, test: str, measured: float, low: float, high: float, verdict: str, figure: str) -> dict:
-    values = (claim, STATEMENTS[claim], kind, test, measured, low, high, verdict, figure)
-    return dict(zip(COLUMNS, values, strict=True))
+def _row(claim: int, kind: str, variant: str, test: str, numbers: Numbers, verdict: str, figure: str) -> dict[str, Any]:
+    """Return a row from the number with its interval; a row of no variant has an empty one."""
+    values = (claim, STATEMENTS[claim], kind, variant, test, *numbers, verdict, figure)
+    return dict(zip(TABLES["claims"].columns, values, strict=True))
 
 
 def expressivity(trainability: pd.DataFrame) -> list[dict]:
@@ -71,70 +73,64 @@ def expressivity(trainability: pd.DataFrame) -> list[dict]:
     rows = []
     limits = {"closed_form_error": EXACT, "closed_form_gradient_error": GRADIENT}
     for entry in trainability[trainability["diagnostic"].isin(limits)].itertuples():
-        formula = entry.condition.removeprefix("closed_form=")
-        test = f"{entry.task}, {entry.form} as {formula}: {entry.diagnostic}"
+        test = f"{entry.task}, {entry.form} as {entry.closed_form}: {entry.diagnostic}"
         decided = "supported" if entry.value <= limits[entry.diagnostic] else "not supported"
-        rows.append(_row(1, "", test, entry.value, np.nan, np.nan, decided, f"success_{entry.task}"))
+        rows.append(_row(1, "", "", test, (entry.value, np.nan, np.nan), decided, f"success_{entry.task}"))
     return rows
 
 
-def decoupling(trainability: pd.DataFrame) -> list[dict]:
+def decoupling(trainability: pd.DataFrame, exact: Sequence[str]) -> list[dict]:
     """Claim 2: a form that holds the exact invariant is found by fewer than 90 % of random starts."""
-    table = trainability[(trainability["diagnostic"] == "success_fraction") & (trainability["model"] == "ring")]
+    table = trainability[(trainability["diagnostic"] == "success_fraction") & trainability["variant"].isin(exact)]
     rows = []
-    for entry in table[table["condition"] == "start=random"].itertuples():
+    for entry in table[table["start"] == "random"].itertuples():
         decided = verdict(1 - entry.high, 1 - entry.low, 1 - SUCCEEDS)
         unit = "cells" if entry.task == "winding" else "sites"
-        test = f"{entry.task}, {entry.form}, {entry.size} {unit}: share of random starts that succeed"
-        # A form that is trained at several sizes is drawn against them.
-        several = table[(table["task"] == entry.task) & (table["form"] == entry.form)]["size"].nunique() > 1
+        test = f"{entry.task}, {entry.form or entry.variant}, {entry.size} {unit}: share of random starts that succeed"
+        # What is trained at several sizes is drawn against them.
+        several = table[(table["task"] == entry.task) & (table["variant"] == entry.variant)]["size"].nunique() > 1
         figure = f"sizes_{entry.task}" if several else f"success_{entry.task}"
-        rows.append(_row(2, "", test, entry.value, entry.low, entry.high, decided, figure))
+        rows.append(_row(2, "", entry.variant, test, (entry.value, entry.low, entry.high), decided, figure))
     return rows
 
 
 def superiority(paired: pd.DataFrame) -> list[dict]:
-    """Claim 3: the paired difference of coordinate ring and best plain network exceeds 15 points.
+    """Claim 3: the paired difference of a hybrid and its best rival exceeds 15 points.
 
-    Rows are those of `toponn.superiority`, one a test, one a kind of tests and one for all of them.
+    Rows are those of `toponn.superiority`, of each hybrid one a test, one a kind of tests and one for all of them.
     """
     rows = []
     for entry in paired.itertuples():
-        figure = f"superiority_{entry.task}"
-        if entry.status != "ok":
-            text = f"{entry.task}, {entry.test}"
-            rows.append(_row(3, entry.kind, text, np.nan, np.nan, np.nan, "not applicable", figure))
-            continue
-        decided = verdict(entry.low, entry.high, MARGIN)
-        text = f"{entry.task}, {entry.test}, against {entry.rival}"
-        rows.append(_row(3, entry.kind, text, entry.difference, entry.low, entry.high, decided, figure))
+        where, text = (entry.kind, entry.variant), f"{entry.task}, {entry.test}"
+        numbers, decided = (np.nan, np.nan, np.nan), "not applicable"
+        if entry.status == "ok":
+            text, numbers = f"{text}, against {entry.rival}", (entry.difference, entry.low, entry.high)
+            decided = verdict(entry.low, entry.high, MARGIN)
+        rows.append(_row(3, *where, text, numbers, decided, f"superiority_{entry.task}"))
     return rows
 
 
 def _accuracy(entry: Any, kind: str, test: str, figure: str) -> dict:
     """Return the row of claim 4 for a row of a summary."""
     decided = verdict(entry.low, entry.high, GENERALIZES)
-    return _row(4, kind, test, entry.balanced_accuracy, entry.low, entry.high, decided, figure)
+    return _row(4, kind, entry.variant, test, (entry.balanced_accuracy, entry.low, entry.high), decided, figure)
 
 
-def transfer(summary: pd.DataFrame) -> list[dict]:
-    """Claim 4: the coordinate ring reaches 95 % balanced accuracy on each test that is not its training data's own."""
-    table = summary[(summary["model"] == "ring") & (summary["form"] == "coordinate") & (summary["status"] == "ok")]
-    rows = []
-    for entry in table[table["kind"] != HOME].itertuples():
-        rows.append(_accuracy(entry, entry.kind, entry.test, f"generalization_{entry.task}"))
-    return rows
+def transfer(summary: pd.DataFrame, hybrids: Sequence[str]) -> list[dict]:
+    """Claim 4: a hybrid reaches 95 % balanced accuracy on each test that is not its training data's own."""
+    table = summary[summary["variant"].isin(hybrids) & (summary["status"] == "ok") & (summary["kind"] != HOME)]
+    return [_accuracy(entry, entry.kind, entry.test, f"generalization_{entry.task}") for entry in table.itertuples()]
 
 
-def left_out(summary: pd.DataFrame | None) -> list[dict]:
-    """Claim 4: trained on all lattices but one, the coordinate ring reaches 95 % balanced accuracy on that one."""
+def left_out(summary: pd.DataFrame | None, hybrids: Sequence[str]) -> list[dict]:
+    """Claim 4: trained on all lattices but one, a hybrid reaches 95 % balanced accuracy on that one."""
     if summary is None:
         return []
-    table = summary[(summary["form"] == "coordinate") & (summary["left_out"] == summary["test"])]
-    rows = []
-    for entry in table[table["status"] == "ok"].itertuples():
-        rows.append(_accuracy(entry, LEFT_OUT, f"{entry.test}, left out", f"left_out_{entry.task}"))
-    return rows
+    table = summary[summary["variant"].isin(hybrids) & (summary["left_out"] == summary["test"])]
+    return [
+        _accuracy(entry, LEFT_OUT, f"{entry.test}, left out", f"left_out_{entry.task}")
+        for entry in table[table["status"] == "ok"].itertuples()
+    ]
 
 
 def interpretability(trainability: pd.DataFrame) -> list[dict]:
@@ -142,8 +138,9 @@ def interpretability(trainability: pd.DataFrame) -> list[dict]:
     rows = []
     for entry in trainability[trainability["diagnostic"] == "weight_overlap"].itertuples():
         decided = verdict(entry.low, entry.high, READABLE)
-        test = f"{entry.task}, {entry.form}: cosine with the closed form"
-        rows.append(_row(5, "", test, entry.value, entry.low, entry.high, decided, f"site_tensors_{entry.task}"))
+        test = f"{entry.task}, {entry.form or entry.variant}: cosine with the closed form"
+        numbers = entry.value, entry.low, entry.high
+        rows.append(_row(5, "", entry.variant, test, numbers, decided, f"site_tensors_{entry.task}"))
     return rows
 
 
@@ -151,45 +148,44 @@ def own_markers(interfaces: pd.DataFrame | None) -> list[dict]:
     """Claim 5: the ring's own local marker goes with the local Chern marker over two phases (correlation 0.9)."""
     rows = []
     for name, table in interfaces.groupby("name", sort=False) if interfaces is not None else ():
-        each = table.groupby(["draw", "seed"])["correlation"].first().to_numpy()
-        middle, low, high = median_band(each)
+        middle, low, high = median_band(table.groupby(["draw", "seed"])["correlation"].first().to_numpy())
         text = f"{name}: correlation over the sites of the ring's own marker with the local Chern marker"
-        rows.append(_row(5, "", text, middle, low, high, verdict(low, high, READABLE), f"interface_{name}"))
+        decided = verdict(low, high, READABLE)
+        rows.append(_row(5, "", table["variant"].iloc[0], text, (middle, low, high), decided, f"interface_{name}"))
     return rows
 
 
-def proxies(generalization: pd.DataFrame, root: int) -> list[dict]:
-    """Claim 6: a plain network loses more than 15 points, against the ceiling, between its own data and a test.
+def proxies(generalization: pd.DataFrame, rivals: Sequence[str], root: int) -> list[dict]:
+    """Claim 6: a rival loses more than 15 points, against the ceiling, between its own data and a test.
 
     The loss is measured seed by seed as (ceiling − accuracy) on the test minus the same on the training dataset's test
-    split. It says that the network learned something else than the invariant, not what.
+    split. It says that the rival learned something else than the invariant, not what.
     """
-    usable = generalization[generalization["status"] != "not applicable"].copy()
-    usable["shortfall"] = usable["ceiling"] - usable["balanced_accuracy"].fillna(0.0)
+    table = generalization[generalization["variant"].isin(rivals) & (generalization["status"] != "not applicable")]
+    table = table.assign(shortfall=table["ceiling"] - table["balanced_accuracy"].fillna(0.0))
     rows = []
-    for (task, model), table in usable[usable["model"].isin(PLAIN)].groupby(["task", "model"], sort=False):
-        at_home = table[table["test"] == table["dataset"]].set_index("seed")["shortfall"]
-        for (test, kind), away in table[table["test"] != table["dataset"]].groupby(["test", "kind"], sort=False):
+    for (task, variant, model), own in table.groupby(["task", "variant", "model"], sort=False):
+        at_home = own[own["test"] == own["dataset"]].set_index("seed")["shortfall"]
+        for (test, kind), away in own[own["test"] != own["dataset"]].groupby(["test", "kind"], sort=False):
             loss = (away.set_index("seed")["shortfall"] - at_home).dropna().to_numpy()
-            measured, low, high = mean_interval(loss, stream(root, "proxies", task, model, test))
-            decided = verdict(low, high, MARGIN)
-            rows.append(_row(6, kind, f"{model} on {test}", measured, low, high, decided, f"generalization_{task}"))
+            numbers = mean_interval(loss, stream(root, "proxies", task, model, test))
+            decided = verdict(*numbers[1:], MARGIN)
+            rows.append(_row(6, kind, variant, f"{variant} on {test}", numbers, decided, f"generalization_{task}"))
     return rows
 
 
-def sided_with(proxies: pd.DataFrame, proxy_tests: list[str]) -> list[dict]:
-    """Claim 6: on a proxy test a plain network gives the proxy's integer on most samples where the label is another.
+def sided_with(proxies: pd.DataFrame, rivals: Sequence[str], proxy_tests: Sequence[str]) -> list[dict]:
+    """Claim 6: on a proxy test a rival gives the proxy's integer on most samples where the label is another.
 
     Conflicts with a single label are left out: there a constant answer would do.
     """
     rows = []
-    table = proxies[proxies["model"].isin(PLAIN) & (proxies["status"] == "ok") & proxies["test"].isin(proxy_tests)]
-    table = table[table["n_labels"] > 1]
-    for entry in table.itertuples():
+    table = proxies[proxies["variant"].isin(rivals) & (proxies["status"] == "ok") & proxies["test"].isin(proxy_tests)]
+    for entry in table[table["n_labels"] > 1].itertuples():
         decided = verdict(entry.proxied_low, entry.proxied_high, SIDES)
-        test = f"{entry.model} on {entry.test}: share of {int(entry.n_conflicts)} conflicts that go to {entry.proxy}"
+        test = f"{entry.variant} on {entry.test}: share of {int(entry.n_conflicts)} conflicts that go to {entry.proxy}"
         numbers = entry.proxied, entry.proxied_low, entry.proxied_high
-        rows.append(_row(6, MISLEADING, test, *numbers, decided, f"proxies_{entry.task}"))
+        rows.append(_row(6, MISLEADING, entry.variant, test, numbers, decided, f"proxies_{entry.task}"))
     return rows
 
 
@@ -202,15 +198,28 @@ def claims_table(
     left_out_summary: pd.DataFrame | None,
     interfaces: pd.DataFrame | None,
     *,
+    exact: Sequence[str],
+    hybrids: Sequence[str],
+    rivals: Sequence[str],
     root: int,
 ) -> pd.DataFrame:
-    """Return one row for each claim as a whole, then one for each test that decides on it."""
-    rows = expressivity(trainability) + decoupling(trainability) + superiority(paired)
-    rows += transfer(summary) + left_out(left_out_summary)
-    rows += interpretability(trainability) + own_markers(interfaces) + proxies(generalization, root)
+    """Return one row for each claim as a whole, then one for each test that decides on it.
+
+    Parameters
+    ----------
+    exact : variants that hold the exact invariant
+    hybrids : those of them that run on any size and start at random, which are compared with the rivals
+    rivals : variants that do not hold it
+    root : seed of the study, from which bootstraps descend
+    """
+    measured = trainability[trainability["status"] == "ok"]
+    rows = expressivity(measured) + decoupling(measured, exact) + superiority(paired)
+    rows += transfer(summary, hybrids) + left_out(left_out_summary, hybrids)
+    rows += interpretability(measured) + own_markers(interfaces) + proxies(generalization, rivals, root)
     if proxies_table is not None:
-        rows += sided_with(proxies_table, list(summary[summary["kind"] == MISLEADING]["test"].unique()))
-    return pd.DataFrame(wholes(rows) + rows, columns=COLUMNS)
+        proxy_tests = list(summary[summary["kind"] == MISLEADING]["test"].unique())
+        rows += sided_with(proxies_table, rivals, proxy_tests)
+    return pd.DataFrame(wholes(rows) + rows, columns=TABLES["claims"].columns)
 
 
 def wholes(rows: list[dict]) -> list[dict]:
@@ -227,7 +236,8 @@ def wholes(rows: list[dict]) -> list[dict]:
             contradicted = all(row["verdict"] == "not supported" for row in counted)
             decided = "supported" if share == 1 else "not supported" if contradicted else "mixed"
             text = f"{len(counted)} rows that count: the share that is supported"
-            found.append(_row(claim, WHOLE, text, float(share), np.nan, np.nan, decided, counted[0]["figure"]))
+            numbers = float(share), np.nan, np.nan
+            found.append(_row(claim, WHOLE, "", text, numbers, decided, counted[0]["figure"]))
     return found
 
 

@@ -20,13 +20,14 @@ GENERAL = (
 )
 
 
-def page(claims: pd.DataFrame, figures: Mapping[str, Path]) -> str:
+def page(claims: pd.DataFrame, figures: Mapping[str, Path], labels: Mapping[str, str]) -> str:
     """Return the page.
 
     Parameters
     ----------
     claims : rows of `toponn.claims.claims_table`
     figures : PNG files by name, of those that the rows refer to
+    labels : what figures call the variants, by name
     """
     places = pages.numbered(claims["figure"], figures)
     whole = claims[claims["kind"] == WHOLE].set_index("claim")
@@ -41,8 +42,9 @@ def page(claims: pd.DataFrame, figures: Mapping[str, Path]) -> str:
             row = whole.loc[claim]
             counted = f"of the {row['test']}: {row['measured']:.2f}"
             parts.append(f"<p><b>{row['verdict'].capitalize()}</b> ({counted}). All rows: {_tally(rows)}.</p>")
-        body = "".join(_line(row, places) for row in rows.itertuples())
-        head = "<tr><th>kind</th><th>what</th><th>measured (95 % interval)</th><th>verdict</th><th></th></tr>"
+        body = "".join(_line(row, places, labels) for row in rows.itertuples())
+        columns = ("kind", "model", "what", "measured (95 % interval)", "verdict", "")
+        head = f"<tr>{''.join(f'<th>{name}</th>' for name in columns)}</tr>"
         parts.append(f"<details><summary>{len(rows)} rows</summary><table>{head}{body}</table></details>")
     return document("Claims", parts + pages.figures(places, figures))
 
@@ -52,7 +54,7 @@ def _tally(rows: pd.DataFrame) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in rows["verdict"].value_counts(sort=False).items())
 
 
-def _line(row: Any, places: Mapping[str, int]) -> str:
-    kind = row.kind if isinstance(row.kind, str) else ""
-    cells = (escape(kind), escape(row.test), number(row.measured, row.low, row.high), row.verdict)
+def _line(row: Any, places: Mapping[str, int], labels: Mapping[str, str]) -> str:
+    label = labels.get(row.variant, "")
+    cells = (*map(escape, (row.kind, label, row.test)), number(row.measured, row.low, row.high), row.verdict)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in (*cells, pages.link(row.figure, places))) + "</tr>"

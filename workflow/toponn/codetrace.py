@@ -5,7 +5,8 @@ carries one string per file, ``"path digest"``, as parameters: it reruns when th
 changes, and a dry run names the file. Formatting, comments and docstrings are no code. Nor are the rows
 of a family's dict (``"haldane": "toponn.systems.haldane:Haldane"``): a job that works on one member adds
 that member's module, so that a new member reruns nothing. Names in strings are not followed, for the same
-reason.
+reason. Declarations that the rules tell a job by parameters are no code of its own either: what is annotated `Told`
+(the columns of tables), and the records above diagnostics and figures.
 """
 
 import ast
@@ -16,6 +17,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = "workflow"  # the folder of the project where its packages lie
+RECORDS = ("diagnostic", "figure")
+"""Decorators that keep a record for the rules."""
 _ROW = re.compile(r"\w+(\.\w+)*:\w+")
 
 
@@ -159,17 +162,29 @@ def _is_for_type_checkers(test: ast.expr) -> bool:
 
 
 def _without_words(tree: ast.Module) -> ast.Module:
-    """Remove docstrings and the rows of families from `tree`."""
+    """Remove docstrings, the rows of families and what rules tell by parameters from `tree`."""
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if isinstance(block, list):
-                block[:] = [line for line in block if not _is_text(line)]
+                block[:] = [line for line in block if not (_is_text(line) or _is_told(line))]
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [d for d in node.decorator_list if _called(d) not in RECORDS]
     for node in tree.body:
         value = getattr(node, "value", None)
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(value, ast.Dict) and _is_family(value):
             value.keys, value.values = [], []
     return tree
+
+
+def _is_told(line: ast.AST) -> bool:
+    """Return whether `line` gives a value to a name that is annotated `toponn.options.Told`."""
+    return isinstance(line, ast.AnnAssign) and getattr(line.annotation, "id", "") == "Told"
+
+
+def _called(decorator: ast.expr) -> str:
+    """Return the name of a decorator that is a call."""
+    return getattr(getattr(decorator, "func", None), "id", "")
 
 
 def _is_text(line: ast.AST) -> bool:

@@ -19,6 +19,9 @@ PAULI_X = np.array([[0, 1], [1, 0]], dtype=complex)
 PAULI_Y = np.array([[0, -1j], [1j, 0]], dtype=complex)
 PAULI_Z = np.array([[1, 0], [0, -1]], dtype=complex)
 
+DIMENSION = {"winding": 1, "chern": 2}
+"""Number of space dimensions of each task."""
+
 SPLITS = ("train", "validation", "test")
 """Names of the splits; a dataset file stores their positions in this tuple."""
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toponn.checks import ConfigError, NotApplicable, resolve
-from toponn.crystals import bulk_invariant, filled_bands
+from toponn.checks import ConfigError, NotApplicable
+from toponn.crystals import bulk_invariant, gap_at_fermi_level
+from toponn.geometry import square_of
 from toponn.invariants import estimates
 from toponn.invariants.estimates import Estimate
 from toponn.invariants.localizer import kappa_from_gap
@@ -16,24 +17,10 @@ from toponn.invariants.samples import Samples
 from toponn.joblog import LOGGER, Progress
 from toponn.lattices import torus
 from toponn.recipes import Recipe, batches
-from toponn.systems import SYSTEMS
-
-COLUMNS = (
-    "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error worst right "
-    "decided margin"
-).split()
-
 
 MESH = {1: 4096, 2: 48}
 """Points of k along each axis; gaps that close between them look as wide as the bands' slope times their distance."""
 NO_GAP = 0.05
-
-
-def square_of(system: str, length: float) -> dict[str, Any]:
-    """Return the config entry of a system's shape of this length: a segment of cells, or a square."""
-    if resolve(SYSTEMS, system, "system").task == "winding":
-        return {"name": "segment", "size": [int(length)]}
-    return {"name": "rectangle", "size": [float(length), float(length)]}
 
 
 def convergence_rows(
@@ -52,7 +39,7 @@ def convergence_rows(
 
     Returns
     -------
-    DataFrame with `COLUMNS`, among them
+    The table ``convergence``, among its columns
         ``gap``: of the clean crystal at the Fermi level, energy; NaN where there is no crystal.
         ``exact``: invariant of the clean crystal; without one, that of most samples of the largest length that the
         spectral localizer calls decided.
@@ -90,7 +77,7 @@ def convergence_rows(
             for key, estimate in estimates_of.items()
         ]
         LOGGER.info("%s: gap %.3f, invariant %g", about["parameters"], gap, exact)
-    return pd.DataFrame(rows)[COLUMNS]
+    return pd.DataFrame(rows)
 
 
 def open_estimates(recipe: Recipe, count: int, minimum_margin: float, gap: float | None = None) -> dict[str, Estimate]:
@@ -152,18 +139,15 @@ def bulk(recipe: Recipe, where: str = "parameters") -> tuple[float, int] | None:
     if not recipe.is_crystal:
         return None
     mesh = MESH[system.unit_cell.dimension]
-    bloch = system.bloch(system.momenta(mesh), **parameters)
-    filled = filled_bands(system, parameters, bloch)
-    if filled in (0, bloch.shape[-1]):
-        return np.nan, 0
-    low, high = system.band_edges(filled, mesh, **parameters)
-    level = system.fermi_level(**parameters)
-    if high - low < NO_GAP or (level is not None and not low < level < high):
+    gap = gap_at_fermi_level(system, parameters, mesh)
+    if np.isnan(gap):
+        return gap, 0
+    if gap < NO_GAP:
         found = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
         raise ConfigError(
             f"{where}: found no gap at {found}; allowed: crystals with one of {NO_GAP} at the Fermi level"
         )
-    return high - low, bulk_invariant(system, parameters, mesh)
+    return gap, bulk_invariant(system, parameters, mesh)
 
 
 def _most_frequent(estimate: Estimate) -> float:

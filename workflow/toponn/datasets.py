@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from toponn.checks import DataError, choose
-from toponn.conventions import SPLITS
+from toponn.conventions import DIMENSION, SPLITS
 from toponn.files import read_arrays, write_arrays
 from toponn.states import States
 
@@ -53,7 +53,6 @@ LAYOUT = {
 
 OPTIONAL = ("sublattice", "cell")
 OF_SAMPLES = ("reference", "proxy")
-DIMENSION = {"winding": 1, "chern": 2}
 
 
 def reference_names(arrays: Mapping[str, np.ndarray]) -> list[str]:

@@ -25,6 +25,7 @@ import pandas as pd
 from toponn.checks import DataError
 from toponn.digests import METADATA, SEAL, USER_BLOCK, check_metadata, check_seal, sha256
 from toponn.provenance import provenance
+from toponn.tables import TABLES, columns_of
 
 SCHEMA_VERSION = 1
 
@@ -187,10 +188,41 @@ def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataF
     missing = [column for column in columns or () if column not in frame.columns]
     if missing:
         raise DataError(f"{path}: the table lacks the columns {', '.join(missing)}")
-    for column in ("form", "condition", "start", "disorder"):
+    for column in ("variant", "kind", "form", "start", "disorder"):
         if column in frame.columns:
             frame[column] = frame[column].astype(object).fillna("").astype(str)
     return frame
+
+
+def write_table(path: str | Path, frame: pd.DataFrame, name: str) -> None:
+    """Write a table of `toponn.tables.TABLES`: its columns in order, with the conditions that the frame has.
+
+    Raises
+    ------
+    DataError
+        If the frame lacks a column, or two rows agree in the key.
+    """
+    columns = columns_of(name, frame.columns)
+    key = [*TABLES[name].key, *(c for c in columns if c not in TABLES[name].columns)]
+    if set(key) <= set(frame.columns) and frame.duplicated(key).any():
+        twice = frame[frame.duplicated(key)].iloc[0]
+        found = ", ".join(f"{k} {twice[k]}" for k in key if pd.notna(twice[k]) and twice[k] != "")
+        raise DataError(f"{path}: found two rows of {found}; allowed: one")
+    write_csv(path, frame, columns)
+
+
+def read_table(paths: str | Path | Iterable[str | Path], name: str) -> pd.DataFrame:
+    """Return the rows of one file, or of several, of a table of `toponn.tables.TABLES`; conditions a file lacks are NaN.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged, cannot be read as a table or lacks a column.
+    """
+    wanted = TABLES[name].columns
+    frames = [read_csv(path, wanted) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    frame = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    return frame[columns_of(name, frame.columns)]
 
 
 def read_tables(paths: Iterable[str | Path], columns: Iterable[str] | None = None) -> pd.DataFrame:

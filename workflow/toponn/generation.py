@@ -234,7 +234,7 @@ def _attributes(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, A
         "task": system.task,
         "symmetry_class": system.symmetry_class,
         "area_per_site": recipe.lattice.area_per_site,
-        "localizer_kappa": system.localizer_kappa,
+        "localizer_kappa": recipe.kappa,
         "seed": recipe.seed,
         "n_samples": len(reference),
         "reference_agreement": float((np.rint(reference) == arrays["label"]).mean()),

@@ -13,15 +13,13 @@ import pandas as pd
 import torch
 
 from toponn.encodings.projectors import projectors
-from toponn.generalization import first_seeds
 from toponn.invariants.chern import local_chern_marker
 from toponn.lattices import normalised_coordinates
 from toponn.models.density import density_weight, ring_density
 from toponn.recipes import Recipe
 from toponn.states import States, projector
-from toponn.training.saved import Run, load_run
+from toponn.training.saved import Run, load_runs
 
-COLUMNS = "name task model form seed draw region n_sites weight marker learned correlation value".split()
 VISIBLE = 0.05
 """Share of a ring's largest weight below which a site is not looked at: its own marker is not defined there."""
 AWAY = 2.0
@@ -33,7 +31,6 @@ def interface(
     *,
     name: str,
     seed: int,
-    model: str,
     seeds: int,
     samples: int,
     **recipe: Any,
@@ -42,7 +39,7 @@ def interface(
 
     Parameters
     ----------
-    folders : run folders of the blocks of a coordinate ring
+    folders : run folders of the blocks of a variant of `toponn.models.ring:CoordinateRing`
     seeds : how many of its seeds, the first ones
     recipe : system, shape, parameters, disorder and interface, as of a dataset
 
@@ -58,7 +55,7 @@ def interface(
         in units of its root mean square over the sites.
     """
     drawn = Recipe.of(name=name, seed=seed, where=f"interfaces.{name}", **recipe)
-    runs = list(first_seeds([load_run(folder) for folder in folders], seeds))
+    runs = load_runs(folders, seeds=seeds)
     frames, arrays = [], {}
     for index in range(samples):
         draw = drawn.draw(index)
@@ -67,7 +64,7 @@ def interface(
         found = local_markers(runs, states, drawn.lattice.area_per_site)
         frames.append(_rows(found, recipe["interface"]["beyond"]).assign(name=name, draw=index))
         arrays = arrays or found
-    about = {key: runs[0].document[key] for key in ("task", "model", "form")}
+    about = {key: runs[0].document[key] for key in ("task", "variant", "model", "form")}
     kept = {key: arrays[key] for key in ("positions", "marker", "learned", "weight")}
     attributes = {"name": name, "system": str(drawn), "beyond": recipe["interface"]["beyond"], **about}
     return pd.concat(frames, ignore_index=True).assign(**about), kept, attributes

@@ -7,27 +7,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toponn.generalization import evaluate_runs, summary_row
+from toponn.generalization import Evaluation, evaluate_runs, summary_row
 
-COLUMNS = ("task left_out model form seed test n_samples accuracy balanced_accuracy mean_error ceiling status").split()
-SUMMARY_COLUMNS = ("task left_out model form test n_seeds n_samples balanced_accuracy low high ceiling status").split()
+ABOUT = ("task", "variant", "model", "form", "test")
 
 
 def evaluate_left_out(
-    folders: Mapping[str, str | Path], tests: Mapping[str, str | Path], device: str = "auto"
+    folders: Mapping[str, str | Path],
+    tests: Mapping[str, str | Path],
+    *,
+    seeds: int | None = None,
+    device: str = "auto",
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Return rows of the table of lattices left out and the raw values of the runs of one model.
+    """Return rows of the table of lattices left out and the raw values of the runs of one variant.
 
     Parameters
     ----------
     folders : by the dataset that was left out, the run folder of the training on the others
     tests : dataset files by name; all runs are put to the test splits of all
+    seeds : number of seeds that take part, the first ones; all without it
     """
     frames, arrays = [], {}
     for left_out, folder in folders.items():
-        frame, values = evaluate_runs([folder], tests, device)
-        frames.append(frame.assign(left_out=left_out))
-        arrays |= {f"{left_out}/{name}": array for name, array in values.items()}
+        for test, path in tests.items():
+            frame, found = evaluate_runs([folder], path, seeds=seeds, device=device)
+            frames.append(frame.assign(left_out=left_out))
+            arrays |= {f"{left_out}/{test}/{name}": array for name, array in found.arrays().items()}
     return pd.concat(frames, ignore_index=True), arrays
 
 
@@ -36,11 +41,13 @@ def summary_rows(rows: pd.DataFrame, arrays: Mapping[str, np.ndarray], root: int
 
     Parameters
     ----------
-    rows, arrays : of one model, as `evaluate_left_out` returns them
+    rows, arrays : of one variant, as `evaluate_left_out` returns them
     root : seed of the study, from which the bootstrap descends
     """
     summary = []
-    for (left_out, _), some in rows.groupby(["left_out", "test"], sort=False):
-        own = {name.removeprefix(f"{left_out}/"): a for name, a in arrays.items() if name.startswith(f"{left_out}/")}
-        summary.append({"left_out": left_out, **summary_row(some, own, root)})
+    for (left_out, test), some in rows.groupby(["left_out", "test"], sort=False):
+        names = {key: f"{left_out}/{test}/{key}" for key in ("seeds", "label", "value")}
+        own = {key: arrays[name] for key, name in names.items() if name in arrays}
+        about = {key: some.iloc[0][key] for key in ABOUT}
+        summary.append({"left_out": left_out, **summary_row(some, Evaluation(about, **own), root)})
     return summary

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from toponn.checks import choose
+from toponn.geometry import system_of
 from toponn.joblog import Progress
 from toponn.recipes import Recipe, batches
 from toponn.systems.base import PhasePlane
@@ -40,10 +41,11 @@ def phase_map(
         Labels of the axes, the source of the lines, and the map's settings.
     """
     where = f"maps.{name}"
-    recipe = Recipe.of(
-        name=name, seed=seed, system=system, shape=shape, parameters={}, disorder=[], lattice=lattice, where=where
-    )
-    drawn = choose(recipe.system.phase_planes(), plane, f"{where}.plane")
+    member = system_of(system, f"{where}.system")
+    drawn = choose(member.phase_planes(), plane, f"{where}.plane")
+    ranges = _parameters(drawn, {drawn.x: list(drawn.x_range), drawn.y: list(drawn.y_range)})
+    settings = {"name": name, "seed": seed, "shape": shape, "lattice": lattice, "where": where}
+    recipe = Recipe.of(**settings, system=member, parameters=ranges, disorder=[])
     x, y = (_centres(*limits, n) for limits, n in zip((drawn.x_range, drawn.y_range), cells, strict=True))
     spots = [_at(recipe, drawn, {drawn.x: float(a), drawn.y: float(b)}) for b in y for a in x]
     total = len(spots) * samples
@@ -70,7 +72,7 @@ def phase_map(
         "n_sites": len(recipe.sites),
         "samples": samples,
         "minimum_margin": minimum_margin,
-        "localizer_kappa": recipe.system.localizer_kappa,
+        "localizer_kappa": recipe.kappa,
         "x_label": drawn.x_label,
         "y_label": drawn.y_label,
         "boundary_source": drawn.source,
@@ -86,9 +88,13 @@ def _centres(low: float, high: float, n: int) -> np.ndarray:
 
 def _at(recipe: Recipe, plane: PhasePlane, numbers: Mapping[str, float]) -> Recipe:
     """Return the recipe with the numbers of one cell of the plane."""
-    values = {**plane.fixed, **{k.split("/")[1]: v for k, v in numbers.items() if k.startswith("parameters/")}}
     terms = [{"name": k.split("/")[1], "strength": v} for k, v in numbers.items() if k.startswith("disorder/")]
-    return replace(recipe, parameters=values, disorder=tuple(terms))
+    return replace(recipe, parameters=_parameters(plane, numbers), disorder=tuple(terms))
+
+
+def _parameters(plane: PhasePlane, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters among the numbers of a plane, beside those that it holds fixed."""
+    return {**plane.fixed, **{k.split("/")[1]: v for k, v in numbers.items() if k.startswith("parameters/")}}
 
 
 def _summary(labels: np.ndarray, decided: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

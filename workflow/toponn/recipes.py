@@ -5,19 +5,22 @@ Draw i of a recipe descends from (seed, name, i) alone, so that it is the same a
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from toponn.checks import ConfigError, DataError, NotApplicable, choose, refusal, resolve
+from toponn.checks import DataError, NotApplicable, choose, resolve
+from toponn.crystals import typical_gap
 from toponn.disorder import DISORDER
+from toponn.geometry import check_geometry, no_bulk, system_of
 from toponn.invariants import estimates
 from toponn.invariants.estimates import Estimate
+from toponn.invariants.localizer import kappa_from_gap
 from toponn.invariants.samples import Samples
-from toponn.lattices import LATTICES, Sites, normalised_coordinates
+from toponn.lattices import Lattice, Sites, normalised_coordinates
 from toponn.seeds import stream
 from toponn.shapes import Shape, local_coordinates, shape_of, window
-from toponn.systems import SYSTEMS
 from toponn.systems.base import LatticeSystem, System, Terms
 
 REFERENCES = {
@@ -75,7 +78,7 @@ class Recipe:
 
     name: str
     system: System
-    lattice: Any
+    lattice: Lattice
     shape: Shape
     sites: Sites
     connections: list[np.ndarray]
@@ -90,7 +93,7 @@ class Recipe:
         *,
         name: str,
         seed: int,
-        system: str,
+        system: str | System,
         shape: Mapping[str, Any],
         parameters: Mapping[str, Any],
         disorder: Sequence[Mapping[str, Any]],
@@ -100,25 +103,20 @@ class Recipe:
     ) -> "Recipe":
         """Return the recipe that the config entry at `where` names, by default the dataset `name`."""
         where = where or f"datasets.{name}"
-        member = resolve(SYSTEMS, system, f"{where}.system")()
-        key = lattice or member.lattices[0]
-        points = resolve(choose({key: LATTICES for key in member.lattices}, key, f"{where}.lattice"), key, where)
+        member = system_of(system, f"{where}.system")
+        check_geometry(system=member, shape=shape, lattice=lattice, where=where)
+        points, region = member.lattice(lattice), shape_of(shape, f"{where}.shape")
         try:
-            region = shape_of(shape, f"{where}.shape")
             sites = _cut(points, region, seed, name, 0)
             window(local_coordinates(sites.positions, region))
         except DataError as error:
-            found = " ".join(str(value) for value in shape.values())
-            raise ConfigError(refusal(f"{where}.shape", found, f"shapes with sites and a bulk ({error})")) from error
+            raise no_bulk(f"{where}.shape", shape, error) from error
         geometry = (member, points, region, sites, member.connections(sites))
-        recipe = cls(name, *geometry, parameters, tuple(disorder), seed, interface)
-        recipe._check_half_filling(f"{where}.shape")
-        recipe._check_tables(f"{where}.system")
-        return recipe
+        return cls(name, *geometry, parameters, tuple(disorder), seed, interface)
 
     def __str__(self) -> str:
         parts = [str(self.shape)]
-        parts += [] if self.lattice.name == self.system.lattices[0] else [self.lattice.name]
+        parts += [] if self.lattice is self.system.lattice() else [self.lattice.name]
         parts += [f"interface at {self.interface['beyond']:g}"] if self.interface else []
         return f"{self.system.name}[{', '.join([*parts, *filter(None, [self.disorder_text])])}]"
 
@@ -140,7 +138,18 @@ class Recipe:
     @property
     def is_crystal(self) -> bool:
         """Whether the sites are cut from the unit cell that the system's table of bonds is for."""
-        return isinstance(self.system, LatticeSystem) and self.lattice is self.system.unit_cell
+        return isinstance(self.system, LatticeSystem)
+
+    @cached_property
+    def kappa(self) -> float:
+        """Strength of the positions in the spectral localizer: the system's, or from the gap of its clean crystals.
+
+        That gap is the median over the recipe's own range of parameters, one number for all its samples.
+        """
+        if self.system.localizer_kappa is not None:
+            return self.system.localizer_kappa
+        middle = self.shape.clearance or (np.ptp(self.sites.positions, axis=0).min() + 1) / 2
+        return kappa_from_gap(typical_gap(self.system, self.parameters), float(middle))
 
     @property
     def moving(self) -> bool:
@@ -207,7 +216,7 @@ class Recipe:
     def estimate(self, name: str, samples: Samples, minimum_margin: float = 0.1) -> Estimate:
         """Return what one estimator says about open samples, the label's or a reference."""
         if name == "spectral_localizer":
-            return estimates.spectral_localizer(samples, self.system.localizer_kappa, minimum_margin)
+            return estimates.spectral_localizer(samples, self.kappa, minimum_margin)
         return choose(REFERENCES[self.system.task], name, "estimator")(samples)
 
     def estimates(self, samples: Samples, minimum_margin: float = 0.1) -> dict[str, Estimate]:
@@ -221,28 +230,6 @@ class Recipe:
             except NotApplicable:
                 continue
         return found
-
-    def _check_tables(self, where: str) -> None:
-        """Refuse a system whose tables contradict each other."""
-        system, n = self.system, self.system.n_orbitals
-        if not isinstance(system, LatticeSystem):
-            return
-        middle = system.middle()
-        cell, shapes = system.unit_cell, {np.shape(bond.amplitude) for bond in system.bonds(**middle)}
-        right = np.shape(system.onsite(**middle)) == (len(cell.basis), n, n) and shapes <= {(n, n)}
-        if not right or self.lattice is not cell:
-            allowed = f"tables of {n} orbitals a site on the lattice {self.lattice.name}, which `lattices` names"
-            raise ConfigError(refusal(where, system.name, allowed))
-
-    def _check_half_filling(self, where: str) -> None:
-        """Refuse shapes at which the lower half of the states is not the lower band."""
-        if self.system.fermi_level(**self.system.middle()) is not None:
-            return
-        counts = [len(self.sites)] if self.sites.sublattice is None else np.bincount(self.sites.sublattice).tolist()
-        if len(set(counts)) > 1 or len(self.sites) * self.system.n_orbitals % 2:
-            found = f"{self.shape}, with {' and '.join(map(str, counts))} sites on its sublattices"
-            allowed = "shapes with as many sites on each sublattice and an even number of orbitals, to be half filled"
-            raise ConfigError(refusal(where, found, allowed))
 
 
 def batches(count: int, size: int, start: int = 0) -> Iterator[range]:

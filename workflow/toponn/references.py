@@ -7,38 +7,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toponn.convergence import open_estimates, square_of
+from toponn.convergence import open_estimates
 from toponn.datasets import Dataset
+from toponn.geometry import square_of
 from toponn.joblog import Progress
 from toponn.recipes import Recipe
 from toponn.statistics import wilson_interval
 
-COLUMNS = "system shape size disorder estimator_a estimator_b n_samples agreement low high".split()
-CEILING_COLUMNS = (
-    "name system lattice disorder strength length n_sites estimator_a estimator_b selection n_samples agreement low "
-    "high"
-).split()
-
 
 def reference_rows(dataset: Dataset) -> pd.DataFrame:
-    """Return the agreement, with its Wilson 95 % interval, of every pair of references, rounded to integers.
+    """Return the table ``references`` of a dataset: how often each pair of them, rounded, agrees, with Wilson's 95 %.
 
     The label's estimator is the spectral localizer. ``size`` counts sites.
     """
     attributes = dataset.attributes
     estimates = {"spectral_localizer": dataset.label}
     estimates |= {name: np.rint(values) for name, values in dataset.references.items()}
-    rows = []
-    for a, b in combinations(estimates, 2):
-        same = int((estimates[a] == estimates[b]).sum())
-        about = (
-            attributes["system_name"],
-            attributes["shape"],
-            dataset.states.positions.shape[-2],
-            attributes["disorder"],
-        )
-        rows.append((*about, a, b, len(dataset), same / len(dataset), *wilson_interval(same, len(dataset))))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    about = {
+        "dataset": dataset.name,
+        "system": attributes["system_name"],
+        "shape": attributes["shape"],
+        "size": dataset.states.positions.shape[-2],
+        "disorder": attributes["disorder"],
+    }
+    everything = np.ones(len(dataset), dtype=bool)
+    return pd.DataFrame(
+        about | _agreement(a, b, estimates[a] == estimates[b], everything) for a, b in combinations(estimates, 2)
+    )
 
 
 def ceiling_rows(
@@ -54,7 +49,7 @@ def ceiling_rows(
     minimum_margin: float,
     lattice: str | None = None,
 ) -> pd.DataFrame:
-    """Return the agreement of every pair of estimators at each size and strength of disorder.
+    """Return the table ``ceiling``: the agreement of every pair of estimators at each size and strength of disorder.
 
     Arguments are the config's keys. Samples are not selected: ``selection`` says whether a row counts all of them or
     only those that both estimators call decided. Wilson 95 % intervals.
@@ -68,15 +63,21 @@ def ceiling_rows(
             stream = f"ceiling {name} {length:g} {strength:g}"  # no two of them share their draws
             recipe = Recipe.of(**about, name=stream, shape=shape, disorder=[term], where=f"ceiling.{name}")
             found = open_estimates(recipe, samples, minimum_margin)
-            fixed = (name, system, recipe.lattice.name, disorder, strength, length, len(recipe.sites))
+            fixed = {"name": name, "system": system, "lattice": recipe.lattice.name, "disorder": disorder}
+            fixed |= {"strength": strength, "length": length, "n_sites": len(recipe.sites)}
             for a, b in combinations(found, 2):
+                same = np.rint(found[a].value) == np.rint(found[b].value)
                 for selection, kept in _selections(found[a].decided & found[b].decided):
-                    same = (np.rint(found[a].value) == np.rint(found[b].value))[kept]
-                    share = same.mean() if len(same) else np.nan
-                    interval = wilson_interval(int(same.sum()), len(same)) if len(same) else (np.nan, np.nan)
-                    rows.append((*fixed, a, b, selection, len(same), share, *interval))
+                    rows.append(fixed | {"selection": selection} | _agreement(a, b, same, kept))
             progress.advance()
-    return pd.DataFrame(rows, columns=CEILING_COLUMNS)
+    return pd.DataFrame(rows)
+
+
+def _agreement(a: str, b: str, same: np.ndarray, kept: np.ndarray) -> dict[str, Any]:
+    """Return the share of the samples kept (B,) on which two estimators agree, with Wilson's interval, or NaN."""
+    n, agreed = int(kept.sum()), int(same[kept].sum())
+    share, (low, high) = (agreed / n, wilson_interval(agreed, n)) if n else (np.nan, (np.nan, np.nan))
+    return {"estimator_a": a, "estimator_b": b, "n_samples": n, "agreement": share, "low": low, "high": high}
 
 
 def _selections(decided: np.ndarray) -> tuple[tuple[str, np.ndarray], ...]:

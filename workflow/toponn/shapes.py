@@ -124,13 +124,16 @@ SHAPES = {
     "triangle": "toponn.shapes:triangle",
     "l_shape": "toponn.shapes:l_shape",
 }
+SHAPE_DIMENSION = {"segment": 1, "rectangle": 2, "disk": 2, "triangle": 2, "l_shape": 2}
 
 
 # --- Shapes made of others --------------------------------------------------------------------------------
 
 
-def punctured(shape: Shape, holes: Sequence[Sequence[float]], where: str = "holes") -> Shape:
+def punctured(shape: Shape, holes: Sequence[Sequence[float]], where: str = "holes", *, measured: bool = True) -> Shape:
     """Return a shape without the disks [(x, y, radius), …]; its centre is the deepest point of what is left.
+
+    Unless it is to be measured, which takes a second, it has no centre and the area of the shape with its holes filled.
 
     Raises
     ------
@@ -155,6 +158,8 @@ def punctured(shape: Shape, holes: Sequence[Sequence[float]], where: str = "hole
 
     # .tolist() because the numbers print the shape, whatever type they came in.
     text = " ".join(f"({x:g},{y:g},{radius:g})" for x, y, radius in table.tolist())
+    if not measured:
+        return Shape(inside, shape.extent, 2, f"{shape} holes {text}", shape.area)
     return _measured(inside, shape.extent, 2, f"{shape} holes {text}", shape.centre or (0.0, 0.0))
 
 
@@ -177,8 +182,10 @@ def mask(inside: Predicate, extent: float, dimension: int = 2, text: str = "mask
     return _measured(checked, float(extent), dimension, text, (0.0,) * dimension)
 
 
-def shape_of(settings: Mapping[str, Any], where: str = "shape") -> Shape:
+def shape_of(settings: Mapping[str, Any], where: str = "shape", *, measured: bool = True) -> Shape:
     """Return the shape that a config entry names: its `name`, its arguments and, where there are any, its `holes`.
+
+    With `measured` false, holes are cut, but the middle and the area of what is left are not found (`punctured`).
 
     Raises
     ------
@@ -196,8 +203,8 @@ def shape_of(settings: Mapping[str, Any], where: str = "shape") -> Shape:
     if sorted(arguments) != sorted(known):
         allowed = f"{', '.join(known)} and, where there are any, holes"
         raise ConfigError(refusal(where, ", ".join(arguments), allowed))
-    shape = make(**arguments)
-    return punctured(shape, settings["holes"], f"{where}.holes") if "holes" in settings else shape
+    shape, holes = make(**arguments), settings.get("holes")
+    return shape if holes is None else punctured(shape, holes, f"{where}.holes", measured=measured)
 
 
 # --- Measured by counting ---------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def site_tensors(run: Run, positions: np.ndarray) -> np.ndarray:
         If the run's model has none on any sites in the plane.
     """
     model = run.model
-    if model.family != "ring" or model.form != "coordinate" or model.order != 3:
+    if model.form != "coordinate" or model.order != 3:
         raise NotApplicable("sparse samples are for coordinate rings in the plane")
     double = {name: tensor.double() for name, tensor in run.parameters.items()}
     with torch.no_grad():

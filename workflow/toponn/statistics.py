@@ -1,7 +1,7 @@
 """Accuracies and the intervals that stand beside them."""
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 
 def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def wilson_interval(successes: float, trials: float, confidence: float = 0.95) -
     """
     if trials == 0:
         return 0.0, 1.0
-    z = norm.ppf(0.5 + confidence / 2)
+    z = ndtri(0.5 + confidence / 2)
     fraction = successes / trials
     centre = (fraction + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(fraction * (1 - fraction) / trials + z**2 / (4 * trials**2))

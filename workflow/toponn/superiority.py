@@ -1,7 +1,7 @@
-"""By how much the hybrid beats the best plain network, test by test and over all tests: paired differences.
+"""By how much a hybrid beats the best of its rivals, test by test and over all tests: paired differences.
 
-On each test the rival is the plain network of the highest mean balanced accuracy there, the strictest choice. Both are
-seen on the same samples, and seed k of the one beside seed k of the other, as many as both have. Seeds are drawn with
+On each test the rival is the one of the highest mean balanced accuracy there, the strictest choice. Both are seen on
+the same samples, and seed k of the one beside seed k of the other, as many as both have. Seeds are drawn with
 replacement once for all tests, samples within their class and test. As a bootstrap sees nothing where two models make
 no errors, or all, the interval of a test is never narrower than Newcombe's, made of both accuracies' Wilson intervals
 for the effective number of samples; that over tests is never narrower than theirs added in squares.
@@ -17,49 +17,64 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toponn.generalization import correct
+from toponn.generalization import Evaluation, Evaluations
 from toponn.seeds import stream
 from toponn.statistics import class_mean, crossed_draws, effective_number, resampled, wilson_interval
-from toponn.study import ALL, HOME, PLAIN
+from toponn.tables import ALL, HOME, columns_of
 
-COLUMNS = "task kind test rival hybrid plain difference low high n_tests n_seeds n_samples status".split()
-HYBRID = "ring", "coordinate"
 DRAWS = 2000
 """Of the bootstrap."""
 
-Predictions = Mapping[tuple[str, str], Mapping[str, np.ndarray]]
-"""By model and form, the arrays of `toponn.generalization.evaluate_runs`."""
 
+def superiority(
+    evaluations: Evaluations,
+    *,
+    kinds: Mapping[str, Mapping[str, str]],
+    hybrids: Mapping[str, Sequence[str]],
+    rivals: Mapping[str, Sequence[str]],
+    root: int,
+) -> pd.DataFrame:
+    """Return for each hybrid a row for each test of a task, for each kind of tests and for all of them.
 
-def paired_rows(task: str, kinds: Mapping[str, str], predictions: Predictions, root: int) -> list[dict[str, Any]]:
-    """Return a row for each test of a task, for each kind of tests and for all of them.
-
-    Where the hybrid or every plain network cannot run the status is "not applicable", and means over tests leave the
-    test out.
+    Where the hybrid or every rival cannot run the status is "not applicable", and means over tests leave the test out.
+    A task without hybrids or without rivals has no rows.
 
     Parameters
     ----------
-    kinds : what each test changes, by name
+    kinds : by task, what each test changes, by name
+    hybrids, rivals : by task, names of variants
+    root : seed of the study, from which the bootstrap descends
     """
-    if HYBRID not in predictions or not any((name, "") in predictions for name in PLAIN):
-        return []
+    rows = [
+        row
+        for task, tests in kinds.items()
+        for hybrid in (hybrids[task] if rivals[task] else ())
+        for row in _of_hybrid(task, hybrid, tests, evaluations, rivals[task], root)
+    ]
+    return pd.DataFrame(rows, columns=columns_of("superiority", ()))
+
+
+def _of_hybrid(
+    task: str, hybrid: str, kinds: Mapping[str, str], evaluations: Evaluations, rivals: Sequence[str], root: int
+) -> list[dict[str, Any]]:
+    """Return the rows of one hybrid; all of them draw the same random numbers."""
     rng, weights = stream(root, "superiority", task), {}
     rows, draws = [], {}
     for test, kind in kinds.items():
-        row, draws[test] = _of_test(test, predictions, rng, weights)
+        others = {name: evaluations[name][test] for name in rivals}
+        row, draws[test] = _of_test(evaluations[hybrid][test], others, rng, weights)
         rows.append({"task": task, "kind": kind, "test": test, "n_tests": 1, **row})
-    return rows + list(_over_tests(task, rows, draws))
+    return [{**row, "variant": hybrid} for row in [*rows, *_over_tests(task, rows, draws)]]
 
 
 def _of_test(
-    test: str, predictions: Predictions, rng: np.random.Generator, weights: dict[int, np.ndarray]
+    hybrid: Evaluation, rivals: Mapping[str, Evaluation], rng: np.random.Generator, weights: dict[int, np.ndarray]
 ) -> tuple[dict[str, Any], np.ndarray | None]:
     """Return the numbers of one test and its bootstrap draws; `weights` holds the draws of so many seeds."""
-    able = {name: predictions[name, ""] for name in PLAIN if f"{test}/value" in predictions.get((name, ""), {})}
-    if f"{test}/value" not in predictions[HYBRID] or not able:
+    right = {name: other.right for name, other in rivals.items() if other.value is not None}
+    if hybrid.value is None or not right:
         return {"status": "not applicable"}, None
-    right = {name: correct(arrays, test)[1] for name, arrays in able.items()}
-    labels, mine = correct(predictions[HYBRID], test)
+    labels, mine = hybrid.label, hybrid.right
     rival = max(right, key=lambda name: class_mean(labels, right[name]))
     seeds = min(len(mine), len(right[rival]))
     mine, other = mine[:seeds], right[rival][:seeds]
@@ -67,10 +82,10 @@ def _of_test(
     if seeds not in weights:
         weights[seeds] = resampled(seeds, rng, DRAWS)
     drawn = crossed_draws(labels, difference, weights[seeds], rng=rng)
-    hybrid, plain = class_mean(labels, mine), class_mean(labels, other)
-    low, high = newcombe(hybrid, plain, effective_number(labels))
+    shares = class_mean(labels, mine), class_mean(labels, other)
+    low, high = newcombe(*shares, effective_number(labels))
     boot = np.percentile(drawn, [2.5, 97.5])
-    row = {"rival": rival, "hybrid": hybrid, "plain": plain, "difference": hybrid - plain, "status": "ok"}
+    row = {"rival": rival, "hybrid": shares[0], "plain": shares[1], "difference": shares[0] - shares[1], "status": "ok"}
     row |= {"low": min(low, boot[0]), "high": max(high, boot[1]), "n_seeds": seeds, "n_samples": len(labels)}
     return row, drawn
 

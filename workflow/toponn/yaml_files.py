@@ -16,11 +16,15 @@ from typing import Any
 
 import yaml
 
-from toponn.checks import ConfigError, refusal
-from toponn.schema import DEEPEST, Words, dotted
+from toponn.checks import ConfigError, Words, dotted, refusal
+
+DEEPEST = 16
+"""Lists and tables within each other; a study has 7."""
 
 LARGEST = 1 << 18
 """Bytes of a file; config.yaml has 35 thousand."""
+
+INTEGER, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 
 PLAIN = "plain values: text, numbers, true, false, lists and tables"
 
@@ -39,8 +43,7 @@ def refuse_arguments(arguments: Sequence[str]) -> None:
     given = config_arguments(arguments)
     refuse_files(given["configfile"])
     try:
-        for entry in given["config"]:
-            _check_entry(entry)
+        _check_entries(given["config"])
     except ConfigError as error:
         sys.exit(f"config: {error}")
 
@@ -60,6 +63,17 @@ def config_arguments(arguments: Sequence[str]) -> dict[str, list[str]]:
         return vars(parser.parse_known_args(arguments)[0])
     except argparse.ArgumentError:  # no file follows: Snakemake says so
         return {"configfile": [], "config": []}
+
+
+def _check_entries(entries: Sequence[str]) -> None:
+    """Refuse what follows --config if it is not plain, or a key comes twice, of which Snakemake takes the last."""
+    keys: set[str] = set()
+    for entry in entries:
+        _check_entry(entry)
+        key = entry.partition("=")[0]
+        if key in keys:
+            raise ConfigError(refusal("--config", Words(f"the key {_short(key)} a second time"), "each key once"))
+        keys.add(key)
 
 
 def _check_entry(entry: str) -> None:
@@ -215,6 +229,11 @@ class _Builder:
     def scalar(self, event: yaml.ScalarEvent) -> Any:
         """Return the text, number, truth value, date or nothing that an event is."""
         tag = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        octal = tag == INTEGER and re.match(r"[+-]?0\d", event.value)
+        if octal or (tag in (INTEGER, FLOAT) and ":" in event.value):  # YAML 1.1, which counts these to the base of 60
+            read = yaml.SafeLoader.yaml_constructors[tag](self.loader, yaml.ScalarNode(tag, event.value))
+            meant = "without zeros before it" if ":" not in event.value else "in quotation marks, or without colons"
+            self.refuse(event, f"{_short(event.value)}, which YAML reads as {read}", f"the number {meant}")
         construct = yaml.SafeLoader.yaml_constructors[tag if tag in yaml.SafeLoader.yaml_constructors else None]
         try:
             return construct(self.loader, yaml.ScalarNode(tag, event.value))

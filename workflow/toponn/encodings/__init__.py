@@ -6,7 +6,7 @@ ENCODINGS = {
     "projector": "toponn.encodings.projectors:projectors",
     "cell_image": "toponn.encodings.cell_image:cell_image",
 }
-"""Signature ``(states, **options) -> dict[str, ndarray]``."""
+"""Signature ``(states, **options) -> dict[str, ndarray]``; a model's option of the same name is passed on."""
 
 SHARED = ("coordinates",)
 """Arrays (N, d) of the one geometry of a batch, which do not run over samples; (B, N, d) where each has its own."""

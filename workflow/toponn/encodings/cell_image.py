@@ -8,7 +8,7 @@ from toponn.checks import NotApplicable
 from toponn.states import States, projector
 
 
-def cell_image(states: States, *, stencil: int) -> dict[str, np.ndarray]:
+def cell_image(states: States, *, stencil: int = 1) -> dict[str, np.ndarray]:
     """Return Re and Im of ``P[(r, α), (r + δ, β)]`` for all cells r and displacements δ with |δ_i| ≤ `stencil`.
 
     Entries that touch a cell or orbital outside the sample are zero. The image is not gauge-invariant: a change of

@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from scipy import stats
 
 from toponn.checks import DataError
+from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
     BLUE,
@@ -35,6 +36,20 @@ SPREAD = 0.18
 """Reach of the seeds of one size to either side of it, in the natural logarithm of the number of sites."""
 
 
+@figure(
+    of="",
+    inputs=("beyond_dense", "beyond_dense_exponents"),
+    about=("recipe",),
+    result="beyond dense matrices",
+    category="Generalization",
+    shown="tensor rings",
+    only_with="recipe",
+)
+def beyond_dense_figure(given: Given) -> Figure:
+    """Return what trained rings say of samples too large for dense matrices, and what that costs."""
+    return beyond_dense(given.table("beyond_dense"), given.table("beyond_dense_exponents"))
+
+
 @styled
 def beyond_dense(table: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
     """Return a panel of the values with their 95 % intervals beside labels and dense values, and one of the costs.
@@ -45,7 +60,7 @@ def beyond_dense(table: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
         Rows with the columns sample, seed, n_sites, label, vectors, value, error, dense, preparation, seconds and
         dense_seconds.
     exponents
-        Rows of the trainability table whose conditions begin with ``route=``.
+        Rows of the trainability table with the column route.
 
     Raises
     ------

@@ -10,12 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toponn.checks import DataError
+from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
     estimator_style,
     estimators_in_order,
+    panel_letters,
     sequential_map,
     styled,
 )
@@ -29,6 +31,18 @@ STRENGTHS = {
     "vacancies": "vacancies (share of the sites)",
     "structural_displacement": "displacement $W$ (neighbour distance)",
 }
+
+
+@figure(
+    of="ceiling",
+    inputs=("ceiling",),
+    about=("recipe", "task"),
+    result="agreement of estimators",
+    category="Labels",
+)
+def ceiling_figure(given: Given) -> Figure:
+    """Return the agreements of the estimators of one entry of ``ceiling``."""
+    return ceiling(given.table("ceiling"))
 
 
 @styled
@@ -58,7 +72,7 @@ def ceiling(table: pd.DataFrame) -> Figure:
     lengths = sorted(set(table["length"]))
     figure = Figure(figsize=(DOUBLE_COLUMN, 3.3))
     grid = figure.subplots(2, len(pairs), sharex=True, sharey="row", squeeze=False, height_ratios=[2.2, 1])
-    for (above, below), (a, b), letter in zip(grid.T, pairs, "abcdefghijklmnopqrstuvwxyz", strict=False):
+    for (above, below), (a, b), letter in zip(grid.T, pairs, panel_letters(), strict=False):
         of_pair = table[(table["estimator_a"] == a) & (table["estimator_b"] == b)]
         for (place, length), selection in product(enumerate(lengths), SELECTIONS):
             rows = of_pair[(of_pair["length"] == length) & (of_pair["selection"] == selection)]

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from toponn.checks import DataError
+from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
@@ -15,6 +16,7 @@ from toponn.figures.style import (
     PALE,
     estimator_style,
     estimators_in_order,
+    panel_letters,
     size_axis,
     styled,
 )
@@ -26,6 +28,18 @@ STRIP = 0.07
 """Height between estimators in that strip, so that none hides another, in parts of the axis above it."""
 CRYSTAL_ALONE = {"bott_index", "winding_number", "chern_number"}
 AXES = {"winding": ("length (cells)", "ν"), "chern": ("side (neighbour distances)", "C")}
+
+
+@figure(
+    of="convergence",
+    inputs=("convergence",),
+    about=("recipe", "task"),
+    result="error against size",
+    category="Labels",
+)
+def convergence_figure(given: Given) -> Figure:
+    """Return the errors of the estimators of one entry of ``convergence``."""
+    return convergence(given.table("convergence"), given.about["task"])
 
 
 @styled
@@ -59,7 +73,7 @@ def convergence(table: pd.DataFrame, task: str) -> Figure:
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.4 + 2.25 * rows))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     floor, places = _strip(table, names)
-    for axes, point, letter in zip(grid, points, "abcdefghijklmnopqrstuvwxyz", strict=False):
+    for axes, point, letter in zip(grid, points, panel_letters(), strict=False):
         of_point = table[table["parameters"] == point]
         for name in names:
             _draw_estimator(axes, of_point[of_point["estimator"] == name], name, places.get(name, floor))

@@ -1,6 +1,8 @@
-"""What training gives, or begins with, against one condition: a line for each model, with its interval."""
+"""What training gives, or begins with, against one condition: a line for each variant, with its interval."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,91 +10,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.transforms import ScaledTranslation
 
-from toponn.checks import DataError, choose
+from toponn.checks import DataError
+from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
     SINGLE_COLUMN,
-    in_order,
-    model_style,
+    legend_columns,
+    not_measured,
     panel_letter,
+    panel_letters,
     styled,
+    variants_in_order,
 )
 
-SHIFT, WIDEST = 1.6, 12.0  # points between the markers of two models at one place, and between the outermost
+COLUMNS = 3
+SHIFT, WIDEST = 1.6, 12.0  # points between the markers of two variants at one place, and between the outermost
 SIZES = {"winding": "cells", "chern": "sites"}
 DISTANCES = {"winding": "cells", "chern": "nearest-neighbour distances"}
-SUCCESS, BALANCED = "success fraction", "balanced accuracy"
-
-
-class Panel(NamedTuple):
-    """One panel: a diagnostic against a key of its condition.
-
-    Attributes
-    ----------
-    diagnostic : of the rows that are drawn
-    across : the key of the condition on the x axis, or ``size``
-    x_label, y_label : ``{size}`` and ``{distance}`` stand for the task's units
-    where : (key, value) of further conditions that rows must have
-    band : whether intervals are bands rather than bars
-    before : a diagnostic that is drawn dashed beside it
-    linear : whether the x axis is linear
-    """
-
-    diagnostic: str
-    across: str
-    x_label: str
-    y_label: str
-    where: tuple[tuple[str, str], ...] = ()
-    band: bool = False
-    before: str = ""
-    linear: bool = False
-
-
-KINDS = {
-    "rates": (
-        Panel("rate_success", "factor", "learning rate, relative to the chosen one", SUCCESS),
-        Panel("scale_success", "scale", "initial scale, relative to the default", SUCCESS),
-    ),
-    "sample_sizes": (
-        Panel("samples_balanced_accuracy", "samples", "training samples", BALANCED, band=True),
-        Panel("samples_success", "samples", "training samples", SUCCESS),
-    ),
-    "gradients": (Panel("gradient_variance", "size", "size ({size})", "variance of the gradient"),),
-    "basin": (
-        Panel(
-            "basin_success",
-            "noise",
-            "relative noise $\\sigma$ on the closed form",
-            "success fraction after retraining",
-            before="start_balanced_accuracy",
-        ),
-        Panel("half_success_noise", "size", "size ({size})", "noise $\\sigma$ at half success"),
-    ),
-    "pruning": (
-        Panel("pruned_balanced_accuracy", "kept", "kept singular values", BALANCED),
-        Panel(
-            "ablated_balanced_accuracy",
-            "depth",
-            "sites removed down to depth\n({distance})",
-            BALANCED,
-            where=(("removed", "outside"),),
-            linear=True,
-        ),
-        Panel(
-            "ablated_balanced_accuracy",
-            "depth",
-            "sites removed at depth\n({distance})",
-            BALANCED,
-            where=(("removed", "shell"),),
-            linear=True,
-        ),
-    ),
-}
-LOGARITHMIC = ("gradient_variance", "half_success_noise")  # y axes
 BOUNDS = {
     "beyond": ("^", "low", "at least: most succeed up to here"),
     "below": ("v", "high", "at most: most fail from here on"),
@@ -100,73 +38,99 @@ BOUNDS = {
 """Marker, end of the interval at which it stands, and text of values of which only a bound is known."""
 
 
+@figure(
+    of="task",
+    inputs=("trainability", "runs"),
+    about=("panels", "success", "diagnosed_seeds", "options", "split_sizes", "home"),
+    result="curves",
+    category="Trainability",
+)
+def curves_figure(given: Given) -> Figure:
+    """Return the panels of the diagnostics that share this figure."""
+    runs, table = given.table("runs"), given.table("trainability")
+    size = int(runs[runs["dataset"] == given.about["home"]]["size"].iloc[0])
+    panels = [SimpleNamespace(**panel) for panel in given.about["panels"]]
+    if not table["diagnostic"].isin([panel.diagnostic for panel in panels]).any():
+        return not_measured()
+    return curves(table, given.subject, panels, given.looks, size)
+
+
 @styled
-def curves(trainability: pd.DataFrame, task: str, kind: str, size: int | None = None) -> Figure:
-    """Return the panels of one kind: each model's values against a condition of its training, or its size.
+def curves(
+    trainability: pd.DataFrame, task: str, panels: Sequence[Any], looks: Mapping[str, Look], size: int | None = None
+) -> Figure:
+    """Return a figure of these panels: each variant's values against a condition of its training, or its size.
 
     Parameters
     ----------
     trainability
-        Rows of one task with the columns model, form, diagnostic, size, condition (``key=value, key=value``), value,
-        low, high.
+        Rows of one task with the columns variant, diagnostic, size, value, low, high, and those of the conditions.
     task
         Names the units.
-    kind
-        A key of `KINDS`.
+    panels
+        With the attributes of `toponn.trainability.record.Panel`.
+    looks
+        By variant.
     size
         Of the rows that are not drawn against the size; needed where there are several.
 
     Raises
     ------
-    ConfigError
-        If there is no such kind.
     DataError
-        If no row belongs to the kind, or two to one point.
+        If no row belongs to the panels, or two to one point.
     """
-    panels = choose(KINDS, kind, "curves")
-    rows = [_rows_of(trainability, panel, panel.diagnostic, size) for panel in panels]
-    pairs = in_order((row.model, row.form) for table in rows for row in table.itertuples())
-    if not pairs:
+    rows = [_rows_of(trainability, panel, panel.diagnostic, size, looks) for panel in panels]
+    variants = variants_in_order((name for table in rows for name in table["variant"]), looks)
+    if not variants:
         raise DataError(f"curves: found no rows of {', '.join(dict.fromkeys(p.diagnostic for p in panels))}")
     single = len(panels) == 1  # whose legend is one column
-    height = 2.5 + 0.15 * len(pairs) if single else 2.9 + 0.04 * len(pairs)
-    figure = Figure(figsize=(SINGLE_COLUMN if single else DOUBLE_COLUMN, height))
-    grid = figure.subplots(1, len(panels), squeeze=False).ravel()
-    for axes, panel, table, letter in zip(grid, panels, rows, "abc", strict=False):
-        before = _rows_of(trainability, panel, panel.before, size)
-        for place, pair in enumerate(pairs):
-            points = min(SHIFT, WIDEST / len(pairs)) * (place - (len(pairs) - 1) / 2)
+    height = 2.5 + 0.15 * len(variants) if single else 2.9 + 0.04 * len(variants)
+    columns = min(len(panels), COLUMNS)
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(SINGLE_COLUMN if single else DOUBLE_COLUMN, height + 2.2 * (lines - 1)))
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, panel, table, letter in zip(grid, panels, rows, panel_letters(), strict=False):
+        before = _rows_of(trainability, panel, panel.before, size, looks)
+        for place, variant in enumerate(variants):
+            points = min(SHIFT, WIDEST / len(variants)) * (place - (len(variants) - 1) / 2)
             shift = ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
-            _draw_before(axes, _of(before, pair), pair, axes.transData + shift)
-            _draw_model(axes, _of(table, pair), pair, panel.band, axes.transData + shift)
+            look = {"color": looks[variant].colour, "transform": axes.transData + shift}
+            _draw_before(axes, before[before["variant"] == variant], variant, look)
+            marker = looks[variant].marker
+            _draw_variant(axes, table[table["variant"] == variant], variant, panel.band, {**look, "marker": marker})
         _scale(axes, panel, table)
-        units = {"size": SIZES[task], "distance": DISTANCES[task]}
-        axes.set_xlabel(panel.x_label.format(**units))
-        axes.set_ylabel(panel.y_label)
+        axes.set_xlabel(_with_units(panel.x_label, task))
+        axes.set_ylabel(_with_units(panel.y_label, task))
         if len(panels) > 1:
             panel_letter(axes, letter)
-    _add_legend(figure, pairs, rows, panels, trainability)
+    _add_legend(figure, {name: looks[name] for name in variants}, rows, panels, trainability)
     return figure
 
 
-def _rows_of(trainability: pd.DataFrame, panel: Panel, diagnostic: str, size: int | None) -> pd.DataFrame:
+def _with_units(label: str, task: str) -> str:
+    return label.replace("{size}", SIZES[task]).replace("{distance}", DISTANCES[task])
+
+
+def _rows_of(
+    trainability: pd.DataFrame, panel: Any, diagnostic: str, size: int | None, looks: Mapping[str, Look]
+) -> pd.DataFrame:
     """Return the rows of a diagnostic that belong into a panel, with their places ``x``, from left to right."""
-    table = trainability[trainability["diagnostic"] == diagnostic]
+    table = trainability[(trainability["diagnostic"] == diagnostic) & (trainability["status"] == "ok")]
+    if table.empty:
+        return table.assign(x=0.0, name="")
     if size is not None and panel.across != "size":
         table = table[table["size"] == size]
-    conditions = [_parsed(text) for text in table["condition"]]
-    table = table.assign(x=[condition.get(panel.across) for condition in conditions])
-    wanted = [all(condition.get(key) == value for key, value in panel.where) for condition in conditions]
-    table = table[np.array(wanted, dtype=bool)]
-    if panel.across == "size":
-        table = table.assign(x=table["size"])
-    if table["x"].isna().any():
-        raise DataError(f"curves: found {diagnostic} without {panel.across} in its condition")
-    table = table.assign(**_placed(table["x"], panel.linear)).sort_values("x")
-    twice = table[table.duplicated(["model", "form", "x"])]
+    for condition, value in panel.where:
+        table = table[table[condition] == value]
+    if panel.across not in table or table[panel.across].isna().any():
+        raise DataError(f"curves: found {diagnostic} without a value of {panel.across}")
+    table = table.assign(**_placed(table[panel.across], panel.linear)).sort_values("x")
+    twice = table[table.duplicated(["variant", "x"])]
     if len(twice):
         first = twice.iloc[0]
-        found = f"{model_style(first.model, first.form).label} at {panel.across} {first.x:g} twice"
+        found = f"{looks[first.variant].label} at {panel.across} {first.x:g} twice"
         raise DataError(f"curves: found {diagnostic} of {found}; allowed: one row each")
     return table
 
@@ -181,16 +145,6 @@ def _placed(found: pd.Series, linear: bool) -> dict[str, pd.Series]:
     return {"x": x, "name": names}
 
 
-def _parsed(condition: object) -> dict[str, str]:
-    """Return the keys of a condition; one that is empty reads as NaN from a file."""
-    pairs = condition.split(", ") if isinstance(condition, str) else []
-    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-
-
-def _of(table: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
-    return table[(table["model"] == pair[0]) & (table["form"] == pair[1])]
-
-
 def _bounded(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows of which only a bound is known, from below ("beyond") or from above ("below")."""
     one_side = rows["high"] == np.inf if name == "beyond" else rows["low"] == 0
@@ -198,20 +152,18 @@ def _bounded(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     return rows[rows["value"].isna() & one_side & (end > 0) & np.isfinite(end)]
 
 
-def _draw_model(axes: Axes, rows: pd.DataFrame, pair: tuple[str, str], band: bool, place: Transform) -> None:
-    """Draw one model, and triangles at the bounds of what lies beyond the range that was tried."""
-    style = model_style(*pair)
-    label = ",".join(pair).strip(",")
-    look = {"color": style.colour, "transform": place}
-    for name, (marker, end, _) in BOUNDS.items():
-        bounded = _bounded(rows, name)
-        triangle = {"markersize": 5, "markerfacecolor": "none", "linestyle": "none", "gid": f"{name} {label}"}
-        axes.plot(bounded["x"], bounded[end], marker=marker, **look, **triangle)
+def _draw_variant(axes: Axes, rows: pd.DataFrame, name: str, band: bool, look: Mapping[str, Any]) -> None:
+    """Draw one variant, and triangles at the bounds of what lies beyond the range that was tried."""
+    place = {key: look[key] for key in ("color", "transform")}
+    for bound, (marker, end, _) in BOUNDS.items():
+        bounded = _bounded(rows, bound)
+        triangle = {"markersize": 5, "markerfacecolor": "none", "linestyle": "none", "gid": f"{bound} {name}"}
+        axes.plot(bounded["x"], bounded[end], marker=marker, **place, **triangle)
     rows = rows[np.isfinite(rows["value"])]
     x, value, low, high = (rows[key].to_numpy(dtype=float) for key in ("x", "value", "low", "high"))
-    line = {"marker": style.marker, "markersize": 4, "linewidth": 0.8, "markeredgewidth": 0.5, "gid": label}
+    line = {"markersize": 4, "linewidth": 0.8, "markeredgewidth": 0.5, "gid": name}
     if band:
-        axes.fill_between(x, low, high, **look, alpha=0.13, linewidth=0, gid=f"band {label}")
+        axes.fill_between(x, low, high, **place, alpha=0.13, linewidth=0, gid=f"band {name}")
         axes.plot(x, value, **look, **line)
     elif len(x):
         # what has no interval (NaN) gets no bar; one without end goes on beyond the axes
@@ -219,17 +171,15 @@ def _draw_model(axes: Axes, rows: pd.DataFrame, pair: tuple[str, str], band: boo
         axes.errorbar(x, value, yerr=reach, **look, **line, elinewidth=0.7, capsize=1.5, capthick=0.7)
 
 
-def _draw_before(axes: Axes, rows: pd.DataFrame, pair: tuple[str, str], place: Transform) -> None:
-    """Draw what the model scores before it is trained, if the panel shows it."""
+def _draw_before(axes: Axes, rows: pd.DataFrame, name: str, look: Mapping[str, Any]) -> None:
+    """Draw what the variant scores before it is trained, if the panel shows it."""
     if rows.empty:
         return
-    look = {"color": model_style(*pair).colour, "transform": place}
-    label = ",".join(pair).strip(",")
-    axes.fill_between(rows["x"], rows["low"], rows["high"], **look, alpha=0.08, linewidth=0, gid=f"band {label}")
-    axes.plot(rows["x"], rows["value"], **look, linestyle=(0, (3, 1.5)), linewidth=0.7, gid=f"before {label}")
+    axes.fill_between(rows["x"], rows["low"], rows["high"], **look, alpha=0.08, linewidth=0, gid=f"band {name}")
+    axes.plot(rows["x"], rows["value"], **look, linestyle=(0, (3, 1.5)), linewidth=0.7, gid=f"before {name}")
 
 
-def _scale(axes: Axes, panel: Panel, table: pd.DataFrame) -> None:
+def _scale(axes: Axes, panel: Any, table: pd.DataFrame) -> None:
     """Put marks at the places that were measured, as many as have room."""
     _limit(axes, panel, table)
     if table.empty:
@@ -254,15 +204,15 @@ def _scale(axes: Axes, panel: Panel, table: pd.DataFrame) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _limit(axes: Axes, panel: Panel, table: pd.DataFrame) -> None:
+def _limit(axes: Axes, panel: Any, table: pd.DataFrame) -> None:
     """Let the values and the ends of their intervals set the y axis."""
     numbers = table[["value", "low", "high"]].to_numpy(dtype=float)
-    numbers = numbers[np.isfinite(numbers) & (numbers > 0 if panel.diagnostic in LOGARITHMIC else True)]
-    if panel.diagnostic in LOGARITHMIC:
+    numbers = numbers[np.isfinite(numbers) & (numbers > 0 if panel.logarithmic else True)]
+    if panel.logarithmic:
         axes.set_yscale("log", nonpositive="clip")
         if len(numbers):
             axes.set_ylim(numbers.min() / 1.5, numbers.max() * 1.5)
-    elif SUCCESS in panel.y_label or not len(numbers):
+    elif panel.diagnostic.endswith("_success") or not len(numbers):
         axes.set_ylim(-0.04, 1.04)
     else:
         margin = 0.04 * max(float(np.ptp(numbers)), 0.01)
@@ -271,19 +221,19 @@ def _limit(axes: Axes, panel: Panel, table: pd.DataFrame) -> None:
 
 def _add_legend(
     figure: Figure,
-    pairs: list[tuple[str, str]],
-    rows: list[pd.DataFrame],
-    panels: tuple[Panel, ...],
+    looks: Mapping[str, Look],
+    rows: Sequence[pd.DataFrame],
+    panels: Sequence[Any],
     trainability: pd.DataFrame,
 ) -> None:
-    """Name the models, with the exponents of their gradients where those are drawn."""
+    """Name the variants, with the exponents of their gradients where those are drawn."""
     exponents = trainability[trainability["diagnostic"] == "gradient_exponent"]
     with_exponents = panels[0].diagnostic == "gradient_variance"
     handles, names = [], []
-    for pair in pairs:
-        style = model_style(*pair)
-        handles.append(Line2D([], [], color=style.colour, marker=style.marker, markersize=4, linewidth=0.8))
-        names.append(style.label + (_exponent(_of(exponents, pair)) if with_exponents else ""))
+    for variant, look in looks.items():
+        handles.append(Line2D([], [], color=look.colour, marker=look.marker, markersize=4, linewidth=0.8))
+        fitted = exponents[exponents["variant"] == variant]
+        names.append(look.label + (_exponent(fitted) if with_exponents else ""))
     if any(panel.before for panel in panels):
         handles.append(Line2D([], [], color=BLACK, linewidth=0.7, linestyle=(0, (3, 1.5))))
         names.append("before retraining: balanced accuracy")
@@ -291,14 +241,14 @@ def _add_legend(
         if any(len(_bounded(table, name)) for table in rows):
             handles.append(Line2D([], [], color=BLACK, marker=marker, markerfacecolor="none", linestyle="none"))
             names.append(text)
-    columns = 1 if with_exponents else min(4, len(names))
+    columns = 1 if with_exponents else legend_columns(names, 4, figure.get_figwidth())
     figure.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=1.6)
 
 
 def _exponent(rows: pd.DataFrame) -> str:
     """Return a fitted exponent with its 95 % interval for the legend, or nothing where none was fitted."""
     if len(rows) > 1:
-        raise DataError(f"curves: found {len(rows)} exponents of {rows['model'].iloc[0]}; allowed: one")
+        raise DataError(f"curves: found {len(rows)} exponents of {rows['variant'].iloc[0]}; allowed: one")
     if rows.empty or not np.isfinite(rows["value"].iloc[0]):
         return ""
     value, low, high = (f"{rows[key].iloc[0]:.1f}".replace("-", "−") for key in ("value", "low", "high"))

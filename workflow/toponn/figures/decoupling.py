@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toponn.checks import DataError
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, in_order, model_style, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, not_measured, styled, variants_in_order
 from toponn.figures.words import dataset_label, wrapped
 from toponn.statistics import wilson_interval
 
@@ -29,9 +30,27 @@ PUBLISHED = {
 """Accuracies of 100 CNNs that were trained on clean SSH chains, on clean and on disordered ones, by task."""
 
 
+@figure(
+    of="task",
+    inputs=("diagnostics",),
+    about=("clean", "diagnosed_seeds", "split_sizes", "home"),
+    result="clean against disordered",
+    category="Trainability",
+)
+def decoupling_figure(given: Given) -> Figure:
+    """Return both accuracies of every seed that was trained on the clean samples of a task."""
+    names = given.about["clean"], given.about["home"]
+    units = given.table("diagnostics")
+    units = units[units["diagnostic"] == "clean_balanced_accuracy"]
+    return decoupling(units, names, given.looks, PUBLISHED.get(given.subject)) if len(units) else not_measured()
+
+
 @styled
 def decoupling(
-    units: pd.DataFrame, task: str, names: tuple[str, str], published: Mapping[str, Any] | None = None
+    units: pd.DataFrame,
+    names: tuple[str, str],
+    looks: Mapping[str, Look],
+    published: Mapping[str, Any] | None = None,
 ) -> Figure:
     """Return one panel a model, trained on clean samples only: balanced accuracy on disordered against clean samples.
 
@@ -41,12 +60,12 @@ def decoupling(
     Parameters
     ----------
     units
-        A row for each seed, with the columns task, model, form, diagnostic (``clean_balanced_accuracy``), condition
-        (``test=<dataset>``), seed, value.
-    task
-        Of the rows that are shown.
+        Rows of one task with the diagnostic ``clean_balanced_accuracy``, one for each seed, and the columns variant,
+        test, seed, value.
     names
         Of the clean and of the disordered dataset.
+    looks
+        By variant.
     published
         A panel of another work: ``source``; ``clean``, the range (low, high) of its accuracies on clean samples; and
         ``groups``, each with ``count`` networks, their accuracy ``value`` on disordered samples, and its ``error``.
@@ -56,18 +75,18 @@ def decoupling(
     DataError
         If no seed has both values, or one has a value twice.
     """
-    seeds = _pairs_of_values(units, task, names)
-    pairs = in_order(zip(seeds["model"], seeds["form"], strict=True))
-    panels = len(pairs) + (published is not None)
+    seeds = _pairs_of_values(units, names)
+    variants = variants_in_order(seeds["variant"], looks)
+    panels = len(variants) + (published is not None)
     rows = -(-panels // COLUMNS)
     columns = -(-panels // rows)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.75 + 1.75 * rows))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     _limit(grid[0], seeds, published)
-    for axes, pair in zip(grid, pairs, strict=False):
-        _draw_model(axes, seeds[(seeds["model"] == pair[0]) & (seeds["form"] == pair[1])], pair)
+    for axes, variant in zip(grid, variants, strict=False):
+        _draw_variant(axes, seeds[seeds["variant"] == variant], looks[variant])
     if published is not None:
-        _draw_published(grid[len(pairs)], published)
+        _draw_published(grid[len(variants)], published)
     for place, axes in enumerate(grid):
         axes.tick_params(labelbottom=place + columns >= panels)
         if place >= panels:
@@ -80,13 +99,12 @@ def decoupling(
     return figure
 
 
-def _pairs_of_values(units: pd.DataFrame, task: str, names: tuple[str, str]) -> pd.DataFrame:
-    """Return the seeds that have both values, with the columns model, form, seed, clean and disordered."""
-    table = units[(units["diagnostic"] == "clean_balanced_accuracy") & (units["task"] == task)]
-    key = ["model", "form", "seed"]
+def _pairs_of_values(units: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
+    """Return the seeds that have both values, with the columns variant, seed, clean and disordered."""
+    key = ["variant", "seed"]
     sides = []
     for column, name in zip(("clean", "disordered"), names, strict=True):
-        side = table[table["condition"] == f"test={name}"]
+        side = units[units["test"] == name]
         if side.duplicated(key).any():
             raise DataError(f"decoupling: found a seed twice on {name}; allowed: one row each")
         sides.append(side[[*key, "value"]].rename(columns={"value": column}))
@@ -105,14 +123,13 @@ def _limit(axes: Axes, seeds: pd.DataFrame, published: Mapping[str, Any] | None)
     axes.set_ylim(y - 0.06 * (1.02 - y), 1 + 0.06 * (1.02 - y))
 
 
-def _draw_model(axes: Axes, seeds: pd.DataFrame, pair: tuple[str, str]) -> None:
-    style = model_style(*pair)
-    look = {"marker": style.marker, "edgecolors": style.colour, "facecolors": "none", "linewidths": 0.6}
+def _draw_variant(axes: Axes, seeds: pd.DataFrame, own: Look) -> None:
+    look = {"marker": own.marker, "edgecolors": own.colour, "facecolors": "none", "linewidths": 0.6}
     axes.scatter(seeds["clean"], seeds["disordered"], s=12, zorder=3, gid="seeds", **look)
     near = int((seeds["disordered"] >= seeds["clean"] - NEAR - 1e-9).sum())
     low, high = wilson_interval(near, len(seeds))
     count = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    _title(axes, style.label, f"{count}\n{near / len(seeds):.2f} ({low:.2f}–{high:.2f})")
+    _title(axes, own.label, f"{count}\n{near / len(seeds):.2f} ({low:.2f}–{high:.2f})")
 
 
 def _title(axes: Axes, label: str, numbers: str) -> None:

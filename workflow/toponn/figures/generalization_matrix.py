@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from toponn.checks import DataError
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, VERMILION, in_order, model_style, sequential_map, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, VERMILION, sequential_map, styled, variants_in_order
 from toponn.figures.words import KINDS, dataset_label, wrapped
-from toponn.study import HOME
+from toponn.tables import HOME
 
 LOWEST = 0.2  # balanced accuracy at the pale end of the colour map, the same in every figure
 LEFT_OUT_ROW = 0.34  # inches
@@ -35,9 +36,24 @@ def shown_number(value: float) -> str:
     return f"{value:.3f}" if value == 1 else f"{min(value, 0.999):.3f}"
 
 
+@figure(
+    of="task",
+    inputs=("generalization_summary",),
+    about=("kinds", "tested_seeds", "test_sizes", "home"),
+    result="models on tests",
+    category="Generalization",
+)
+def generalization_figure(given: Given) -> Figure:
+    """Return how the variants of a task do on its tests."""
+    return generalization_matrix(given.table("generalization_summary"), given.about["kinds"], given.looks)
+
+
 @styled
 def generalization_matrix(
-    summary: pd.DataFrame, kinds: Mapping[str, str], chance: Mapping[str, float] | None = None
+    summary: pd.DataFrame,
+    kinds: Mapping[str, str],
+    looks: Mapping[str, Look],
+    chance: Mapping[str, float] | None = None,
 ) -> Figure:
     """Return the matrix test × model as coloured cells with numbers.
 
@@ -48,30 +64,32 @@ def generalization_matrix(
     Parameters
     ----------
     summary
-        Rows of one task with the columns model, form, n_parameters, flops (of the training of a seed), test,
-        n_seeds, n_samples, balanced_accuracy, low, high, ceiling and status (ok, not applicable, failed).
+        Rows of one task with the columns variant, n_parameters, flops (of the training of a seed), test, n_seeds,
+        n_samples, balanced_accuracy, low, high, ceiling and status (ok, not applicable, failed).
     kinds
         Test -> what it changes, in the order of the rows; those of a kind stand together under its name.
+    looks
+        By variant.
     chance
         Test -> balanced accuracy of guessing, drawn as the last column if it is given.
 
     Raises
     ------
     DataError
-        If the table is empty, holds a pair of model and test twice, or has a test of no kind.
+        If the table is empty, holds a variant and test twice, or has a test of no kind.
     """
     if summary.empty:
         raise DataError("generalization matrix: found no rows for this task")
-    if summary.duplicated(["model", "form", "test"]).any():
-        raise DataError("generalization matrix: found a model and test twice; allowed: one row each")
+    if summary.duplicated(["variant", "test"]).any():
+        raise DataError("generalization matrix: found a variant and test twice; allowed: one row each")
     if strangers := sorted(set(summary["test"]) - set(kinds)):
         raise DataError(f"generalization matrix: found the test {strangers[0]}; allowed: {', '.join(kinds)}")
-    pairs = in_order(zip(summary["model"], summary["form"], strict=True))
+    looks = {name: looks[name] for name in variants_in_order(summary["variant"], looks)}
     tops, headings, height = _places([test for test in kinds if test in set(summary["test"])], kinds)
-    n_columns = len(pairs) + REFERENCE * (1 + bool(chance)) + GAP * (1 + bool(chance))
+    n_columns = len(looks) + REFERENCE * (1 + bool(chance)) + GAP * (1 + bool(chance))
     figure = Figure(figsize=(DOUBLE_COLUMN, ROW * height + 1.2))
     axes = figure.subplots()
-    _draw_cells(axes, summary, pairs, tops, chance)
+    _draw_cells(axes, summary, looks, tops, chance)
     for kind, top in headings.items():
         axes.text(0, top + HEADING - 0.4, KINDS.get(kind, kind), fontweight="bold", fontsize=7, ha="left", va="center")
     axes.set_xlim(0, n_columns)
@@ -98,20 +116,20 @@ def _places(tests: Sequence[str], kinds: Mapping[str, str]) -> tuple[dict[str, f
 def _draw_cells(
     axes: Axes,
     summary: pd.DataFrame,
-    pairs: Sequence[tuple[str, str]],
+    looks: Mapping[str, Look],
     tops: Mapping[str, float],
     chance: Mapping[str, float] | None,
 ) -> None:
     """Draw the ceiling on the left, a column for each model, and chance on the right."""
-    rows = summary.set_index(["model", "form", "test"])
+    rows = summary.set_index(["variant", "test"])
     names, middles = ["labels’\nceiling"], [REFERENCE / 2]
-    for column, pair in enumerate(pairs):
+    for column, (variant, look) in enumerate(looks.items()):
         left = REFERENCE + GAP + column
-        names.append(_column_label(summary, *pair, narrow=len(pairs) > WIDE))
+        names.append(_column_label(summary[summary["variant"] == variant], look.label, narrow=len(looks) > WIDE))
         middles.append(left + 0.5)
         for test, top in tops.items():
-            _draw_cell(axes, left, top, rows.loc[(*pair, test)] if (*pair, test) in rows.index else None)
-    right = REFERENCE + 2 * GAP + len(pairs)
+            _draw_cell(axes, left, top, rows.loc[variant, test] if (variant, test) in rows.index else None)
+    right = REFERENCE + 2 * GAP + len(looks)
     if chance:
         names.append("chance")
         middles.append(right + REFERENCE / 2)
@@ -119,20 +137,20 @@ def _draw_cells(
         _draw_number(axes, 0.0, top, summary.loc[summary["test"] == test, "ceiling"].max())
         if chance:
             _draw_number(axes, right, top, chance.get(test, np.nan))
-    axes.set_xticks(middles, names, fontsize=5 if len(pairs) > WIDE else 6.5)
+    axes.set_xticks(middles, names, fontsize=5 if len(looks) > WIDE else 6.5)
 
 
-def _column_label(summary: pd.DataFrame, model: str, form: str, *, narrow: bool) -> str:
-    """Return the model's name over its number of seeds (a range where tests differ), its parameters and its cost."""
-    of_model = summary[(summary["model"] == model) & (summary["form"] == form) & (summary["status"] == "ok")]
-    counts = sorted({int(count) for count in of_model["n_seeds"]})
-    name = wrapped(model_style(model, form).label, 12)
+def _column_label(of_variant: pd.DataFrame, label: str, *, narrow: bool) -> str:
+    """Return a variant's label over its number of seeds (a range where tests differ), its parameters and its cost."""
+    of_variant = of_variant[of_variant["status"] == "ok"]
+    counts = sorted({int(count) for count in of_variant["n_seeds"]})
+    name = wrapped(label, 12)
     if narrow:
         name = name.replace("wavefunction", "wave-\nfunction")
     if not counts:
         return name
     seeds = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-    first = of_model.iloc[0]
+    first = of_variant.iloc[0]
     cost = f"{int(first['n_parameters']):,} par.\n{with_prefix(first['flops'])}flop"
     between = "\n" if narrow and len(counts) > 1 else " "
     return f"{name}\n{seeds}{between}{'seed' if seeds == '1' else 'seeds'}\n{cost}"
@@ -175,9 +193,23 @@ def contrasting(colour: Sequence[float]) -> str:
     return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.06 else BLACK
 
 
+@figure(
+    of="task",
+    inputs=("left_out_summary",),
+    about=("left_out", "left_out_sizes", "home"),
+    result="lattices left out",
+    category="Generalization",
+    shown="models trained on the others",
+    only_with="left_out",
+)
+def left_out_figure(given: Given) -> Figure:
+    """Return how the variants of a task do on lattices that their training never saw."""
+    return left_out_matrix(given.table("left_out_summary"), given.looks)
+
+
 @styled
-def left_out_matrix(summary: pd.DataFrame) -> Figure:
-    """Return for each model the matrix lattice left out of the training × lattice of the test.
+def left_out_matrix(summary: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
+    """Return for each variant the matrix lattice left out of the training × lattice of the test.
 
     Every cell holds the balanced accuracy over seeds; the framed ones, of the lattice that the training never saw, also
     hold its 95 % interval.
@@ -185,31 +217,33 @@ def left_out_matrix(summary: pd.DataFrame) -> Figure:
     Parameters
     ----------
     summary
-        Rows of one task with the columns left_out, model, form, test, n_seeds, n_samples, balanced_accuracy, low,
-        high, ceiling and status (ok, not applicable, failed); lattices appear in the order of the rows.
+        Rows of one task with the columns left_out, variant, test, n_seeds, n_samples, balanced_accuracy, low, high,
+        ceiling and status (ok, not applicable, failed); lattices appear in the order of the rows.
+    looks
+        By variant.
 
     Raises
     ------
     DataError
-        If the table is empty, or holds a model, lattice left out and test twice.
+        If the table is empty, or holds a variant, lattice left out and test twice.
     """
     if summary.empty:
         raise DataError("left-out matrix: found no rows for this task")
-    if summary.duplicated(["left_out", "model", "form", "test"]).any():
-        raise DataError("left-out matrix: found a model, lattice left out and test twice; allowed: one row each")
-    pairs = in_order(zip(summary["model"], summary["form"], strict=True))
+    if summary.duplicated(["left_out", "variant", "test"]).any():
+        raise DataError("left-out matrix: found a variant, lattice left out and test twice; allowed: one row each")
+    variants = variants_in_order(summary["variant"], looks)
     lattices = list(dict.fromkeys(summary["test"]))
-    figure = Figure(figsize=(DOUBLE_COLUMN, len(pairs) * (LEFT_OUT_ROW * len(lattices) + 0.85) + 0.6))
-    all_axes = figure.subplots(len(pairs), 1, squeeze=False).ravel()
-    for axes, (model, form) in zip(all_axes, pairs, strict=True):
-        _draw_left_out(axes, summary[(summary["model"] == model) & (summary["form"] == form)], lattices)
-        axes.set_title(model_style(model, form).label + ", tested on", loc="left", pad=4)
+    figure = Figure(figsize=(DOUBLE_COLUMN, len(variants) * (LEFT_OUT_ROW * len(lattices) + 0.85) + 0.6))
+    all_axes = figure.subplots(len(variants), 1, squeeze=False).ravel()
+    for axes, variant in zip(all_axes, variants, strict=True):
+        _draw_left_out(axes, summary[summary["variant"] == variant], lattices)
+        axes.set_title(f"{looks[variant].label}, tested on", loc="left", pad=4)
     _add_colour_bar(figure, list(all_axes), with_chance=False)
     return figure
 
 
 def _draw_left_out(axes: Axes, summary: pd.DataFrame, lattices: Sequence[str]) -> None:
-    """Draw one model: a row for each lattice that was left out, a column for each test."""
+    """Draw one variant: a row for each lattice that was left out, a column for each test."""
     cells, left_out = summary.set_index(["left_out", "test"]), list(dict.fromkeys(summary["left_out"]))
     for top, name in enumerate(left_out):
         for x, test in enumerate(lattices):
@@ -232,7 +266,7 @@ def _draw_left_out(axes: Axes, summary: pd.DataFrame, lattices: Sequence[str]) -
 
 
 def _draw_cell(axes: Axes, x: float, top: float, row: pd.Series | None) -> None:
-    """Draw one model on one test: number and interval, or why there is none."""
+    """Draw one variant on one test: number and interval, or why there is none."""
     status = "missing" if row is None else row["status"]
     if status == "ok":
         colour, text = _colour(row["balanced_accuracy"])

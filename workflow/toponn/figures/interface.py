@@ -12,6 +12,7 @@ from matplotlib.colors import Colormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from scipy.spatial import cKDTree
 
+from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
@@ -19,7 +20,6 @@ from toponn.figures.style import (
     PALE,
     VERMILION,
     integer_map,
-    model_style,
     panel_letter,
     styled,
 )
@@ -29,8 +29,23 @@ STRIP = 0.15  # half-width, in normalised coordinates, of the strip that profile
 COVERED = 0.5  # of the seeds have to see a site for their median to be drawn
 
 
+@figure(
+    of="interface",
+    inputs=("interfaces", "markers"),
+    about=("recipe", "home"),
+    result="local markers",
+    category="Generalization",
+)
+def interface_figure(given: Given) -> Figure:
+    """Return the markers of the first sample of an entry of ``interfaces``."""
+    arrays, attributes = given.arrays("markers")
+    return interface(arrays, attributes, given.table("interfaces"), given.looks)
+
+
 @styled
-def interface(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], rows: pd.DataFrame) -> Figure:
+def interface(
+    arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], rows: pd.DataFrame, looks: Mapping[str, Look]
+) -> Figure:
     """Return three maps of one sample, and profiles along a strip through its middle.
 
     Parameters
@@ -39,9 +54,11 @@ def interface(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], r
         ``positions`` (N, 2), ``marker`` (N,), ``learned`` (S, N), NaN where a ring does not see, ``weight`` (S, N), in
         units of its root mean square.
     attributes
-        ``beyond``, the normalised coordinate of the interface; ``model`` and ``form``.
+        ``beyond``, the normalised coordinate of the interface, and ``variant``.
     rows
         ``region``, ``marker`` and ``learned`` of all draws and seeds, which the title sums up.
+    looks
+        By variant.
     """
     r, learned = np.asarray(arrays["positions"]), arrays["learned"]
     half = (r.max(axis=0) - r.min(axis=0)) / 2
@@ -71,7 +88,8 @@ def interface(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], r
     upper.colorbar(ScalarMappable(scale, integer_map()), ax=panels[:2], shrink=0.8, label="marker", extend="both")
     upper.colorbar(ScalarMappable(look, integer_map()), ax=panels[2], shrink=0.8, label="weight (rms)")
     axes = lower.subplots()
-    _draw_profiles(axes, r, arrays, np.abs(r[:, 1] - middle[1]) <= STRIP * half[1])
+    strip = np.abs(r[:, 1] - middle[1]) <= STRIP * half[1]
+    _draw_profiles(axes, r, arrays, strip, looks[attributes["variant"]])
     for side in (-1, 1):
         axes.axvline(middle[0] + side * half[0] * attributes["beyond"], color=GREY, linewidth=0.8, linestyle="--")
     axes.set_title(_summed_up(rows))
@@ -104,7 +122,7 @@ def _draw_interface(axes: Axes, middle: np.ndarray, reach: np.ndarray) -> None:
     axes.plot(*corners.T, color=BLACK, linewidth=0.8, linestyle="--")
 
 
-def _draw_profiles(axes: Axes, r: np.ndarray, arrays: Mapping[str, np.ndarray], strip: np.ndarray) -> None:
+def _draw_profiles(axes: Axes, r: np.ndarray, arrays: Mapping[str, np.ndarray], strip: np.ndarray, look: Look) -> None:
     """Draw both markers along x, averaged over a strip: the local Chern marker, and median and band over seeds."""
     columns = np.unique(np.round(r[strip, 0], 6))
     where = [strip & (np.abs(r[:, 0] - x) < 1e-5) for x in columns]
@@ -113,18 +131,17 @@ def _draw_profiles(axes: Axes, r: np.ndarray, arrays: Mapping[str, np.ndarray], 
     enough = np.isfinite(seen).mean(axis=1) >= COVERED
     low, middle, high = (np.full(len(columns), np.nan) for _ in range(3))
     low[enough], middle[enough], high[enough] = np.nanquantile(seen[enough], [0.1, 0.5, 0.9], axis=1)
-    style = model_style("ring", "coordinate")
     axes.axhline(0, color=GREY, linewidth=0.6)
     axes.plot(columns, marker, color=VERMILION, marker="^", markersize=3.5, label="local Chern marker")
     axes.plot(
         columns,
         middle,
-        color=style.colour,
-        marker=style.marker,
+        color=look.colour,
+        marker=look.marker,
         markersize=3.5,
         label="the ring’s own, median and 10–90 % of seeds",
     )
-    axes.fill_between(columns, low, high, color=style.colour, alpha=0.25, linewidth=0)
+    axes.fill_between(columns, low, high, color=look.colour, alpha=0.25, linewidth=0)
     axes.set_ylim(-LARGEST, LARGEST)
 
 

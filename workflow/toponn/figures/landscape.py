@@ -9,16 +9,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from toponn.checks import DataError
+from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
     PALE,
     VERMILION,
-    in_order,
-    model_style,
+    not_measured,
     sequential_map,
     styled,
+    variants_in_order,
 )
 from toponn.figures.words import wrapped
 
@@ -30,41 +31,58 @@ LINES = {
 }
 """Label, dashes and width of the median, in the order of the legend."""
 
-ALONE = 3  # so many forms at most have rows of their own; more stand two in a row
+ALONE = 3  # so many variants at most have rows of their own; more stand two in a row
+
+
+@figure(
+    of="task",
+    inputs=("arrays",),
+    about=("diagnosed_seeds", "options", "split_sizes", "home"),
+    result="loss along lines and planes",
+    category="Trainability",
+    shown="models with a closed form",
+)
+def landscape_figure(given: Given) -> Figure:
+    """Return the loss along lines and planes to the closed forms of a task's variants."""
+    arrays = given.by_variant("arrays")
+    return landscape(arrays, given.looks) if arrays else not_measured()
 
 
 @styled
-def landscape(arrays_by_model: Mapping[tuple[str, str], Mapping[str, np.ndarray]]) -> Figure:
-    """Return two panels for each form of the ring: the loss along the line to the closed form, and on a plane.
+def landscape(arrays_by_variant: Mapping[str, Mapping[str, np.ndarray]], looks: Mapping[str, Look]) -> Figure:
+    """Return two panels for each variant: the loss along the line to its closed form, and on a plane.
 
     Parameters
     ----------
-    arrays_by_model
-        Arrays of each (model, form). ``line/t`` (T,), 0 at the start and 1 at the closed form; ``line/aligned``,
+    arrays_by_variant
+        ``line/t`` (T,), 0 at the start and 1 at the closed form; ``line/aligned``,
         ``line/unaligned`` and ``line/random`` (S, T), losses of every seed; ``plane/x`` (X,), ``plane/y`` (Y,) and
         ``plane/loss`` (Y, X), in units of the norm of the closed form's weights; ``plane/points`` (3, 2), the closed
         form and two trained seeds, NaN where there is none.
+    looks
+        By variant.
 
     Raises
     ------
     DataError
-        If there is no form, or the losses of a plane are not of its axes.
+        If there is no variant, or the losses of a plane are not of its axes.
     """
-    pairs = in_order(arrays_by_model)
-    if not pairs:
-        raise DataError("landscape: found no form of the ring")
-    abreast = 1 if len(pairs) <= ALONE else 2
-    rows = -(-len(pairs) // abreast)
+    variants = variants_in_order(arrays_by_variant, looks)
+    if not variants:
+        raise DataError("landscape: found no model with a closed form")
+    abreast = 1 if len(variants) <= ALONE else 2
+    rows = -(-len(variants) // abreast)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.5 + (2.2 if abreast == 1 else 2.0) * rows))
     grid = figure.subplots(rows, 2 * abreast, squeeze=False).reshape(-1, 2)
-    for (left, right), pair in zip(grid, pairs, strict=False):
-        _check(arrays_by_model[pair], model_style(*pair).label)
-        _draw_line(left, arrays_by_model[pair], pair)
-        _draw_plane(figure, right, arrays_by_model[pair])
+    for (left, right), variant in zip(grid, variants, strict=False):
+        arrays, look = arrays_by_variant[variant], looks[variant]
+        _check(arrays, look.label)
+        _draw_line(left, arrays, look.colour)
+        _draw_plane(figure, right, arrays)
         for axes in (left, right):
             axes.set_xlabel(wrapped(axes.get_xlabel(), 17 if abreast == 2 else 40))
-        left.set_title(model_style(*pair).label, loc="left")
-    for left, right in grid[len(pairs) :]:
+        left.set_title(look.label, loc="left")
+    for left, right in grid[len(variants) :]:
         left.set_axis_off()
         right.set_axis_off()
     _add_legend(figure)
@@ -78,14 +96,14 @@ def _check(arrays: Mapping[str, np.ndarray], label: str) -> None:
         raise DataError(f"landscape: found {found} for {label}; allowed: one loss at each place")
 
 
-def _draw_line(axes: Axes, arrays: Mapping[str, np.ndarray], pair: tuple[str, str]) -> None:
+def _draw_line(axes: Axes, arrays: Mapping[str, np.ndarray], own: str) -> None:
     """Draw the loss of every seed along the line, and the median over the seeds."""
     t = np.asarray(arrays["line/t"], dtype=float)
     for name, (_, dashes, width) in LINES.items():
         if f"line/{name}" not in arrays:
             continue
         losses = np.ma.masked_invalid(np.atleast_2d(np.asarray(arrays[f"line/{name}"], dtype=float)))
-        colour = {"aligned": model_style(*pair).colour, "unaligned": GREY, "random": VERMILION}[name]
+        colour = {"aligned": own, "unaligned": GREY, "random": VERMILION}[name]
         axes.plot(t, losses.T, color=colour, linestyle=dashes, linewidth=0.4, alpha=0.3, zorder=1, gid=f"seed {name}")
         middle = np.ma.median(losses, axis=0)
         axes.plot(t, middle, color=colour, linestyle=dashes, linewidth=width, zorder=2, gid=f"median {name}")

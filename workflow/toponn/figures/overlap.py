@@ -1,11 +1,14 @@
 """What was learned, in the metric of the data: how outputs go with the local marker."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toponn.checks import DataError
-from toponn.figures.style import DOUBLE_COLUMN, PALE, in_order, model_style, panel_letter, row_note, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import DOUBLE_COLUMN, PALE, panel_letter, row_note, styled, variants_in_order
 
 PANELS = {
     "output_overlap": "correlation with the local marker\nover all samples",
@@ -13,8 +16,21 @@ PANELS = {
 }
 
 
+@figure(
+    of="task",
+    inputs=("trainability",),
+    about=("proxies", "tested_seeds", "split_sizes", "home"),
+    result="outputs and the local marker",
+    category="Trainability",
+    only_with="proxies",
+)
+def overlap_figure(given: Given) -> Figure:
+    """Return how the outputs of a task's variants go with the local marker."""
+    return overlap(given.table("trainability"), given.looks)
+
+
 @styled
-def overlap(trainability: pd.DataFrame) -> Figure:
+def overlap(trainability: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     """Return two panels over the same models: the correlation of f with the marker over all samples, and within labels.
 
     Markers are medians over seeds, bars the 10 % and 90 % quantiles.
@@ -22,38 +38,40 @@ def overlap(trainability: pd.DataFrame) -> Figure:
     Parameters
     ----------
     trainability
-        Rows of one task with the columns model, form, diagnostic (``output_overlap``, ``residual_overlap``), value, low
-        and high.
+        Rows of one task with the columns variant, diagnostic (``output_overlap``, ``residual_overlap``), value, low and
+        high.
+    looks
+        By variant.
 
     Raises
     ------
     DataError
-        If there are no such rows, or one model twice.
+        If there are no such rows, or one variant twice.
     """
     rows = trainability[trainability["diagnostic"].isin(PANELS)]
-    if rows.empty or rows.duplicated(["model", "form", "diagnostic"]).any():
+    if rows.empty or rows.duplicated(["variant", "diagnostic"]).any():
         raise DataError(f"overlap: found {len(rows)} rows; allowed: one of each diagnostic a model")
-    models = in_order(zip(rows["model"], rows["form"], strict=True))
-    figure = Figure(figsize=(DOUBLE_COLUMN, 0.9 + 0.24 * len(models)))
+    variants = variants_in_order(rows["variant"], looks)
+    figure = Figure(figsize=(DOUBLE_COLUMN, 0.9 + 0.24 * len(variants)))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (diagnostic, label), letter in zip(panels, PANELS.items(), "ab", strict=True):
-        _draw(axes, rows[rows["diagnostic"] == diagnostic], models)
+        _draw(axes, rows[rows["diagnostic"] == diagnostic], {name: looks[name] for name in variants})
         axes.set_xlabel(label)
         panel_letter(axes, letter)
-    panels[0].set_yticks(range(len(models)), [model_style(*pair).label for pair in models])
-    panels[0].set_ylim(len(models) - 0.5, -0.5)
+    panels[0].set_yticks(range(len(variants)), [looks[name].label for name in variants])
+    panels[0].set_ylim(len(variants) - 0.5, -0.5)
     return figure
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, models: list[tuple[str, str]]) -> None:
-    lines = rows.set_index(["model", "form"])
-    for height, pair in enumerate(models):
+def _draw(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    lines = rows.set_index("variant")
+    for height, (variant, look) in enumerate(looks.items()):
         axes.axhline(height, color=PALE, linewidth=0.4, zorder=0)
-        if pair not in lines.index or not lines.loc[pair, "value"] == lines.loc[pair, "value"]:
+        if variant not in lines.index or not lines.loc[variant, "value"] == lines.loc[variant, "value"]:
             row_note(axes, height, "constant within labels")
             continue
-        line, style = lines.loc[pair], model_style(*pair)
+        line = lines.loc[variant]
         reach = [[line["value"] - line["low"]], [line["high"] - line["value"]]]
-        axes.errorbar(line["value"], height, xerr=reach, color=style.colour, marker=style.marker, capsize=2)
+        axes.errorbar(line["value"], height, xerr=reach, color=look.colour, marker=look.marker, capsize=2)
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(min(0.0, rows["low"].min()) - 0.03, 1.03)

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from toponn.checks import DataError
+from toponn.figures.record import Given, figure
 from toponn.figures.style import BLACK, GREY, SINGLE_COLUMN, integer_map, styled
 from toponn.figures.words import numbers_label, signed, system_label, wrapped
 
@@ -20,6 +21,18 @@ OUTERMOST = 3  # integers beyond it share its colour
 FEW = 8  # so many lines at most are drawn bold; more are the bands of a spectrum
 HATCH = {"facecolor": "none", "edgecolor": GREY, "hatch": "////////", "linewidth": 0.0}
 WIDTH = 58  # characters in a line of small text
+
+
+@figure(
+    of="map",
+    inputs=("map",),
+    about=("recipe", "boundary", "task"),
+    result="phase diagram",
+    category="Labels",
+)
+def phase_map_figure(given: Given) -> Figure:
+    """Return the labelled plane of one entry of ``maps``."""
+    return phase_map(*given.arrays("map"))
 
 
 @styled

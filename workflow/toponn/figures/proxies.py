@@ -1,5 +1,7 @@
 """Whom a model sides with where a proxy and the invariant disagree."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from toponn.checks import DataError
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, in_order, model_style, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, styled, variants_in_order
 from toponn.figures.words import dataset_label, wrapped
 
 COLUMNS, MANY, COLUMNS_OF_MANY = 4, 8, 6  # of more than eight groups six stand in a row
@@ -15,8 +18,27 @@ APART = 0.17  # between the two markers of a row
 SIDES = {"invariant": -APART, "proxied": APART}
 
 
+@figure(
+    of="task",
+    inputs=("proxies",),
+    about=("proxies", "tested_seeds", "split_sizes", "home"),
+    result="invariant or proxy",
+    category="Trainability",
+    only_with="proxies",
+)
+def proxies_figure(given: Given) -> Figure:
+    """Return whom the variants of a task side with on its proxy tests.
+
+    A proxy that hardly ever contradicts the label has nothing to show; the table says how often it does.
+    """
+    table = given.table("proxies")
+    table = table[table["test"].isin(given.about["proxies"])]
+    telling = table.groupby(["test", "proxy"]).filter(lambda rows: (rows["status"] == "ok").any())
+    return proxies(telling if len(telling) else table, given.looks)
+
+
 @styled
-def proxies(table: pd.DataFrame) -> Figure:
+def proxies(table: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     """Return one panel for each test and proxy: shares of the conflicting samples that each model gets either way.
 
     Filled markers: the label of the model is that of the invariant; open: that of the proxy. Bars are 95 % intervals.
@@ -24,31 +46,33 @@ def proxies(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Rows of one task with the columns model, form, test, proxy, n_conflicts, n_labels, and invariant and proxied,
+        Rows of one task with the columns variant, test, proxy, n_conflicts, n_labels, and invariant and proxied,
         each with ``_low`` and ``_high``; status, ``ok`` or why there is no number.
+    looks
+        By variant.
 
     Raises
     ------
     DataError
-        If there are no rows, or a model, test and proxy twice.
+        If there are no rows, or a variant, test and proxy twice.
     """
     if table.empty:
         raise DataError("proxies: found no rows")
-    if table.duplicated(["model", "form", "test", "proxy"]).any():
-        raise DataError("proxies: found a model, test and proxy twice; allowed: one row each")
+    if table.duplicated(["variant", "test", "proxy"]).any():
+        raise DataError("proxies: found a variant, test and proxy twice; allowed: one row each")
     groups = list(dict.fromkeys(zip(table["test"], table["proxy"], strict=True)))
-    pairs = in_order(zip(table["model"], table["form"], strict=True))
+    variants = variants_in_order(table["variant"], looks)
     columns = min(COLUMNS if len(groups) <= MANY else COLUMNS_OF_MANY, len(groups))
     rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(DOUBLE_COLUMN, 0.55 + (0.62 + (0.2 if rows < 3 else 0.16) * len(pairs)) * rows))
+    figure = Figure(figsize=(DOUBLE_COLUMN, 0.55 + (0.62 + (0.2 if rows < 3 else 0.16) * len(variants)) * rows))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, (test, proxy) in zip(grid, groups, strict=False):
         group = table[(table["test"] == test) & (table["proxy"] == proxy)]
-        for height, pair in enumerate(pairs):
-            _draw_row(axes, group[(group["model"] == pair[0]) & (group["form"] == pair[1])], pair, height)
+        for height, variant in enumerate(variants):
+            _draw_row(axes, group[group["variant"] == variant], looks[variant], height)
         axes.set_title(_title(test, proxy, group, 24 if columns <= COLUMNS else 18), loc="left", fontsize=7)
-    grid[0].set_yticks(range(len(pairs)), [model_style(*pair).label for pair in pairs])
-    grid[0].set_ylim(len(pairs) - 0.5, -0.5)
+    grid[0].set_yticks(range(len(variants)), [looks[name].label for name in variants])
+    grid[0].set_ylim(len(variants) - 0.5, -0.5)
     grid[0].set_xlim(-0.04, 1.04)
     grid[0].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     for place, axes in enumerate(grid):
@@ -69,17 +93,17 @@ def _title(test: str, proxy: str, group: pd.DataFrame, width: int) -> str:
     return f"{wrapped(dataset_label(test), width)}\n{wrapped(proxy.replace('_', ' '), width)}\n{conflicts}"
 
 
-def _draw_row(axes: Axes, rows: pd.DataFrame, pair: tuple[str, str], height: int) -> None:
-    """Draw what one model does in one group."""
+def _draw_row(axes: Axes, rows: pd.DataFrame, look: Look, height: int) -> None:
+    """Draw what one variant does in one group."""
     axes.axhline(height, color=PALE, linewidth=0.4, zorder=0)
     status = rows["status"].iloc[0] if len(rows) else "not run"
     if status != "ok":
         few = status == "no conflicts" and rows["n_conflicts"].iloc[0] > 0
         text = "too few" if few else status
-        look = {"ha": "center", "va": "center", "fontsize": 6.5, "color": GREY, "backgroundcolor": "white"}
-        axes.text(0.5, height, text, **look).get_bbox_patch().set_boxstyle("square", pad=0.1)
+        small = {"ha": "center", "va": "center", "fontsize": 6.5, "color": GREY, "backgroundcolor": "white"}
+        axes.text(0.5, height, text, **small).get_bbox_patch().set_boxstyle("square", pad=0.1)
         return
-    row, style = rows.iloc[0], model_style(*pair)
+    row = rows.iloc[0]
     for side, offset in SIDES.items():
         value, low, high = (float(row[key]) for key in (side, f"{side}_low", f"{side}_high"))
         reach = np.nan_to_num(np.maximum([[value - low], [high - value]], 0))
@@ -87,9 +111,9 @@ def _draw_row(axes: Axes, rows: pd.DataFrame, pair: tuple[str, str], height: int
             value,
             height + offset,
             xerr=reach,
-            color=style.colour,
-            marker=style.marker,
-            markerfacecolor=style.colour if side == "invariant" else "white",
+            color=look.colour,
+            marker=look.marker,
+            markerfacecolor=look.colour if side == "invariant" else "white",
             markersize=4,
             elinewidth=0.8,
             capsize=1.3,

@@ -1,60 +1,80 @@
 """Whether other ways of training a ring succeed more often than plain training, and what they cost."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toponn.checks import DataError
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, PALE, in_order, model_style, panel_letter, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, PALE, panel_letter, styled, variants_in_order
 
 PLAIN = "plain"
 PANELS = {
     "remedy_success": "success fraction",
     "remedy_balanced_accuracy": "balanced accuracy",
 }
-COST = "remedy_flops"
+COST, NONE = "remedy_flops", "remedies"  # of the latter are the rows that say why none applies
 UNITS = {"winding": "cells", "chern": "sites"}
 
 
+@figure(
+    of="task",
+    inputs=("trainability", "runs"),
+    about=("success", "diagnosed_seeds", "options", "split_sizes", "home"),
+    result="other ways of training",
+    category="Trainability",
+    shown="models with a closed form",
+)
+def remedies_figure(given: Given) -> Figure:
+    """Return what remedies do for a task's variants at the size of the dataset that it trains on."""
+    table, runs = given.table("trainability"), given.table("runs")
+    at_home = table["size"].isin(runs[runs["dataset"] == given.about["home"]]["size"])
+    return remedies(table[at_home], given.subject, given.looks)
+
+
 @styled
-def remedies(trainability: pd.DataFrame, task: str) -> Figure:
-    """Return two panels with a block of rows for each form of the ring, and the cost of each remedy beside them.
+def remedies(trainability: pd.DataFrame, task: str, looks: Mapping[str, Look]) -> Figure:
+    """Return two panels with a block of rows for each variant, and the cost of each remedy beside them.
 
     Left, the success fraction with Wilson's 95 % interval; right, the balanced accuracy, median and 10–90 % of the
-    seeds. The cost is the floating-point operations of training, relative to plain training.
+    seeds. The cost is the floating-point operations of training, relative to plain training. A variant to which none
+    applies has one row, which says why.
 
     Parameters
     ----------
     trainability
-        Rows of one task with the columns model, form, diagnostic (``remedy_success``, ``remedy_balanced_accuracy``,
-        ``remedy_flops``), size, condition (``remedy=<name>``), n_seeds, value, low, high.
+        Rows of one task with the columns variant, diagnostic (``remedy_success``, ``remedy_balanced_accuracy``,
+        ``remedy_flops``, ``remedies``), size, remedy, n_seeds, value, low, high, status.
     task
         Names the unit of size.
+    looks
+        By variant.
 
     Raises
     ------
     DataError
-        If there is no remedy, or a form, remedy and diagnostic twice.
+        If there is no remedy, or a variant, remedy and diagnostic twice.
     """
-    table = trainability[trainability["diagnostic"].isin([*PANELS, COST])]
-    table = table.assign(remedy=table["condition"].str.removeprefix("remedy="))
+    table = trainability[trainability["diagnostic"].isin([*PANELS, COST, NONE])]
     if table.empty:
         raise DataError("remedies: found no rows of remedy_success")
-    if table.duplicated(["model", "form", "diagnostic", "remedy"]).any():
-        raise DataError("remedies: found a form and remedy twice; allowed: one row each")
-    rows = _rows(table)
+    if table.duplicated(["variant", "diagnostic", "remedy"]).any():
+        raise DataError("remedies: found a variant and remedy twice; allowed: one row each")
+    rows = _rows(table, looks)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.65 + 0.19 * len(rows)))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (diagnostic, label), letter in zip(panels, PANELS.items(), "ab", strict=True):
         measured = table[table["diagnostic"] == diagnostic]
-        for height, (model, form, remedy) in enumerate(rows):
+        for height, (variant, remedy) in enumerate(rows):
             if remedy:
-                _draw(axes, _found(measured, model, form, remedy), (model, form), height)
+                _draw(axes, _found(measured, variant, remedy), looks[variant], height)
         axes.set_xlabel(label)
         panel_letter(axes, letter)
         axes.tick_params(axis="y", length=0)
-    _name_rows(panels[0], rows, table, task)
+    _name_rows(panels[0], rows, table, task, looks)
     panels[0].set_xlim(-0.04, 1.04)
     low, high = panels[1].get_xlim()
     panels[1].set_xlim(min(low, 0.9), max(high, 1.01))  # so that rounding does not fill the panel
@@ -62,65 +82,73 @@ def remedies(trainability: pd.DataFrame, task: str) -> Figure:
     return figure
 
 
-def _rows(table: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Return (model, form, remedy) from the top: each form's name, with no remedy, and its remedies, plain first."""
+def _rows(table: pd.DataFrame, looks: Mapping[str, Look]) -> list[tuple[str, str]]:
+    """Return (variant, remedy) from the top: each variant's name, with no remedy, and its remedies, plain first."""
     rows = []
-    for model, form in in_order(zip(table["model"], table["form"], strict=True)):
-        names = dict.fromkeys(table[(table["model"] == model) & (table["form"] == form)]["remedy"])
-        rows += [(model, form, ""), *((model, form, name) for name in sorted(names, key=lambda name: name != PLAIN))]
+    for variant in variants_in_order(table["variant"], looks):
+        names = table[(table["variant"] == variant) & (table["diagnostic"] != NONE)]["remedy"].unique()
+        rows += [(variant, ""), *((variant, name) for name in sorted(names, key=lambda name: name != PLAIN))]
     return rows
 
 
-def _found(table: pd.DataFrame, model: str, form: str, remedy: str) -> pd.Series | None:
-    """Return the one row of a form and remedy, or None."""
-    chosen = table[(table["model"] == model) & (table["form"] == form) & (table["remedy"] == remedy)]
+def _found(table: pd.DataFrame, variant: str, remedy: str) -> pd.Series | None:
+    """Return the one row of a variant and remedy, or None."""
+    chosen = table[(table["variant"] == variant) & (table["remedy"] == remedy)]
     return None if chosen.empty or not np.isfinite(chosen["value"].iloc[0]) else chosen.iloc[0]
 
 
-def _draw(axes: Axes, row: pd.Series | None, pair: tuple[str, str], height: int) -> None:
+def _draw(axes: Axes, row: pd.Series | None, look: Look, height: int) -> None:
     """Draw one value with its interval; plain training is the open marker."""
     axes.axhline(height, color=PALE, linewidth=0.4, zorder=0)
     if row is None:
         return
-    style, value = model_style(*pair), row["value"]
+    value = row["value"]
     axes.errorbar(
         value,
         height,
         xerr=np.nan_to_num(np.maximum([[value - row["low"]], [row["high"] - value]], 0)),
-        color=style.colour,
-        marker=style.marker,
-        markerfacecolor="white" if row["remedy"] == PLAIN else style.colour,
+        color=look.colour,
+        marker=look.marker,
+        markerfacecolor="white" if row["remedy"] == PLAIN else look.colour,
         markersize=4.5,
         elinewidth=0.9,
         capsize=1.8,
         zorder=3,
-        gid=f"{row['diagnostic']} {pair[1]} {row['remedy']}",
+        gid=f"{row['diagnostic']} {row['variant']} {row['remedy']}",
     )
 
 
-def _name_rows(axes: Axes, rows: list[tuple[str, str, str]], table: pd.DataFrame, task: str) -> None:
-    """Name the remedies at the left, and their form, size and seeds above them."""
-    places = [height for height, row in enumerate(rows) if row[2]]
-    axes.set_yticks(places, [rows[height][2].replace("_", " ") for height in places])
+def _name_rows(
+    axes: Axes, rows: list[tuple[str, str]], table: pd.DataFrame, task: str, looks: Mapping[str, Look]
+) -> None:
+    """Name the remedies at the left, and their variant, size and seeds, or why none applies, above them."""
+    places = [height for height, row in enumerate(rows) if row[1]]
+    axes.set_yticks(places, [rows[height][1].replace("_", " ") for height in places])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    for height, (model, form, remedy) in enumerate(rows):
+    for height, (variant, remedy) in enumerate(rows):
         if not remedy:
-            mine = table[(table["model"] == model) & (table["form"] == form)]
-            counts = sorted({int(count) for count in mine["n_seeds"]})
-            seeds = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-            about = f"{model_style(model, form).label}: {int(mine['size'].max())} {UNITS[task]}, {seeds} seeds"
+            about = f"{looks[variant].label}: {_about(table[table['variant'] == variant], UNITS[task])}"
             place = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center", "color": BLACK}
             axes.text(0.01, height + 0.1, about, fontsize=7, fontweight="bold", **place)
 
 
-def _write_costs(axes: Axes, rows: list[tuple[str, str, str]], table: pd.DataFrame) -> None:
+def _about(mine: pd.DataFrame, unit: str) -> str:
+    """Return size and seeds of a variant's rows, or why it has none."""
+    tried = mine[mine["diagnostic"] != NONE]
+    if tried.empty:
+        return str(mine["status"].iloc[0])
+    counts = sorted({int(count) for count in tried["n_seeds"]})
+    seeds = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    return f"{int(tried['size'].max())} {unit}, {seeds} seeds"
+
+
+def _write_costs(axes: Axes, rows: list[tuple[str, str]], table: pd.DataFrame) -> None:
     """Write the cost of each remedy relative to plain training at the right."""
     costs = table[table["diagnostic"] == COST]
     place = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "fontsize": 7}
-    for height, (model, form, remedy) in enumerate(rows):
-        if not remedy:
+    for height, (variant, remedy) in enumerate(rows):
+        here, plain = _found(costs, variant, remedy), _found(costs, variant, PLAIN)
+        if not remedy and (costs["variant"] == variant).any():
             axes.text(1.14, height + 0.1, "cost", color=BLACK, **place)
-            continue
-        here, plain = _found(costs, model, form, remedy), _found(costs, model, form, PLAIN)
-        if here is not None and plain is not None and plain["value"] > 0:
+        elif here is not None and plain is not None and plain["value"] > 0:
             axes.text(1.14, height, f"× {here['value'] / plain['value']:.2g}", color=BLACK, **place)

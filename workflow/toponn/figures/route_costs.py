@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from toponn.checks import DataError
+from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
     BLUE,
@@ -31,6 +32,18 @@ ROUTE_STYLES = {
 """Label, colour, marker and line, in the order of the legends."""
 
 
+@figure(
+    of="",
+    inputs=("route_costs", "route_exponents"),
+    result="cost against size",
+    category="Trainability",
+    shown="tensor rings",
+)
+def route_costs_figure(given: Given) -> Figure:
+    """Return the costs of the routes of the ring."""
+    return route_costs(given.table("route_costs"), given.table("route_exponents"))
+
+
 @styled
 def route_costs(costs: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
     """Return a panel for each number of seeds: cost per seed and sample of every route, on logarithmic axes.
@@ -43,7 +56,7 @@ def route_costs(costs: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
     costs
         Rows with the columns route, side, sites, seeds, seconds and chosen.
     exponents
-        Rows of the trainability table with the diagnostic cost_exponent, whose conditions begin with ``route=``.
+        Rows of the trainability table with the diagnostic cost_exponent and the column route.
 
     Raises
     ------

@@ -14,16 +14,31 @@ from matplotlib.ticker import MaxNLocator
 from scipy.spatial import cKDTree
 
 from toponn.checks import DataError
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, in_order, model_style, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, styled, variants_in_order
 
-AT_MOST_SIDE_BY_SIDE = 6  # columns of lattices; more tensors put the forms below each other
+AT_MOST_SIDE_BY_SIDE = 6  # columns of lattices; more tensors put the rings below each other
 DASHES = (0, (4, 1.5))
 DIVERGING = "RdBu_r"  # white at zero; red and blue stay apart with every common colour blindness
 
 
+@figure(
+    of="task",
+    inputs=("site_tensors",),
+    about=("block_seeds", "split_sizes", "home"),
+    result="learned site tensors",
+    category="Trainability",
+    shown="tensor rings",
+    only_with="block_seeds",
+)
+def site_tensors_figure(given: Given) -> Figure:
+    """Return the site tensors of a task's rings."""
+    return site_tensors(*given.arrays("site_tensors"), given.looks)
+
+
 @styled
-def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Figure:
-    """Return the site tensors of each form of the ring: of the closed form, and learned from random starts.
+def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], looks: Mapping[str, Look]) -> Figure:
+    """Return the site tensors of each ring: of its closed form, and learned from random starts.
 
     On a lattice (d = 2) the closed form stands over the seed of median balanced accuracy, on one colour scale
     a tensor; on a chain (d = 1) all seeds are lines, the median seed is bold, and the closed form is dashed.
@@ -31,39 +46,40 @@ def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
     Parameters
     ----------
     arrays
-        ``positions`` (sites, d) and, per form, ``closed_form/<form>`` (tensors, sites), ``learned/<form>``
+        ``positions`` (sites, d) and, per variant, ``closed_form/<variant>`` (tensors, sites), ``learned/<variant>``
         (seeds, tensors, sites), already mapped linearly onto the closed form, and
-        ``balanced_accuracy/<form>`` (seeds,).
+        ``balanced_accuracy/<variant>`` (seeds,).
     attributes
-        ``tensor_names_<form>``, the tensors' names with commas between them.
+        ``tensor_names_<variant>``, the tensors' names with commas between them.
+    looks
+        By variant.
 
     Raises
     ------
     DataError
-        If d is neither 1 nor 2, there is no form, or tensors, sites and names do not match in number.
+        If d is neither 1 nor 2, there is no ring, or tensors, sites and names do not match in number.
     """
     positions = np.asarray(arrays["positions"], dtype=float)
-    forms = in_order(("ring", name.split("/")[1]) for name in arrays if name.startswith("learned/"))
-    if positions.ndim != 2 or positions.shape[1] not in (1, 2) or not forms:
+    rings = variants_in_order((name.split("/")[1] for name in arrays if name.startswith("learned/")), looks)
+    if positions.ndim != 2 or positions.shape[1] not in (1, 2) or not rings:
         raise DataError(
-            f"site tensors: found {len(forms)} forms, positions {positions.shape}; allowed: ≥ 1, (n, 1 or 2)"
+            f"site tensors: found {len(rings)} rings, positions {positions.shape}; allowed: ≥ 1, (n, 1 or 2)"
         )
     draw = _draw_chain if positions.shape[1] == 1 else _draw_lattice
     counts = []
-    for _, form in forms:
-        closed, learned = arrays[f"closed_form/{form}"], arrays[f"learned/{form}"]
+    for name in rings:
+        closed, learned = arrays[f"closed_form/{name}"], arrays[f"learned/{name}"]
         if not closed.shape[-1] == learned.shape[-1] == len(positions):
-            raise DataError(f"site tensors: {form} has other sites than the {len(positions)} positions")
-        if len(_names(attributes, form)) != len(closed):
-            raise DataError(f"site tensors: {form} has {len(closed)} tensors and {len(_names(attributes, form))} names")
+            raise DataError(f"site tensors: {name} has other sites than the {len(positions)} positions")
+        if len(_names(attributes, name)) != len(closed):
+            raise DataError(f"site tensors: {name} has {len(closed)} tensors and {len(_names(attributes, name))} names")
         counts.append(len(closed))
     figure, parts = _parts(counts, positions.shape[1])
-    for part, (model, form) in zip(parts, forms, strict=True):
-        seed = median_seed(arrays[f"balanced_accuracy/{form}"])
-        names = _names(attributes, form)
-        colour = model_style(model, form).colour
-        draw(part, positions, arrays[f"closed_form/{form}"], arrays[f"learned/{form}"], seed, names, colour)
-        part.suptitle(_title(form, arrays[f"balanced_accuracy/{form}"], seed), color=BLACK)
+    for part, name in zip(parts, rings, strict=True):
+        seed, look = median_seed(arrays[f"balanced_accuracy/{name}"]), looks[name]
+        tensors = arrays[f"closed_form/{name}"], arrays[f"learned/{name}"]
+        draw(part, positions, *tensors, seed, _names(attributes, name), look.colour)
+        part.suptitle(_title(look.label, arrays[f"balanced_accuracy/{name}"], seed), color=BLACK)
     if positions.shape[1] == 1:
         _add_chain_legend(figure)
     return figure
@@ -82,20 +98,19 @@ def median_seed(balanced_accuracy: np.ndarray) -> int:
     return int(order[(max(1, int(np.isfinite(values).sum())) - 1) // 2])
 
 
-def _names(attributes: Mapping[str, Any], form: str) -> list[str]:
-    return [name.strip() for name in str(attributes[f"tensor_names_{form}"]).split(",")]
+def _names(attributes: Mapping[str, Any], variant: str) -> list[str]:
+    return [name.strip() for name in str(attributes[f"tensor_names_{variant}"]).split(",")]
 
 
-def _title(form: str, balanced_accuracy: np.ndarray, seed: int) -> str:
-    """Return the form's name over the number of seeds and what the median seed reached."""
+def _title(label: str, balanced_accuracy: np.ndarray, seed: int) -> str:
+    """Return the ring's name over the number of seeds and what the median seed reached."""
     count = len(balanced_accuracy)
     seeds = "1 seed" if count == 1 else f"{count} seeds"
-    name = model_style("ring", form).label
-    return f"{name}\nmedian of {seeds}, balanced accuracy {balanced_accuracy[seed]:.3f}"
+    return f"{label}\nmedian of {seeds}, balanced accuracy {balanced_accuracy[seed]:.3f}"
 
 
 def _parts(counts: list[int], dimension: int) -> tuple[Figure, list[SubFigure]]:
-    """Return the figure and one part a form: side by side while the columns fit, else below each other."""
+    """Return the figure and one part a ring: side by side while the columns fit, else below each other."""
     height = 2.1 if dimension == 1 else 2.95
     if sum(counts) <= AT_MOST_SIDE_BY_SIDE:
         figure = Figure(figsize=(DOUBLE_COLUMN, height))

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from toponn.checks import DataError, choose
-from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, in_order, model_style, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, not_measured, styled, variants_in_order
 from toponn.figures.words import wrapped
 from toponn.statistics import median_band
 
@@ -32,9 +33,35 @@ LOWEST = {"hessian": 1e-6, "kernel": 1e-9}
 POINTS = 161
 
 
+@figure(
+    of="task",
+    inputs=("arrays",),
+    about=("diagnosed_seeds", "options", "split_sizes", "home"),
+    result="Hessian",
+    category="Trainability",
+)
+def hessian_figure(given: Given) -> Figure:
+    """Return the spectra of the Hessian of a task's variants."""
+    arrays = given.by_variant("arrays")
+    return spectra(arrays, "hessian", given.looks) if arrays else not_measured()
+
+
+@figure(
+    of="task",
+    inputs=("arrays",),
+    about=("diagnosed_seeds", "options", "split_sizes", "home"),
+    result="tangent kernel",
+    category="Trainability",
+)
+def kernel_figure(given: Given) -> Figure:
+    """Return the spectra of the tangent kernel of a task's variants."""
+    arrays = given.by_variant("arrays")
+    return spectra(arrays, "kernel", given.looks) if arrays else not_measured()
+
+
 @styled
-def spectra(arrays_by_model: Mapping[tuple[str, str], Arrays], kind: str) -> Figure:
-    """Return one panel a model: the spectrum of the Hessian of the loss, or of the neural tangent kernel.
+def spectra(arrays_by_variant: Mapping[str, Arrays], kind: str, looks: Mapping[str, Look]) -> Figure:
+    """Return one panel a variant: the spectrum of the Hessian of the loss, or of the neural tangent kernel.
 
     Hessian: the share of directions whose curvature exceeds x times the largest; solid where it is positive, dashed
     where it is negative. Kernel: each eigenvalue's share of the trace, and the effective rank, the participation ratio
@@ -42,41 +69,43 @@ def spectra(arrays_by_model: Mapping[tuple[str, str], Arrays], kind: str) -> Fig
 
     Parameters
     ----------
-    arrays_by_model
-        Arrays of each (model, form). Hessian: ``<at>/eigenvalues`` (S, k) and ``<at>/weights`` (S, k), nodes of a
+    arrays_by_variant
+        Hessian: ``<at>/eigenvalues`` (S, k) and ``<at>/weights`` (S, k), nodes of a
         quadrature and their shares of directions, at ``random``, ``trained`` and, if there is one, ``closed_form``.
         Kernel: ``<at>/eigenvalues`` (S, B) at ``start`` and ``end``. Seeds with values that are not finite are left
         out.
     kind
         ``hessian`` or ``kernel``.
+    looks
+        By variant.
 
     Raises
     ------
     ConfigError
         If there is no such kind.
     DataError
-        If there is no model, or one whose arrays hold no finite spectrum.
+        If there is no variant, or one whose arrays hold no finite spectrum.
     """
     places = choose(PLACES, kind, "spectra")
-    pairs = in_order(arrays_by_model)
-    if not pairs:
+    variants = variants_in_order(arrays_by_variant, looks)
+    if not variants:
         raise DataError(f"spectra: found no model with a spectrum of the {kind}")
-    rows = -(-len(pairs) // COLUMNS)
-    columns = -(-len(pairs) // rows)
+    rows = -(-len(variants) // COLUMNS)
+    columns = -(-len(variants) // rows)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.75 + (1.65 if kind == "hessian" else 1.85) * rows))
     grid = figure.subplots(rows, columns, sharex=kind == "hessian", sharey=True, squeeze=False).ravel()
     draw = _draw_hessian if kind == "hessian" else _draw_kernel
-    for axes, pair in zip(grid, pairs, strict=False):
-        found = _finite(arrays_by_model[pair], places)
+    for axes, variant in zip(grid, variants, strict=False):
+        found = _finite(arrays_by_variant[variant], places)
         if not found:
-            raise DataError(f"spectra: found no finite spectrum of the {kind} of {model_style(*pair).label}")
-        draw(axes, found, model_style(*pair).label)
+            raise DataError(f"spectra: found no finite spectrum of the {kind} of {looks[variant].label}")
+        draw(axes, found, looks[variant].label)
         axes.set_xscale("log")
         axes.set_yscale("log")
     for place, axes in enumerate(grid):
-        axes.set_axis_on() if place < len(pairs) else axes.set_axis_off()
-        axes.tick_params(labelbottom=kind == "kernel" or place + columns >= len(pairs))
-    _scale(grid[: len(pairs)], kind)
+        axes.set_axis_on() if place < len(variants) else axes.set_axis_off()
+        axes.tick_params(labelbottom=kind == "kernel" or place + columns >= len(variants))
+    _scale(grid[: len(variants)], kind)
     if kind == "hessian":
         figure.supxlabel("curvature |λ| / |λ|$_{\\mathrm{max}}$", fontsize=8)
         figure.supylabel("share of directions with more", fontsize=8)

@@ -3,19 +3,24 @@
 Figures are made with `matplotlib.figure.Figure`, never with pyplot: nothing is global, no display is needed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import wraps
+from itertools import chain, count, product
 from pathlib import Path
-from typing import Any, NamedTuple
+from string import ascii_lowercase
+from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from toponn.checks import choose
+from toponn.figures.looks import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from toponn.figures.record import Look
 from toponn.files import whole_file
 from toponn.provenance import provenance
 
@@ -23,55 +28,20 @@ SINGLE_COLUMN = 3.4  # inches
 DOUBLE_COLUMN = 7.0
 PNG_DPI = 300
 
-BLACK, GREY, PALE = "#1a1a1a", "#6e6e6e", "#d9d9d9"
-# Okabe and Ito's palette, distinguishable with every common colour blindness (jfly.uni-koeln.de/color).
-ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
-VERMILION, PURPLE = "#D55E00", "#CC79A7"
-
-
-class ModelStyle(NamedTuple):
-    """How one model looks in every figure."""
-
-    label: str
-    colour: str
-    marker: str
-
-
-# (model, form) as the tables write it, in the order in which figures show the models. Of the reduced variants of the
-# wavefunction form the initials say what is trained: selection, contraction, position, window.
-MODEL_STYLES = {
-    ("ring", "coordinate"): ModelStyle("ring, coordinate", BLUE, "o"),
-    ("ring", "free"): ModelStyle("ring, free", SKY, "s"),
-    ("ring", "wavefunction"): ModelStyle("ring, wavefunction", BLACK, "X"),
-    ("ring", "wavefunction_selection_position_window"): ModelStyle("ring, wavefunction (s, p, w)", "#4d4d4d", "p"),
-    ("ring", "wavefunction_position_window"): ModelStyle("ring, wavefunction (p, w)", "#7a7a7a", "h"),
-    ("ring", "wavefunction_window"): ModelStyle("ring, wavefunction (w)", "#a6a6a6", "*"),
-    ("cnn", ""): ModelStyle("CNN", VERMILION, "^"),
-    ("resnet", ""): ModelStyle("ResNet", ORANGE, "v"),
-    ("mlp", ""): ModelStyle("MLP", GREEN, "D"),
-    ("loop_ridge", ""): ModelStyle("loop ridge", PURPLE, "P"),
-}
-
-
-class EstimatorStyle(NamedTuple):
-    """How one estimator of an invariant looks in every figure."""
-
-    label: str
-    colour: str
-    marker: str
+GREY, PALE = "#6e6e6e", "#d9d9d9"
 
 
 # In the order of the legends; estimators of the two tasks that correspond to each other look the same.
 ESTIMATOR_STYLES = {
-    "spectral_localizer": EstimatorStyle("spectral localizer", BLUE, "o"),
-    "localizer_of_gap": EstimatorStyle("localizer, κ of the gap", SKY, "P"),
-    "real_space_winding": EstimatorStyle("local winding", VERMILION, "^"),
-    "real_space_chern": EstimatorStyle("local Chern marker", VERMILION, "^"),
-    "product_rule": EstimatorStyle("product rule", GREEN, "s"),
-    "three_sector_chern": EstimatorStyle("three sectors", GREEN, "s"),
-    "bott_index": EstimatorStyle("Bott index", ORANGE, "D"),
-    "winding_number": EstimatorStyle("winding of $h(k)$", PURPLE, "v"),
-    "chern_number": EstimatorStyle("plaquettes in $k$", PURPLE, "v"),
+    "spectral_localizer": Look("spectral localizer", BLUE, "o"),
+    "localizer_of_gap": Look("localizer, κ of the gap", SKY, "P"),
+    "real_space_winding": Look("local winding", VERMILION, "^"),
+    "real_space_chern": Look("local Chern marker", VERMILION, "^"),
+    "product_rule": Look("product rule", GREEN, "s"),
+    "three_sector_chern": Look("three sectors", GREEN, "s"),
+    "bott_index": Look("Bott index", ORANGE, "D"),
+    "winding_number": Look("winding of $h(k)$", PURPLE, "v"),
+    "chern_number": Look("plaquettes in $k$", PURPLE, "v"),
 }
 
 # Integers: orange above zero, blue below, pale at zero; lightness falls by the same step (CIELAB L* 23) on either side.
@@ -138,38 +108,26 @@ def styled(function: Callable[..., Any]) -> Callable[..., Any]:
     return inside
 
 
-def model_style(model: str, form: str = "") -> ModelStyle:
-    """Return label, colour and marker of a model.
+def variants_in_order(names: Iterable[str], looks: Mapping[str, Look]) -> list[str]:
+    """Return the distinct variants in the order of `looks`.
 
     Raises
     ------
     ConfigError
-        If the model has no row in `MODEL_STYLES`.
+        If a variant has no look.
 
     Examples
     --------
-    >>> model_style("ring", "coordinate").label
-    'ring, coordinate'
+    >>> variants_in_order(["b", "a", "b"], {"a": Look("a", "#000000", "o"), "b": Look("b", "#ffffff", "s")})
+    ['a', 'b']
     """
-    names = {",".join(key).strip(","): value for key, value in MODEL_STYLES.items()}
-    return choose(names, f"{model},{form}".strip(","), "toponn.figures.style.MODEL_STYLES")
+    distinct = set(names)
+    for name in distinct:
+        choose(looks, name, "variant")
+    return [name for name in looks if name in distinct]
 
 
-def in_order(pairs: Any) -> list[tuple[str, str]]:
-    """Return the distinct (model, form) pairs in the order of `MODEL_STYLES`.
-
-    Examples
-    --------
-    >>> in_order([("mlp", ""), ("cnn", ""), ("mlp", "")])
-    [('cnn', ''), ('mlp', '')]
-    """
-    distinct = set(pairs)
-    for pair in distinct:
-        model_style(*pair)
-    return [pair for pair in MODEL_STYLES if pair in distinct]
-
-
-def estimator_style(name: str) -> EstimatorStyle:
+def estimator_style(name: str) -> Look:
     """Return label, colour and marker of an estimator.
 
     Raises
@@ -202,6 +160,34 @@ def integer_map() -> LinearSegmentedColormap:
 def sequential_map() -> LinearSegmentedColormap:
     """Return the colour map for quantities from bad (pale) to good (dark)."""
     return LinearSegmentedColormap.from_list("toponn_sequential", SEQUENTIAL_COLOURS)
+
+
+def panel_letters() -> Iterator[str]:
+    """Yield a, b, …, z, aa, ab and so on."""
+    return map("".join, chain.from_iterable(product(ascii_lowercase, repeat=length) for length in count(1)))
+
+
+@styled
+def not_measured() -> Figure:
+    """Return what stands for a figure of diagnostics that apply to no model; their tables say why."""
+    figure = Figure(figsize=(SINGLE_COLUMN, 1.0))
+    figure.text(0.5, 0.5, "applies to no model of this study", ha="center", va="center", color=GREY)
+    return figure
+
+
+def legend_columns(names: Sequence[str], most: int, width: float = DOUBLE_COLUMN) -> int:
+    """Return in how many columns, at `most`, a legend fits into so many inches.
+
+    Examples
+    --------
+    >>> legend_columns(["CNN", "ResNet", "MLP"], 4), legend_columns(["a name of nearly forty characters, say"] * 4, 4)
+    (3, 2)
+    """
+    for columns in range(min(most, len(names)), 1, -1):
+        longest = [max(map(len, part)) for part in np.array_split(np.array(names, dtype=object), columns)]
+        if 4.0 * sum(longest) + 25 * columns <= 72 * width:  # points of a letter; of a line, a marker and a gap
+            return columns
+    return 1
 
 
 def row_note(axes: Axes, height: float, text: str) -> None:

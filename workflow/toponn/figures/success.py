@@ -1,5 +1,7 @@
 """How often training succeeds, how well each seed does, and how steep the loss is at the start."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,14 +9,30 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, in_order, model_style, panel_letter, row_note, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, panel_letter, row_note, styled, variants_in_order
 
-STARTS = {"random": "random start", "closed_form": "closed-form start"}
+STARTS = ("random start", "closed-form start")
+
+
+@figure(
+    of="task",
+    inputs=("trainability", "runs"),
+    about=("success", "trained_seeds", "split_sizes", "home"),
+    result="fraction of successful runs",
+    category="Trainability",
+)
+def success_figure(given: Given) -> Figure:
+    """Return how often the variants of a task succeed on the dataset that it trains on, and on no other size."""
+    trainability, runs = given.table("trainability"), given.table("runs")
+    runs = runs[runs["dataset"] == given.about["home"]]
+    here = trainability["size"].isin(runs["size"])
+    return success(trainability[here], runs, given.about["success"]["balanced_accuracy"], given.looks)
 
 
 @styled
-def success(trainability: pd.DataFrame, runs: pd.DataFrame, threshold: float) -> Figure:
-    """Return three panels over the same rows (model, form, start).
+def success(trainability: pd.DataFrame, runs: pd.DataFrame, threshold: float, looks: Mapping[str, Look]) -> Figure:
+    """Return three panels over the same variants.
 
     Left, the success fraction with Wilson's 95 % interval; middle, the balanced accuracy of every seed on the
     validation split (filled: the run counts as a success); right, the gradient norm before the first step,
@@ -23,21 +41,23 @@ def success(trainability: pd.DataFrame, runs: pd.DataFrame, threshold: float) ->
     Parameters
     ----------
     trainability
-        Rows of one task with the columns model, form, diagnostic (``success_fraction``,
-        ``initial_gradient_norm``), condition (``start=random``, ``start=closed_form``), n_seeds, value, low,
-        high.
+        Rows of one task with the columns variant, diagnostic (``success_fraction``, ``initial_gradient_norm``),
+        n_seeds, value, low, high.
     runs
-        Rows of the same task with the columns model, form, start, validation_balanced_accuracy, success.
+        Rows of the same task with the columns variant, start, validation_balanced_accuracy, success.
     threshold
         The balanced accuracy from which a run counts as a success.
+    looks
+        By variant.
     """
-    rows = _rows(runs)
+    rows = variants_in_order(runs["variant"], looks)
+    drawn = {name: _drawn(looks[name], runs[runs["variant"] == name]["start"].iloc[0]) for name in rows}
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.75 + 0.3 * len(rows)))
     panels = figure.subplots(1, 3, sharey=True, width_ratios=[1.15, 1.4, 1.0])
-    _draw_fraction(panels[0], rows, trainability)
-    _draw_seeds(panels[1], rows, runs, threshold)
-    _draw_gradient(panels[2], rows, trainability)
-    panels[0].set_yticks(range(len(rows)), [_row_label(*row) for row in rows])
+    _draw_fraction(panels[0], drawn, trainability)
+    _draw_seeds(panels[1], rows, runs, threshold, looks)
+    _draw_gradient(panels[2], drawn, trainability)
+    panels[0].set_yticks(range(len(rows)), [looks[name].label for name in rows])
     panels[0].set_ylim(len(rows) - 0.45, -0.55)
     for axes, letter in zip(panels, "abc", strict=True):
         panel_letter(axes, letter)
@@ -56,55 +76,30 @@ def success(trainability: pd.DataFrame, runs: pd.DataFrame, threshold: float) ->
     return figure
 
 
-def _rows(runs: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Return (model, form, start) in the order in which they are drawn, from the top."""
-    present = set(zip(runs["model"], runs["form"], runs["start"], strict=True))
-    pairs = in_order((model, form) for model, form, _ in present)
-    return [(*pair, start) for pair in pairs for start in STARTS if (*pair, start) in present]
-
-
-def _row_label(model: str, form: str, start: str) -> str:
-    label = model_style(model, form).label
-    return label if start == "random" else f"{label}; closed form"
-
-
-def _look(model: str, form: str, start: str) -> dict[str, object]:
+def _drawn(look: Look, start: str) -> dict[str, object]:
     """Return marker and colours: filled for the random start, open for the closed form."""
-    style = model_style(model, form)
-    return {
-        "color": style.colour,
-        "marker": style.marker,
-        "markerfacecolor": style.colour if start == "random" else "white",
-        "markersize": 5,
-    }
+    filled = look.colour if start == "random" else "white"
+    return {"color": look.colour, "marker": look.marker, "markerfacecolor": filled, "markersize": 5}
 
 
-def _diagnostic(trainability: pd.DataFrame, diagnostic: str, row: tuple[str, str, str]) -> pd.Series | None:
-    """Return the one line of the table for this row of the figure, or None where it does not apply."""
-    model, form, start = row
-    chosen = trainability[
-        (trainability["model"] == model)
-        & (trainability["form"] == form)
-        & (trainability["diagnostic"] == diagnostic)
-        & (trainability["condition"] == f"start={start}")
-    ]
-    if chosen.empty or not np.isfinite(chosen["value"].iloc[0]):
-        return None
-    return chosen.iloc[0]
+def _line(trainability: pd.DataFrame, diagnostic: str, variant: str) -> pd.Series | None:
+    """Return the one line of the table of this diagnostic and variant, or None where it does not apply."""
+    chosen = trainability[(trainability["variant"] == variant) & (trainability["diagnostic"] == diagnostic)]
+    return chosen.iloc[0] if len(chosen) and np.isfinite(chosen["value"].iloc[0]) else None
 
 
-def _draw_interval(axes: Axes, height: int, line: pd.Series, row: tuple[str, str, str]) -> None:
+def _draw_interval(axes: Axes, height: int, line: pd.Series, look: Mapping[str, object]) -> None:
     reach = [[max(0.0, line["value"] - line["low"])], [max(0.0, line["high"] - line["value"])]]
-    axes.errorbar(line["value"], height, xerr=reach, capsize=2, elinewidth=1.0, capthick=1.0, zorder=3, **_look(*row))
+    axes.errorbar(line["value"], height, xerr=reach, capsize=2, elinewidth=1.0, capthick=1.0, zorder=3, **look)
 
 
-def _draw_fraction(axes: Axes, rows: list[tuple[str, str, str]], trainability: pd.DataFrame) -> None:
-    for height, row in enumerate(rows):
-        line = _diagnostic(trainability, "success_fraction", row)
+def _draw_fraction(axes: Axes, drawn: Mapping[str, Mapping[str, object]], trainability: pd.DataFrame) -> None:
+    for height, (variant, look) in enumerate(drawn.items()):
+        line = _line(trainability, "success_fraction", variant)
         if line is None:
             row_note(axes, height, "does not apply")
             continue
-        _draw_interval(axes, height, line, row)
+        _draw_interval(axes, height, line, look)
         successes, seeds = round(line["value"] * line["n_seeds"]), int(line["n_seeds"])
         axes.text(1.07, height, f"{successes}/{seeds}", ha="left", va="center", fontsize=6.5, color=GREY)
     axes.set_xlim(-0.04, 1.42)  # room for counts such as 100/100
@@ -112,23 +107,24 @@ def _draw_fraction(axes: Axes, rows: list[tuple[str, str, str]], trainability: p
     axes.set_xlabel("success fraction")
 
 
-def _draw_seeds(axes: Axes, rows: list[tuple[str, str, str]], runs: pd.DataFrame, threshold: float) -> None:
+def _draw_seeds(
+    axes: Axes, rows: Sequence[str], runs: pd.DataFrame, threshold: float, looks: Mapping[str, Look]
+) -> None:
     """Draw every seed, spread across the row where values lie close together, and the median as a bar."""
     width = max(float(np.ptp(runs["validation_balanced_accuracy"].dropna())), 0.01) / 50
-    for height, (model, form, start) in enumerate(rows):
-        of_row = runs[(runs["model"] == model) & (runs["form"] == form) & (runs["start"] == start)]
-        of_row = of_row.dropna(subset="validation_balanced_accuracy")
+    for height, variant in enumerate(rows):
+        of_row = runs[runs["variant"] == variant].dropna(subset="validation_balanced_accuracy")
         values = of_row["validation_balanced_accuracy"].to_numpy(dtype=float)
         won = of_row["success"].astype(str).isin(("True", "1", "1.0")).to_numpy()
-        style = model_style(model, form)
+        look = looks[variant]
         offsets = height + swarm(values, width)
         axes.scatter(
             values,
             offsets,
             s=7,
-            c=[style.colour if one else "none" for one in won],
-            edgecolors=style.colour,
-            marker=style.marker,
+            c=[look.colour if one else "none" for one in won],
+            edgecolors=look.colour,
+            marker=look.marker,
             linewidths=0.5,
             zorder=2,
             gid="seeds",
@@ -159,14 +155,14 @@ def swarm(values: np.ndarray, width: float, half_height: float = 0.34) -> np.nda
     return offsets
 
 
-def _draw_gradient(axes: Axes, rows: list[tuple[str, str, str]], trainability: pd.DataFrame) -> None:
+def _draw_gradient(axes: Axes, drawn: Mapping[str, Mapping[str, object]], trainability: pd.DataFrame) -> None:
     axes.set_xscale("log")
-    for height, row in enumerate(rows):
-        line = _diagnostic(trainability, "initial_gradient_norm", row)
+    for height, (variant, look) in enumerate(drawn.items()):
+        line = _line(trainability, "initial_gradient_norm", variant)
         if line is None or line["value"] <= 0:
             row_note(axes, height, "does not apply")
         else:
-            _draw_interval(axes, height, line, row)
+            _draw_interval(axes, height, line, look)
     axes.set_xlabel("gradient norm at the start")
 
 
@@ -180,5 +176,5 @@ def _add_legend(figure: Figure, threshold: float) -> None:
         Line2D([], [], color=BLACK, marker="|", markersize=7, linestyle="none"),
         Line2D([], [], color=GREY, linewidth=0.7, linestyle=":"),
     ]
-    names = [*STARTS.values(), "seed, success", "seed, no success", "median", f"success: {threshold:g}"]
+    names = [*STARTS, "seed, success", "seed, no success", "median", f"success: {threshold:g}"]
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), handlelength=1.2)

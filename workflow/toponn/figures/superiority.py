@@ -1,4 +1,4 @@
-"""By how much the hybrid beats the best plain network, on each test, on each kind of tests and on all."""
+"""By how much each hybrid beats the best of its rivals, on each test, on each kind of tests and on all."""
 
 from collections.abc import Mapping
 
@@ -8,23 +8,48 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from toponn.checks import DataError
-from toponn.figures.style import BLACK, GREY, MODEL_STYLES, PALE, SINGLE_COLUMN, model_style, row_note, styled
-from toponn.figures.words import KINDS, dataset_label
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import (
+    BLACK,
+    DOUBLE_COLUMN,
+    GREY,
+    PALE,
+    SINGLE_COLUMN,
+    legend_columns,
+    row_note,
+    styled,
+    variants_in_order,
+)
+from toponn.figures.words import KINDS, dataset_label, wrapped
 
 ROW = 0.16  # inches
 CLAIMED = 0.15
 
 
-@styled
-def superiority(paired: pd.DataFrame, kinds: Mapping[str, str]) -> Figure:
-    """Return paired differences of balanced accuracy with their 95 % intervals, a row a test.
+@figure(
+    of="task",
+    inputs=("superiority",),
+    about=("kinds", "tested_seeds", "test_sizes", "home", "rivals"),
+    result="hybrid minus best rival",
+    category="Generalization",
+    only_with="rivals",
+)
+def superiority_figure(given: Given) -> Figure:
+    """Return by how much the hybrids of a task beat their rivals."""
+    return superiority(given.table("superiority"), given.about["kinds"], given.looks)
 
-    Colour and marker say which plain network is the best on the test; black diamonds are means over tests.
+
+@styled
+def superiority(paired: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[str, Look]) -> Figure:
+    """Return paired differences of balanced accuracy with their 95 % intervals, a panel a hybrid and a row a test.
+
+    Colour and marker say which rival is the best on the test; black diamonds are means over tests.
 
     Parameters
     ----------
     paired : rows of one task of `toponn.superiority`
     kinds : test -> what it changes, in the order of the rows
+    looks : by variant
 
     Raises
     ------
@@ -32,39 +57,50 @@ def superiority(paired: pd.DataFrame, kinds: Mapping[str, str]) -> Figure:
         If there is no row.
     """
     if paired.empty:
-        raise DataError("superiority: found no rows for this task; allowed: a coordinate ring and a plain network")
-    rows = paired.set_index("test")
-    order = [test for test in [*kinds, *(t for t in rows.index if t not in kinds)] if test in rows.index]
-    figure = Figure(figsize=(SINGLE_COLUMN, ROW * len(order) + 1.1))
-    axes = figure.subplots()
-    for height, test in enumerate(order):
-        _draw_row(axes, height, rows.loc[test], mean=test not in kinds)
-    boundary = sum(test in kinds for test in order) - 0.5
-    axes.axhline(boundary, color=GREY, linewidth=0.6)
-    axes.axvline(0, color=GREY, linewidth=0.6)
-    axes.axvline(CLAIMED, color=GREY, linewidth=0.8, linestyle="--")
-    labels = [dataset_label(test) if test in kinds else _mean_label(test, rows.loc[test]) for test in order]
-    axes.set_yticks(range(len(order)), labels, fontsize=6.5)
-    axes.set_ylim(len(order) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    figure.supxlabel("balanced accuracy: coordinate ring\nminus the best plain network (dashed: claimed)", fontsize=8)
-    shown = set(rows.loc[rows["status"] == "ok", "rival"])
-    handles = [_handle(*key) for key in MODEL_STYLES if key[0] in shown and not key[1]]
-    handles.append(Line2D([], [], color=BLACK, marker="D", markersize=3.5, linestyle="", label="mean over tests"))
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=len(handles),
-        fontsize=6.5,
-        title="best network",
-        title_fontsize=6.5,
-    )
+        raise DataError("superiority: found no rows for this task; allowed: a hybrid and a rival")
+    hybrids = variants_in_order(paired["variant"], looks)
+    present = dict.fromkeys(paired["test"])
+    tests = [*(test for test in kinds if test in present), *(test for test in present if test not in kinds)]
+    size = SINGLE_COLUMN if len(hybrids) == 1 else DOUBLE_COLUMN, ROW * len(tests) + 1.1
+    figure = Figure(figsize=size)
+    panels = figure.subplots(1, len(hybrids), sharey=True, squeeze=False).ravel()
+    for axes, hybrid in zip(panels, hybrids, strict=True):
+        rows = paired[paired["variant"] == hybrid].set_index("test").reindex(tests)
+        _draw_hybrid(axes, rows, kinds, looks)
+        if len(hybrids) > 1:
+            axes.set_title(wrapped(looks[hybrid].label, 24), fontsize=7)
+    labels = [dataset_label(test) if test in kinds else _mean_label(test, rows.loc[test]) for test in tests]
+    panels[0].set_yticks(range(len(tests)), labels, fontsize=6.5)
+    panels[0].set_ylim(len(tests) - 0.4, -0.6)
+    own = looks[hybrids[0]].label if len(hybrids) == 1 else "hybrid"
+    figure.supxlabel(f"balanced accuracy: {own}\nminus the best rival (dashed: claimed)", fontsize=8)
+    _add_legend(figure, paired, kinds, looks)
     return figure
 
 
-def _handle(model: str, form: str) -> Line2D:
-    style = model_style(model, form)
-    return Line2D([], [], color=style.colour, marker=style.marker, markersize=4, linestyle="", label=style.label)
+def _draw_hybrid(axes: Axes, rows: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[str, Look]) -> None:
+    """Draw the rows of one hybrid, tests above means over tests."""
+    for height, (test, row) in enumerate(rows.iterrows()):
+        _draw_row(axes, height, row, looks[row["rival"]] if test in kinds and row["status"] == "ok" else None)
+    axes.axhline(sum(test in kinds for test in rows.index) - 0.5, color=GREY, linewidth=0.6)
+    axes.axvline(0, color=GREY, linewidth=0.6)
+    axes.axvline(CLAIMED, color=GREY, linewidth=0.8, linestyle="--")
+    axes.tick_params(axis="y", length=0)
+
+
+def _add_legend(figure: Figure, paired: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[str, Look]) -> None:
+    best = paired[paired["test"].isin(kinds) & (paired["status"] == "ok")]["rival"]
+    marks = {"markersize": 4, "linestyle": ""}
+    shown = [looks[name] for name in variants_in_order(best, looks)]
+    handles = [Line2D([], [], color=look.colour, marker=look.marker, label=look.label, **marks) for look in shown]
+    handles.append(Line2D([], [], color=BLACK, marker="D", markersize=3.5, linestyle="", label="mean over tests"))
+    style = {
+        "ncols": legend_columns([handle.get_label() for handle in handles], 4, figure.get_figwidth()),
+        "fontsize": 6.5,
+        "title": "best rival",
+        "title_fontsize": 6.5,
+    }
+    figure.legend(handles=handles, loc="outside upper center", **style)
 
 
 def _mean_label(test: str, row: pd.Series) -> str:
@@ -73,14 +109,13 @@ def _mean_label(test: str, row: pd.Series) -> str:
     return f"{name} ({int(row['n_tests'])})"
 
 
-def _draw_row(axes: Axes, height: int, row: pd.Series, *, mean: bool) -> None:
-    """Draw one difference with its interval, or that there is none."""
+def _draw_row(axes: Axes, height: int, row: pd.Series, rival: Look | None) -> None:
+    """Draw one difference with its interval, or that there is none; a mean has no rival of its own."""
     if height % 2 == 0:
         axes.axhspan(height - 0.5, height + 0.5, color=PALE, alpha=0.35, linewidth=0)
     if row["status"] != "ok":
-        row_note(axes, height, "no plain network can run")
+        row_note(axes, height, "no rival can run")
         return
-    style = model_style(row["rival"]) if not mean else None
-    look = {"color": style.colour, "marker": style.marker} if style else {"color": BLACK, "marker": "D"}
+    look = {"color": rival.colour, "marker": rival.marker} if rival else {"color": BLACK, "marker": "D"}
     ends = [[max(row["difference"] - row["low"], 0)], [max(row["high"] - row["difference"], 0)]]
     axes.errorbar([row["difference"]], [height], xerr=ends, markersize=3.5, linewidth=0.9, capsize=1.5, **look)

@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toponn.figures.style import DOUBLE_COLUMN, GREY, in_order, model_style, panel_letter, size_axis, styled
+from toponn.figures.record import Given, Look, figure
+from toponn.figures.style import DOUBLE_COLUMN, GREY, legend_columns, panel_letter, size_axis, styled, variants_in_order
 
 UNITS = {"winding": "cells", "chern": "sites"}
 PANELS = {
@@ -18,8 +19,25 @@ PANELS = {
 SHIFT = 0.06  # relative reach to either side, so that intervals at one size stand beside each other
 
 
+@figure(
+    of="task",
+    inputs=("generalization_summary",),
+    about=("transfer_sizes", "tested_seeds", "test_sizes", "home"),
+    result="accuracy on other sizes",
+    category="Generalization",
+    only_with="transfer_sizes",
+)
+def transfer_figure(given: Given) -> Figure:
+    """Return how the variants of a task do on samples of other sizes."""
+    sizes = given.about["transfer_sizes"]
+    summary = given.table("generalization_summary")
+    return transfer(summary, sizes, sizes[given.about["home"]], given.subject, given.looks)
+
+
 @styled
-def transfer(summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task: str) -> Figure:
+def transfer(
+    summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task: str, looks: Mapping[str, Look]
+) -> Figure:
     """Return three panels against the size of the test samples, a line a model; its weights are those of one training.
 
     Parameters
@@ -28,16 +46,17 @@ def transfer(summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task
     sizes : number of cells or sites of the tests that differ in size alone, and of the training dataset
     trained : that of the training samples, marked by a vertical line
     task : names the unit of size
+    looks : by variant
     """
     figure = Figure(figsize=(DOUBLE_COLUMN, 2.7))
     table = summary[summary["test"].isin(sizes) & (summary["status"] == "ok")]
     table = table.assign(size=table["test"].map(sizes)).sort_values("size", kind="stable")
-    pairs = in_order(zip(table["model"], table["form"], strict=True))
+    variants = variants_in_order(table["variant"], looks)
     panels = figure.subplots(1, len(PANELS))
     for axes, (name, (low, high, label)), letter in zip(panels, PANELS.items(), "abc", strict=True):
-        for place, pair in enumerate(pairs):
-            mine = table[(table["model"] == pair[0]) & (table["form"] == pair[1])]
-            _draw_model(axes, mine, pair, (name, low, high), 2 * (place + 0.5) / len(pairs) - 1)
+        for place, variant in enumerate(variants):
+            mine = table[table["variant"] == variant]
+            _draw_variant(axes, mine, looks[variant], (name, low, high), 2 * (place + 0.5) / len(variants) - 1)
         axes.axvline(trained, color=GREY, linewidth=0.6, linestyle=":")
         size_axis(axes, sizes.values())
         axes.tick_params(axis="x", labelrotation=90, labelsize=6)
@@ -50,16 +69,13 @@ def transfer(summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task
     panels[1].set_ylim(bottom=0)
     panels[2].axhline(1, color=GREY, linewidth=0.6)
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), handlelength=1.6)
+    figure.legend(handles, names, loc="outside lower center", ncols=legend_columns(names, 4), handlelength=1.6)
     return figure
 
 
-def _draw_model(
-    axes: Axes, mine: pd.DataFrame, pair: tuple[str, str], names: tuple[str, str, str], place: float
-) -> None:
-    style, (name, low, high) = model_style(*pair), names
+def _draw_variant(axes: Axes, mine: pd.DataFrame, look: Look, names: tuple[str, str, str], place: float) -> None:
+    name, low, high = names
     reach = [(mine[name] - mine[low]).clip(lower=0), (mine[high] - mine[name]).clip(lower=0)]
-    look = {"color": style.colour, "marker": style.marker, "label": style.label}
     axes.errorbar(
         mine["size"] * (1 + SHIFT * place),
         mine[name],
@@ -68,5 +84,7 @@ def _draw_model(
         capsize=1.5,
         linewidth=0.9,
         elinewidth=0.7,
-        **look,
+        color=look.colour,
+        marker=look.marker,
+        label=look.label,
     )

@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 
-from toponn.study import MISLEADING
+from toponn.tables import MISLEADING
 
 KINDS = {
     "sizes": "other sizes",
@@ -73,9 +73,9 @@ def fitted_power(exponents: pd.DataFrame, route: str) -> str:
 
     Parameters
     ----------
-    exponents : rows of the trainability table whose conditions begin with ``route=``
+    exponents : rows of the trainability table with the column route
     """
-    row = exponents[exponents["condition"].str.startswith(f"route={route},")]
+    row = exponents[exponents["route"] == route]
     if row.empty or not np.isfinite(row["value"].iloc[0]):
         return ""
     value, low, high = (float(row[key].iloc[0]) for key in ("value", "low", "high"))

@@ -1,4 +1,4 @@
-"""Weights at which the hybrid network *is* the invariant, by form, dimension and name: `CLOSED_FORMS`.
+"""Weights at which the hybrid network *is* the invariant, by the names that its classes declare in ``closed_forms``.
 
 Free site tensors take a bulk window and the positions (the mean of the local Chern marker, or of the winding density,
 over the window), three sectors, or the whole chain where its mid-gap pair is left out of the states. Coordinate site
@@ -7,13 +7,12 @@ invariant on every size, shape and lattice. The wavefunction form takes the matr
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.checks import DataError, choose
+from toponn.checks import DataError
 from toponn.models.base import Parameters
 
 SWITCH, EDGE, STEEPNESS, JOIN = 5.0, 0.7, 6.0, 6.0
@@ -149,12 +148,16 @@ def chain_weights(u: Tensor) -> Tensor:
     return torch.full_like(u, (len(u) - 1) / (2 * len(u)))
 
 
-def wavefunction_tensors(name: str | None, u: Tensor, states: int) -> Parameters:
+WINDOWS: dict[str, Callable[[Tensor], Tensor]] = {"windowed_winding": bulk_weights, "midgap_dropped": chain_weights}
+"""What makes the window (L,) of the wavefunction form of normalised coordinates (L,)."""
+
+
+def wavefunction_tensors(name: str, u: Tensor, states: int) -> Parameters:
     """Return the matrices of the wavefunction form at its closed form, without an axis of seeds, in the type of u.
 
     Parameters
     ----------
-    name : of the closed form, by default the first
+    name : of the closed form, a row of `WINDOWS`
     u : (L,) normalised coordinates of the cells
     states : O, number of occupied states
 
@@ -162,51 +165,19 @@ def wavefunction_tensors(name: str | None, u: Tensor, states: int) -> Parameters
     -------
     ``selection`` (2, n, n), on A and on B, ``contraction`` (O, O), ``position`` and ``window`` (n, n), n = 2L
     """
-    _, weights = closed_form_of("wavefunction", 1, name)
     on_A = torch.cat([torch.ones_like(u), torch.zeros_like(u)])
     return {
         "selection": torch.diag_embed(torch.stack([on_A, 1 - on_A])),
         "contraction": torch.eye(states, dtype=u.dtype, device=u.device),
         "position": torch.diag(u.repeat(2)),
-        "window": torch.diag(weights(u).repeat(2)),
+        "window": torch.diag(WINDOWS[name](u).repeat(2)),
     }
 
 
-CLOSED_FORMS: dict[str, dict[int, dict[str, Callable[..., Any]]]] = {
-    "coordinate": {1: {"switches": switches}, 2: {"switches": switches}},
-    "free": {
-        1: {"windowed_winding": bulk_marker, "midgap_dropped": whole_chain},
-        2: {"local_marker": bulk_marker, "three_sectors": three_sectors},
-    },
-    "wavefunction": {1: {"windowed_winding": bulk_weights, "midgap_dropped": chain_weights}},
+SITE_TENSORS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "windowed_winding": bulk_marker,
+    "midgap_dropped": whole_chain,
+    "local_marker": bulk_marker,
+    "three_sectors": three_sectors,
 }
-"""What makes the site tensors, or of the wavefunction form the window; the first of each row is the default."""
-
-
-def closed_form_of(form: str, dimension: int, name: str | None) -> tuple[str, Callable[..., Any]]:
-    """Return the name of a closed form, the default for None, and what makes its tensors.
-
-    Raises
-    ------
-    ConfigError
-        If the form has no such closed form in this dimension.
-    """
-    known = CLOSED_FORMS[form][dimension]
-    name = next(iter(known)) if name is None else name
-    return name, choose(known, name, "closed_form")
-
-
-def free_site_tensors(name: str | None, lengths: np.ndarray, area_per_site: float) -> np.ndarray:
-    """Return the free site tensors (order, N) of a closed form, by default the first of its dimension.
-
-    Parameters
-    ----------
-    lengths : (N, d) float64, positions
-    area_per_site : length (1D, of a cell) or area (2D, of a site)
-
-    Raises
-    ------
-    ConfigError
-        If there is no such closed form in d dimensions.
-    """
-    return closed_form_of("free", lengths.shape[1], name)[1](lengths, area_per_site)
+"""What makes the free site tensors (order, N) of positions (N, d) and the length or area of a site."""

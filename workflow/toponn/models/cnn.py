@@ -1,10 +1,10 @@
 """A plain convolutional network."""
 
-from collections.abc import Mapping, Sequence
-
 from torch import nn
 
+from toponn.models.base import Shapes
 from toponn.models.network import CONVOLUTIONS, Network, pooled
+from toponn.options import Count, Several, Told, Whole
 
 
 class CNN(Network):
@@ -12,13 +12,15 @@ class CNN(Network):
 
     Parameters
     ----------
-    stencil : reach of the cell image
-    channels : outputs of each convolution
+    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
+    channels : outputs of each convolution, 3 cells wide
     """
 
     family = "cnn"
+    cost: Told = {"winding": (2e-7, 1), "chern": (2e-7, 1)}
+    layered = True
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, channels: Sequence[int]):
+    def __init__(self, shapes: Shapes, *, stencil: Whole = 1, channels: Several[Count] = (16, 16)):
         self.channels = tuple(channels)
         super().__init__(shapes, stencil=stencil)
 

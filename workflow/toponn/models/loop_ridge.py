@@ -1,13 +1,14 @@
 """Ridge regression on all loop features: the convex baseline, quantum loop topography."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.models.base import Inputs, Model, Parameters, require
+from toponn.models.base import Inputs, Model, Parameters, Shapes, require
 from toponn.models.head import predictions
+from toponn.options import Listed, Positive, Told
 
 
 class LoopRidge(Model):
@@ -15,7 +16,7 @@ class LoopRidge(Model):
 
     Parameters
     ----------
-    penalties : tried values, as shares of the mean squared norm of the training features
+    penalties : of the squared weights, tried in turn, as shares of the mean squared norm of the training features
 
     References
     ----------
@@ -23,10 +24,13 @@ class LoopRidge(Model):
     """
 
     family = "loop_ridge"
+    cost: Told = {"winding": (1e-6, 2), "chern": (2e-9, 3)}
+    role = "convex baseline"
     encodings = ("loops",)
     fixed_geometry = True
+    solved = True
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, penalties: Sequence[float]):
+    def __init__(self, shapes: Shapes, *, penalties: Listed[Positive] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)):
         self.shapes, self.penalties = shapes, tuple(penalties)
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:

@@ -1,11 +1,10 @@
 """A fully connected network on a fixed window in the centre of the sample."""
 
-from collections.abc import Mapping, Sequence
-
 from torch import Tensor, nn
 
-from toponn.models.base import Inputs, require
+from toponn.models.base import Inputs, Shapes, require
 from toponn.models.network import Network
+from toponn.options import Count, Several, Told, Whole
 
 
 class MLP(Network):
@@ -13,14 +12,16 @@ class MLP(Network):
 
     Parameters
     ----------
-    stencil : reach of the cell image
-    window : cells in each direction
+    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
+    window : cells in each direction, in the centre of the sample
     hidden : units of each hidden layer
     """
 
     family = "mlp"
+    cost: Told = {"winding": (1e-7, 1), "chern": (2e-7, 1)}
+    layered = True
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, window: int, hidden: Sequence[int]):
+    def __init__(self, shapes: Shapes, *, stencil: Whole = 1, window: Count = 6, hidden: Several[Count] = (64, 64)):
         self.window, self.hidden = window, tuple(hidden)
         super().__init__(shapes, stencil=stencil)
 

@@ -2,16 +2,20 @@
 
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import stack_module_state
+from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from toponn.models.base import Inputs, Model, Parameters, require
+from toponn.models.base import Inputs, Model, Parameters, Shapes, require
 from toponn.models.minimal_filtering import TAPS, Tiles
+from toponn.options import Whole
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
 
@@ -22,20 +26,68 @@ AT_ONCE = {"cpu": 2**19, "cuda": 2**27}
 class Network(Model):
     """A model made of one torch module that maps a batch of images (B, C, *grid) to values (B,).
 
-    The module is the definition; `value` applies its layers to all seeds at once, see `stacked`.
+    A rival is one file in ``toponn/models``, with a subclass that says its family and its module, and one entry of the
+    config, ``model: toponn.models.transformer:Transformer``. Everything that torch can apply and differentiate will do,
+    on the cell image of `toponn.encodings.cell_image` or on what the method `prepared` makes of it. Two things will
+    not: random numbers (dropout), for a run must be the same again, and samples that meet (batch normalisation), for
+    then a value depends on the batch. Attributes of `toponn.models.base.Model` say where it differs from the usual:
+    ``fixed_geometry = True`` for one that runs on the grid of training alone, ``twice_differentiable = False`` where a
+    layer has no second derivative. What a user may set are keyword arguments of the constructor, with types of
+    `toponn.options` and defaults, described in the docstring.
+
+    Parameters
+    ----------
+    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
+
+    Examples
+    --------
+    Attention over the cells, for samples of any size; eight seeds at once, of three samples of 4 × 4 cells:
+
+    >>> from toponn.options import Count
+    >>> class Attention(nn.Module):
+    ...     def __init__(self, channels, width, heads):
+    ...         super().__init__()
+    ...         self.cells = nn.Linear(channels, width)
+    ...         self.mixing = nn.MultiheadAttention(width, heads, batch_first=True)
+    ...         self.readout = nn.Linear(width, 1)
+    ...
+    ...     def forward(self, image):
+    ...         x = self.cells(image.flatten(2).mT)  # (B, cells, width)
+    ...         return self.readout((x + self.mixing(x, x, x)[0]).mean(dim=1))[:, 0]
+
+    >>> class Transformer(Network):
+    ...     family = "transformer"
+    ...
+    ...     def __init__(self, shapes, *, stencil: Whole = 1, width: Count = 16, heads: Count = 2):
+    ...         super().__init__(shapes, stencil=stencil)
+    ...         self.width, self.heads = width, heads
+    ...
+    ...     def module(self):
+    ...         return Attention(self.channels_in, self.width, self.heads)
+
+    >>> model = Transformer({"image": (72, 4, 4)})
+    >>> parameters = model.initial([np.random.default_rng(seed) for seed in range(8)])
+    >>> model.value(parameters, {"image": torch.zeros(3, 72, 4, 4)}).shape
+    torch.Size([8, 3])
     """
 
-    encodings = ("cell_image",)
+    layered: ClassVar[bool] = False
+    """Whether the module is a sequence of layers in `STACKED`, of activations and of `Mean`, which `stacked` applies to
+    all seeds at once faster than `mapped` does."""
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int):
+    def __init__(self, shapes: Shapes, *, stencil: Whole = 1):
         self.shapes, self.stencil = shapes, stencil
         self.channels_in, *self.grid = shapes["image"]
-        with torch.random.fork_rng(devices=[]):
-            self.skeleton = self.module()
 
     @abstractmethod
     def module(self) -> nn.Module:
         """Return a freshly initialised module."""
+
+    @cached_property
+    def skeleton(self) -> nn.Module:
+        """One module, of which the structure is used and not the weights."""
+        with torch.random.fork_rng(devices=[]):
+            return self.module()
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:
         """Return the parameters of one freshly initialised module for each seed."""
@@ -55,17 +107,22 @@ class Network(Model):
         """Return f (S, B)."""
         weights = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}
         image = self.prepared(inputs["image"])
-        first = next(layer for layer in self.skeleton.modules() if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d))
-        tiled = not isinstance(first, nn.Linear) and first.kernel_size[0] == TAPS
+        parts = groups(weights, image)
+        if not self.layered:
+            return torch.cat([mapped(self.skeleton, part, image) for part in parts])
+        first = next(layer for layer in self.skeleton.modules() if type(layer) in STACKED)
+        tiled = getattr(first, "kernel_size", (0,))[0] == TAPS
         shared = Tiles.of(image) if tiled else image
-        parts = [stacked(self.skeleton, part, shared) for part in groups(weights, image)]
-        return torch.cat([part.view(len(image), -1) for part in parts], dim=1).T
+        values = [stacked(self.skeleton, part, shared) for part in parts]
+        return torch.cat([part.view(len(image), -1) for part in values], dim=1).T
 
     def check_applicable(self, inputs: Inputs) -> None:
-        """Raise NotApplicable for another dimension or number of orbitals a cell."""
+        """Raise NotApplicable for another dimension or number of orbitals a cell, or another grid if that is fixed."""
         channels, *grid = inputs["image"].shape[1:]
         require(len(grid) == len(self.grid), f"trained in {len(self.grid)}D, the sample is {len(grid)}D")
         require(channels == self.channels_in, f"trained on {self.channels_in} channels, the sample has {channels}")
+        same = grid == list(self.grid) or not self.fixed_geometry
+        require(same, f"trained on a grid of {self.grid} cells, the sample has {grid}")
 
 
 class Residual(nn.Sequential):
@@ -94,12 +151,27 @@ def pooled(features: nn.Module, channels: int) -> nn.Module:
 
 def groups(parameters: Parameters, image: Tensor) -> list[Parameters]:
     """Return the parameters of a few seeds after the other, as many as `AT_ONCE` lets go together."""
-    channels = max(tensor.shape[1] for tensor in parameters.values())
+    channels = max(tensor[0].numel() if tensor.ndim < 2 else tensor.shape[1] for tensor in parameters.values())
     seeds = max(1, AT_ONCE[image.device.type] // (len(image) * channels * image.shape[2:].numel()))
     if seeds >= len(next(iter(parameters.values()))):
         return [parameters]  # without `split`, whose gradient copies all of them
     parts = zip(*(tensor.split(seeds) for tensor in parameters.values()), strict=True)
     return [dict(zip(parameters, part, strict=True)) for part in parts]
+
+
+def mapped(module: nn.Module, parameters: Parameters, image: Tensor) -> Tensor:
+    """Return f (S, B) of any module with the parameters (S, ...) of S seeds, by `torch.func.vmap`.
+
+    Attention is taken apart into matrix products, of which all derivatives are known.
+    """
+    kinds = {name: image.dtype if t.is_floating_point() else t.dtype for name, t in module.named_buffers()}
+    constant = {name: t.to(image.device, kinds[name]) for name, t in module.named_buffers()}
+
+    def of_one_seed(weights: Parameters) -> Tensor:
+        return functional_call(module, {**constant, **weights}, (image,))
+
+    with sdpa_kernel(SDPBackend.MATH):
+        return vmap(of_one_seed)(parameters).flatten(1)
 
 
 def stacked(layer: nn.Module, parameters: Parameters, x: Tensor | Tiles, name: str = "") -> Tensor:

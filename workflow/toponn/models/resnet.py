@@ -1,11 +1,12 @@
 """A residual network."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 
 from torch import nn
 
+from toponn.models.base import Shapes
 from toponn.models.network import CONVOLUTIONS, Network, Residual, pooled
+from toponn.options import Annotated, Even, Ge, MultipleOf, Told, Whole
 
 GROUPS = 4
 
@@ -23,14 +24,29 @@ def block(convolution: type[nn.Module], channels: int) -> Residual:
 class ResNet(Network):
     """A 1-cell-wide convolution to `channels`, then depth/2 residual blocks, averaged over the grid.
 
+    Parameters
+    ----------
+    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
+    channels : of every convolution
+    depth : convolutions in residual blocks of two
+
     References
     ----------
     K. He et al., arXiv 1603.05027 (pre-activation blocks); Y. Wu, K. He, arXiv 1803.08494 (group normalisation).
     """
 
     family = "resnet"
+    cost: Told = {"winding": (7e-7, 1), "chern": (1.1e-6, 1)}
+    layered = True
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], *, stencil: int, channels: int, depth: int):
+    def __init__(
+        self,
+        shapes: Shapes,
+        *,
+        stencil: Whole = 1,
+        channels: Annotated[int, Ge(8), MultipleOf(4)] = 16,
+        depth: Even = 8,
+    ):
         self.channels, self.depth = channels, depth
         super().__init__(shapes, stencil=stencil)
 

@@ -5,8 +5,8 @@ a_j)|q_ij|²`` for chiral chains. There are three routes to the same number: thr
 linear with the wedge product of the site tensors for weights; through occupied states; through dense projectors.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from toponn.checks import choose
-from toponn.models.base import Inputs, Model, Parameters, require
-from toponn.models.closed_forms import closed_form_of, coordinate_weights, free_site_tensors, free_weights
+from toponn.models.base import Inputs, Model, Parameters, Shapes, require
+from toponn.models.closed_forms import SITE_TENSORS, coordinate_weights, free_weights
 from toponn.models.site_tensors import Coordinate, Free
 from toponn.models.wedges import loop_tensors, wedge_value
+from toponn.options import Count, Number, Positive, Told
 
 KAPPA = {2: 0.5, 3: 4 * np.pi}
 """Factor of the order-n ring, with which its closed forms are the invariant."""
@@ -33,68 +34,35 @@ WEDGE_PIECE = 1 << 25
 
 
 class Ring(Model):
-    """A tensor ring of CP rank R over free or coordinate site tensors.
-
-    Parameters
-    ----------
-    form : "free" (one weight a site) or "coordinate" (a network of the normalised coordinates)
-    start : "random" or "closed_form"
-    rank : number of rings in the sum
-    scale : standard deviation of the site tensors at a random start
-    width : units of each hidden layer of the coordinate network
-    noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
-    route : the encoding that it is to be shown, or "auto" for the cheapest
-    closed_form : name of the closed form, by default the first of its form and dimension
-
-    Raises
-    ------
-    ConfigError
-        If there is no such form, route or closed form.
-    """
+    """A tensor ring of CP rank R over site tensors of one of the forms in `toponn.models.site_tensors`."""
 
     family = "ring"
-    encodings: ClassVar = ("loops", "occupied", "projector")
+    cost: Told = {"winding": (1.2e-9, 2), "chern": (2e-11, 3)}
+    role = "hybrid"
+    encodings = ("loops", "occupied", "projector")
+    multilinear = True
 
     def __init__(
         self,
-        shapes: Mapping[str, tuple[int, ...]],
+        shapes: Shapes,
+        site_tensors: Coordinate | Free,
         *,
-        form: str,
         start: str,
         rank: int,
-        scale: float,
-        width: int | None = None,
-        noise: float = 0.0,
-        route: str = "auto",
-        closed_form: str | None = None,
+        noise: float,
+        route: str,
+        formula: str | None,
     ):
-        self.shapes, self.form, self.start, self.rank, self.noise = shapes, form, start, rank, noise
-        self.fixed_geometry = form == "free"
-        sites, dimension = shapes["coordinates"]
-        self.order = dimension + 1
-        forms = {
-            "free": lambda: Free(sites, rank * self.order, scale),
-            "coordinate": lambda: Coordinate(dimension, rank * self.order, scale, width),
-        }
-        self.site_tensors = choose(forms, form, "form")()
-        self.route = choose({name: name for name in ("auto", *self.encodings)}, route, "route")
-        self.formula, _ = closed_form_of(form, dimension, closed_form)
+        self.shapes, self.site_tensors, self.start, self.rank, self.noise = shapes, site_tensors, start, rank, noise
+        dimension = shapes["coordinates"][1]
+        self.order = self.degree = dimension + 1
+        routes = ("auto", *self.encodings)
+        self.route = choose(dict(zip(routes, routes, strict=True)), route, "route")
+        self.formula = self.formula_of(dimension, formula)
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:
         """Return random site tensors; `closed_form` gives the other start."""
         return self.site_tensors.initial(generators)
-
-    def closed_form(self, like: Parameters, lengths: np.ndarray, area_per_site: float) -> Parameters:
-        """Return parameters, shaped and typed like `like`, at which the ring is the invariant, all seeds alike.
-
-        Parameters
-        ----------
-        lengths : (N, d) float64, positions in units of length
-        area_per_site : length (1D, of a cell) or area (2D, of a site)
-        """
-        if self.form == "coordinate":
-            return coordinate_weights(lengths.shape[1], like)
-        return free_weights(free_site_tensors(self.formula, lengths, area_per_site), like)
 
     def tensors(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
         """Return the site tensors (S, R, order, N) at coordinates (N, d), or (S, R, order, B, N) at (B, N, d)."""
@@ -129,14 +97,95 @@ class Ring(Model):
         return KAPPA[3] * through_states(contraction, d.repeat_interleave(orbitals, dim=-1), states)
 
     def check_applicable(self, inputs: Inputs) -> None:
-        """Raise NotApplicable for another dimension, or for free site tensors on another number of sites."""
-        sites, dimension = inputs["coordinates"].shape[-2:]
+        """Raise NotApplicable for another dimension."""
+        dimension = inputs["coordinates"].shape[-1]
         require(dimension + 1 == self.order, f"trained in {self.order - 1}D, the sample is {dimension}D")
-        trained = self.shapes["coordinates"][0]
-        require(
-            self.form != "free" or sites == trained,
-            f"free site tensors on {trained} sites, the sample has {sites}",
-        )
+
+
+class CoordinateRing(Ring):
+    """A tensor ring whose site tensors are a small network of the normalised coordinates: for any size and lattice.
+
+    Parameters
+    ----------
+    start : where training starts: at random weights, or at those at which the network is the invariant
+    rank : terms R of the sum of ring contractions
+    scale : standard deviation of the site tensors at a random start
+    width : units of each of the two hidden layers
+    noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
+    route : what it is shown: loop features, occupied states or dense projectors, which give one value at different
+        costs, or the cheapest
+    closed_form : which closed form a start at one takes; the task's first if none is named
+    """
+
+    form = "coordinate"
+    closed_forms: ClassVar = {"winding": ("switches",), "chern": ("switches",)}
+
+    def __init__(
+        self,
+        shapes: Shapes,
+        *,
+        start: Literal["random", "closed_form"] = "random",
+        rank: Count = 1,
+        scale: Positive = 1.0,
+        width: Count = 16,
+        noise: Number = 0.0,
+        route: Literal["auto", "loops", "occupied", "projector"] = "auto",
+        closed_form: Literal["switches"] | None = None,
+    ):
+        _, dimension = shapes["coordinates"]
+        network = Coordinate(dimension, rank * (dimension + 1), scale, width)
+        super().__init__(shapes, network, start=start, rank=rank, noise=noise, route=route, formula=closed_form)
+
+    def closed_form(self, like: Parameters, lengths: np.ndarray, area_per_site: float) -> Parameters:
+        """Return weights at which the network is a smooth window and switches: no length or area enters."""
+        return coordinate_weights(lengths.shape[1], like)
+
+
+class FreeRing(Ring):
+    """A tensor ring with one trainable number for each site and tensor.
+
+    Parameters
+    ----------
+    start : where training starts: at random weights, or at those at which the ring is the invariant
+    rank : terms R of the sum of ring contractions
+    scale : standard deviation of the site tensors at a random start
+    noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
+    route : what it is shown: loop features, occupied states or dense projectors, which give one value at different
+        costs, or the cheapest
+    closed_form : which closed form a start at one takes; the task's first if none is named
+    """
+
+    form = "free"
+    fixed_geometry = True
+    closed_forms: ClassVar = {
+        "winding": ("windowed_winding", "midgap_dropped"),
+        "chern": ("local_marker", "three_sectors"),
+    }
+
+    def __init__(
+        self,
+        shapes: Shapes,
+        *,
+        start: Literal["random", "closed_form"] = "random",
+        rank: Count = 1,
+        scale: Positive = 1.0,
+        noise: Number = 0.0,
+        route: Literal["auto", "loops", "occupied", "projector"] = "auto",
+        closed_form: Literal["windowed_winding", "midgap_dropped", "local_marker", "three_sectors"] | None = None,
+    ):
+        sites, dimension = shapes["coordinates"]
+        numbers = Free(sites, rank * (dimension + 1), scale)
+        super().__init__(shapes, numbers, start=start, rank=rank, noise=noise, route=route, formula=closed_form)
+
+    def closed_form(self, like: Parameters, lengths: np.ndarray, area_per_site: float) -> Parameters:
+        """Return the site tensors of its closed form, shaped and typed like `like`, all seeds alike."""
+        return free_weights(SITE_TENSORS[self.formula](lengths, area_per_site), like)
+
+    def check_applicable(self, inputs: Inputs) -> None:
+        """Raise NotApplicable also for another number of sites."""
+        super().check_applicable(inputs)
+        trained, sites = self.shapes["coordinates"][0], inputs["coordinates"].shape[-2]
+        require(sites == trained, f"free site tensors on {trained} sites, the sample has {sites}")
 
 
 def through_loops(d: Tensor, loops: Tensor) -> Tensor:

@@ -36,9 +36,7 @@ class Coordinate:
     The start makes the mean square of d over the sites close to `scale` squared.
     """
 
-    def __init__(self, dimension: int, tensors: int, scale: float, width: int | None):
-        if width is None:
-            raise ValueError("width: found None; allowed: the number of hidden units of the coordinate network")
+    def __init__(self, dimension: int, tensors: int, scale: float, width: int):
         self.dimension, self.tensors, self.scale, self.width = dimension, tensors, scale, width
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:

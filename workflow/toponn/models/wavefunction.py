@@ -6,17 +6,21 @@ then G = P and ``f = Σ_ij w_j (x_i − x_j)|q_ij|²``, the real-space winding n
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from toponn.checks import ConfigError, choose, refusal
-from toponn.models import TENSORS, form_of
-from toponn.models.base import Inputs, Model, Parameters, require
-from toponn.models.closed_forms import closed_form_of, wavefunction_tensors
+from toponn.models.base import Inputs, Model, Parameters, Shapes, require
+from toponn.models.closed_forms import wavefunction_tensors
 from toponn.models.site_tensors import gaussian
+from toponn.options import Listed, Number, Positive, Told
+
+TENSORS = ("selection", "contraction", "position", "window")
+"""What can be trained."""
 
 CHUNK = 1 << 21
 """Numbers in the largest array of a group of seeds, which then stays in the cache."""
@@ -33,11 +37,13 @@ class Wavefunction(Model):
 
     Parameters
     ----------
-    start : "random" or "closed_form"
+    start : where training starts: at random weights, or at those at which f is the invariant
     scale : root mean square of f over clean chains of both phases at a random start, for every seed
-    trainable : which of `TENSORS` are; the others stay at their closed form
+    trainable : what is trained: the selection of the sublattices, the contraction over the bands, the position, the
+        window; the others are held at their closed form
     noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
-    closed_form : "windowed_winding", the default, or "midgap_dropped", of states without the mid-gap pair
+    closed_form : which closed form the held matrices and a start at one take, the second of states without the mid-gap
+        pair; the first if none is named
 
     Raises
     ------
@@ -48,19 +54,23 @@ class Wavefunction(Model):
     """
 
     family = "ring"
+    cost: Told = {"winding": (1.4e-9, 3)}
+    form = "wavefunction"
+    role = "hybrid"
+    tasks = ("winding",)
     encodings = ("occupied",)
     fixed_geometry = True
+    closed_forms: ClassVar = {"winding": ("windowed_winding", "midgap_dropped")}
 
     def __init__(
         self,
-        shapes: Mapping[str, tuple[int, ...]],
+        shapes: Shapes,
         *,
-        form: str = "wavefunction",
-        start: str,
-        scale: float,
-        trainable: Sequence[str] = TENSORS,
-        noise: float = 0.0,
-        closed_form: str | None = None,
+        start: Literal["random", "closed_form"] = "random",
+        scale: Positive = 1.0,
+        trainable: Listed[Literal["selection", "contraction", "position", "window"]] = TENSORS,
+        noise: Number = 0.0,
+        closed_form: Literal["windowed_winding", "midgap_dropped"] | None = None,
     ):
         self.shapes, self.start, self.scale, self.noise = shapes, start, scale, noise
         states, orbitals = shapes["occupied"]
@@ -71,8 +81,10 @@ class Wavefunction(Model):
         self.trainable = tuple(name for name in TENSORS if name in trainable)
         if not self.trainable:
             raise ConfigError(refusal("trainable", list(trainable), f"at least one of {', '.join(TENSORS)}"))
-        self.form = form_of({"form": form, "trainable": self.trainable})
-        self.formula, _ = closed_form_of("wavefunction", 1, closed_form)
+        if self.trainable != TENSORS:
+            self.form = "_".join(["wavefunction", *self.trainable])
+        self.degree = sum(DEGREES[name] for name in self.trainable)
+        self.formula = self.formula_of(dimension, closed_form)
         if self.formula == "midgap_dropped" and states >= cells:
             allowed = f"windowed_winding, since the {states} states of {cells} cells have their mid-gap pair"
             raise ConfigError(refusal("closed_form", self.formula, allowed))
@@ -86,18 +98,11 @@ class Wavefunction(Model):
         sizes = {"selection": (2, n, n), "contraction": (states, states), "position": (n, n), "window": (n, n)}
         drawn = {t: gaussian(generators, *sizes[t], deviation=1 / math.sqrt(sizes[t][-1])) for t in self.trainable}
         f = self.value(drawn, clean_chains(n // 2, states))
-        degree = sum(DEGREES[name] for name in self.trainable)
-        factor = (self.scale / f.square().mean(dim=1).sqrt()) ** (1 / degree)  # (S,)
+        factor = (self.scale / f.square().mean(dim=1).sqrt()) ** (1 / self.degree)  # (S,)
         return {name: t * factor.reshape(-1, *[1] * (t.ndim - 1)) for name, t in drawn.items()}
 
     def closed_form(self, like: Parameters, lengths: np.ndarray, area_per_site: float) -> Parameters:
-        """Return parameters, shaped and typed like `like`, at which f is the winding number, all seeds alike.
-
-        Parameters
-        ----------
-        lengths : (L, 1) float64, positions of the cells
-        area_per_site : not needed: the window counts cells
-        """
+        """Return the trainable matrices of its closed form; its window counts cells, so that no length enters."""
         x = torch.from_numpy(lengths[:, 0])
         exact = self._exact((2 * x - x.max() - x.min()) / (x.max() - x.min()))
         return {name: exact[name].to(like[name]).expand_as(like[name]).clone() for name in self.trainable}

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toponn.lattices import Sites, UnitCell
+from toponn.checks import ConfigError, refusal, resolve
+from toponn.lattices import LATTICES, Lattice, Sites, UnitCell
 
 
 @dataclass(frozen=True)
@@ -163,13 +164,30 @@ class System(ABC):
     task: ClassVar[str]
     symmetry_class: ClassVar[str]
     lattices: ClassVar[tuple[str, ...]]
-    """Names of the lattices that it lives on; the first is meant where none is named."""
+    """Rows of `LATTICES` that it lives on; the first is meant where none is named."""
     n_orbitals: ClassVar[int]
     parameters: ClassVar[dict[str, Parameter]]
     refused_disorder: ClassVar[tuple[str, ...]] = ()
     """Kinds of disorder that make no sense in this system, though they do in others of its task."""
-    localizer_kappa: ClassVar[float]
-    """Strength of the positions in the spectral localizer, energy over length."""
+    localizer_kappa: ClassVar[float | None]
+    """Strength of the positions in the spectral localizer, energy over length; None: from the clean gap."""
+
+    @classmethod
+    def lattice(cls, name: str | None = None, where: str = "lattice") -> Lattice:
+        """Return the lattice of this name, or the first that it lives on.
+
+        Raises
+        ------
+        ConfigError
+            If it does not live on this one.
+        """
+        if name is not None and name not in cls.lattices:
+            raise ConfigError(refusal(where, name, f"{', '.join(cls.lattices)}, which {cls.name} lives on"))
+        return cls._lattice(name or cls.lattices[0])
+
+    @classmethod
+    def _lattice(cls, name: str) -> Lattice:
+        return resolve(LATTICES, name, "lattices")
 
     @abstractmethod
     def connections(self, sites: Sites) -> list[np.ndarray]:
@@ -196,6 +214,17 @@ class LatticeSystem(System):
     """A system that a table of on-site matrices and bonds on a unit cell defines."""
 
     unit_cell: ClassVar[UnitCell]
+    """Its only lattice, which `lattices` names; a cell of its own needs no row in `LATTICES`."""
+    localizer_kappa = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "lattices" not in vars(cls) and isinstance(vars(cls).get("unit_cell"), UnitCell):
+            cls.lattices = (cls.unit_cell.name,)
+
+    @classmethod
+    def _lattice(cls, name: str) -> UnitCell:
+        return cls.unit_cell
 
     @abstractmethod
     def onsite(self, **parameters: float) -> np.ndarray:

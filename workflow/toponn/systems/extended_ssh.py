@@ -18,7 +18,6 @@ class ExtendedSSH(LatticeSystem):
     name = "extended_ssh"
     task = "winding"
     symmetry_class = "BDI"
-    lattices = ("chain",)
     unit_cell = CHAIN
     n_orbitals = 1
     parameters = {

@@ -19,7 +19,6 @@ class Haldane(LatticeSystem):
     name = "haldane"
     task = "chern"
     symmetry_class = "A"
-    lattices = ("honeycomb",)
     unit_cell = HONEYCOMB
     n_orbitals = 1
     parameters = {

@@ -22,7 +22,6 @@ class HigherChern(LatticeSystem):
     name = "higher_chern"
     task = "chern"
     symmetry_class = "A"
-    lattices = ("square",)
     unit_cell = SQUARE
     n_orbitals = 2
     parameters = {

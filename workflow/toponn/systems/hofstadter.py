@@ -38,7 +38,6 @@ class Hofstadter(LatticeSystem):
     name = "hofstadter"
     task = "chern"
     symmetry_class = "A"
-    lattices = ("square",)
     unit_cell = SQUARE
     n_orbitals = 1
     parameters = {

@@ -22,7 +22,6 @@ class Kagome(LatticeSystem):
     name = "kagome"
     task = "chern"
     symmetry_class = "A"
-    lattices = ("kagome",)
     unit_cell = KAGOME
     n_orbitals = 1
     parameters = {

@@ -22,7 +22,6 @@ class KitaevChain(LatticeSystem):
     name = "kitaev_chain"
     task = "winding"
     symmetry_class = "BDI"
-    lattices = ("chain",)
     unit_cell = CHAIN
     n_orbitals = 1
     parameters = {

@@ -47,7 +47,6 @@ class QWZ(LatticeSystem):
     name = "qwz"
     task = "chern"
     symmetry_class = "A"
-    lattices = ("square",)
     unit_cell = SQUARE
     n_orbitals = 2
     parameters = {"mass": Parameter(-6.0, 6.0, "hopping", "m, which the bands invert with")}

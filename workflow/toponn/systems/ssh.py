@@ -63,7 +63,6 @@ class SSH(LatticeSystem):
     name = "ssh"
     task = "winding"
     symmetry_class = "BDI"
-    lattices = ("chain",)
     unit_cell = CHAIN
     n_orbitals = 1
     parameters = {

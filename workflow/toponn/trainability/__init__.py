@@ -1,10 +1,9 @@
-"""Diagnostics of what is learned and how often."""
+"""Diagnostics of what is learned and how often: one file each, with its record above it (`record`).
 
-COLUMNS = "task model form diagnostic size condition n_seeds value low high".split()
-"""Of the trainability table."""
-
-UNIT = "task model form diagnostic size condition seed value".split()
-"""Of the table of diagnostics, a row for each seed."""
+`subject` is what they look at, `summary` and `success` make the trainability table of their rows; `curvature`,
+`alignment`, `alternating` and `growing` are the algebra. `expressivity`, `site_tensors` and `proxies` are measured once
+for a task, `route_costs` once.
+"""
 
 DIAGNOSTICS = {
     "learning_rates": "toponn.trainability.sweeps:learning_rates",
@@ -20,4 +19,7 @@ DIAGNOSTICS = {
     "ablation": "toponn.trainability.ablation:ablation",
     "remedies": "toponn.trainability.remedies:remedies",
 }
-"""Signature ``(subject, **options) -> Measured``; the options are the keys of ``trainability.<name>`` in the config."""
+"""Functions ``(subject, *, …) -> Measured`` under `toponn.trainability.record.diagnostic`, by their keys in the config.
+
+Their keyword-only arguments are the options of ``trainability.<name>``.
+"""

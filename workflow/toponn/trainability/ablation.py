@@ -9,6 +9,8 @@ from scipy.spatial import ConvexHull
 
 from toponn.datasets import Dataset, read_dataset
 from toponn.models.base import require
+from toponn.options import Count, Seeds
+from toponn.trainability.record import BALANCED, Curves, Panel, diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, trained_seeds, unit_rows
 from toponn.training.views import build_model, encoded, shapes_of
 
@@ -19,7 +21,35 @@ TOUCHING = 1e-9
 """Distances to the edge that differ by less are equal."""
 
 
-def ablation(subject: Subject, *, seeds: int, samples: int) -> Measured:
+@diagnostic(
+    needs=("runs",),
+    conditions={
+        "removed": "shell: the sites at this depth; outside: all nearer to the edge; inside: those and all deeper",
+        "depth": "distance to the edge, in nearest-neighbour distances or cells, rounded down",
+    },
+    curves=Curves(
+        "pruning",
+        (
+            Panel(
+                "ablated_balanced_accuracy",
+                "depth",
+                "sites removed down to depth\n({distance})",
+                BALANCED,
+                where=(("removed", "outside"),),
+                linear=True,
+            ),
+            Panel(
+                "ablated_balanced_accuracy",
+                "depth",
+                "sites removed at depth\n({distance})",
+                BALANCED,
+                where=(("removed", "shell"),),
+                linear=True,
+            ),
+        ),
+    ),
+)
+def ablation(subject: Subject, *, seeds: Seeds = 20, samples: Count = 200) -> Measured:
     """Return the balanced accuracy of trained models on states without the sites of some shells.
 
     The amplitudes of all occupied states are set to zero there: P becomes ΠPΠ, and what is left is not normalised. The
@@ -28,15 +58,13 @@ def ablation(subject: Subject, *, seeds: int, samples: int) -> Measured:
 
     Parameters
     ----------
-    seeds : trained seeds to look at
+    seeds : at most so many trained seeds of each model
     samples : at most so many of the split of success, as many of each label as there are
 
     Returns
     -------
-    Measured, with rows ``ablated_balanced_accuracy``:
-        "removed=shell, depth=<d>" : without that shell
-        "removed=outside, depth=<d>" : without all shells nearer to the edge; with depth 0 nothing is removed
-        "removed=inside, depth=<d>" : without it and all shells deeper inside
+    Measured, with rows ``ablated_balanced_accuracy`` without one shell, without all shells nearer to the edge (with
+    depth 0 nothing is removed), and without a shell and all deeper inside
 
     Raises
     ------
@@ -46,28 +74,28 @@ def ablation(subject: Subject, *, seeds: int, samples: int) -> Measured:
     trained = trained_parameters(subject, seeds)
     names, count = trained_seeds(subject, seeds), len(next(iter(trained.values())))
     require(count > 0, "no trained seed has finite weights")
-    whole = read_dataset(subject.home, subject.success["split"])
+    whole = read_dataset(subject.home, subject.success.split)
     rows = balanced_rows(whole.label, samples)
     part = replace(whole, states=whole.states[rows], label=whole.label[rows], references={})
-    model = build_model(subject.settings, shapes_of(encoded(subject.settings, part, seeds=count)))
+    model = build_model(subject.variant, shapes_of(encoded(subject.variant, part, seeds=count)))
     measured: dict[bytes, np.ndarray] = {}  # by what is removed, since some conditions are the same
     tables = []
-    for condition, removed in ablations(edge_distance(part.states.geometry)):
+    for conditions, removed in ablations(edge_distance(part.states.geometry)):
         key = removed.tobytes()
         if key not in measured:
-            left = encoded(subject.settings, without_sites(part, removed), seeds=count)
+            left = encoded(subject.variant, without_sites(part, removed), seeds=count)
             measured[key] = scores(model, trained, left)
         here, values = Seen(model, {}, part), {"ablated_balanced_accuracy": measured[key]}
-        tables.append(unit_rows(subject, here, condition, names, **values))
+        tables.append(unit_rows(subject, here, conditions, names, **values))
     return Measured(pd.concat(tables, ignore_index=True), {})
 
 
-def ablations(depth: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def ablations(depth: np.ndarray) -> Iterator[tuple[dict[str, str | int], np.ndarray]]:
     """Yield conditions and the sites (N,) bool that they remove, of sites at depths (N,) int64."""
     for d in depths_of(int(depth.max())):
-        yield f"removed=shell, depth={d:g}", depth == d
-        yield f"removed=outside, depth={d:g}", depth < d
-        yield f"removed=inside, depth={d:g}", depth >= d
+        yield {"removed": "shell", "depth": d}, depth == d
+        yield {"removed": "outside", "depth": d}, depth < d
+        yield {"removed": "inside", "depth": d}, depth >= d
 
 
 def depths_of(deepest: int) -> list[int]:

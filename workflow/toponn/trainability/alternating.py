@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.checks import NotApplicable
 from toponn.encodings.loops import triple_indices
-from toponn.models.base import Parameters
+from toponn.models.base import Parameters, require
 from toponn.models.ring import KAPPA, Ring
 from toponn.trainability.subject import squared_loss
 from toponn.training.loop import Samples
@@ -108,8 +107,8 @@ def alternating(
     NotApplicable
         If the ring is a sum of several, or the samples are not loop features.
     """
-    if model.rank != 1 or "loops" not in training.inputs:
-        raise NotApplicable("least squares in turn are for rings of rank 1 that see loop features")
+    here = model.multilinear and model.rank == 1 and "loops" in training.inputs
+    require(here, "least squares in turn are for rings of rank 1 that see loop features")
     sites = len(training.inputs["coordinates"])
     loops = Loops(training.inputs["loops"], sites, model.order)
     group = max(1, GROUP // (len(training) * sites**2))
@@ -196,7 +195,7 @@ def balanced(unknown: Tensor, basis: Tensor) -> Tensor:
 
 def features(model: Ring, parameters: Parameters, coordinates: Tensor) -> Tensor:
     """Return what site tensors are linear in, float64: (1, N, N) of free ones, (S, F, N) of the coordinate network."""
-    if model.form == "free":
+    if model.fixed_geometry:
         return torch.eye(len(coordinates), dtype=torch.float64)[None]
     seeds, _, hidden = parameters["v"].shape
     each = torch.eye(hidden, dtype=parameters["v"].dtype).expand(seeds, -1, -1)
@@ -208,14 +207,14 @@ def features(model: Ring, parameters: Parameters, coordinates: Tensor) -> Tensor
 
 def unknowns(model: Ring, parameters: Parameters) -> Tensor:
     """Return site tensors (S, order, N), or the read-out of the coordinate network, its constants last, float64."""
-    if model.form == "free":
+    if model.fixed_geometry:
         return parameters["site"].double()
     return torch.cat([parameters["v"], parameters["c"][..., None]], dim=-1).double()
 
 
 def with_unknowns(model: Ring, parameters: Parameters, unknown: Tensor) -> Parameters:
     """Return the parameters with the unknowns (S, order, F) put in."""
-    if model.form == "free":
+    if model.fixed_geometry:
         return {"site": unknown.to(parameters["site"].dtype)}
     unknown = unknown.to(parameters["v"].dtype)
     return {**parameters, "v": unknown[..., :-1].contiguous(), "c": unknown[..., -1].contiguous()}
@@ -233,7 +232,7 @@ def sweep_flops(model: Ring, parameters: Parameters, samples: int, sites: int) -
     G. H. Golub, C. F. Van Loan, Matrix Computations (4th ed., 2013), § 8.3, for the eigenvectors.
     """
     count = unknowns(model, parameters).shape[-1]
-    projected = 0 if model.form == "free" else 2 * samples * sites * count
+    projected = 0 if model.fixed_geometry else 2 * samples * sites * count
     solution = 2 * samples * sites**2 + projected + 2 * samples * count**2 + 9 * count**3
     contraction = 2 * samples * sites * (sites * (sites - 1) // 2)
     return float(2 * solution if model.order == 2 else 3 * contraction + 6 * solution)

@@ -8,22 +8,43 @@ import pandas as pd
 import torch
 
 from toponn.models.base import Parameters, generators
+from toponn.options import Listed, Positive, Seeds
 from toponn.seeds import stream
+from toponn.trainability.record import Curves, Panel, diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, outcome, scores, seen, success_values, unit_rows
 from toponn.training.runs import ring_area, ring_lengths
 
 
-def basin(subject: Subject, *, noise: Sequence[float], seeds: int) -> Measured:
+@diagnostic(
+    needs=("gradient", "closed form", "smaller?"),
+    conditions={"noise": "root mean square of the noise over that of the tensor it is added to"},
+    trainings="noise",
+    curves=Curves(
+        "basin",
+        (
+            Panel(
+                "basin_success",
+                "noise",
+                "relative noise $\\sigma$ on the closed form",
+                "success fraction after retraining",
+                before="start_balanced_accuracy",
+            ),
+            Panel("half_success_noise", "size", "size ({size})", "noise $\\sigma$ at half success", logarithmic=True),
+        ),
+        "basin of attraction",
+    ),
+)
+def basin(subject: Subject, *, noise: Listed[Positive] = (0.3, 1.0, 3.0, 10.0), seeds: Seeds = 20) -> Measured:
     """Return how often closed-form weights with noise on them are trained back, on every size.
 
     Diagnostics: ``basin_success`` (0 or 1) and ``basin_balanced_accuracy`` after retraining, and
-    ``start_balanced_accuracy`` before it, all on the split of the study's success; conditions ``noise=<σ>``.
+    ``start_balanced_accuracy`` before it, all on the split of the study's success.
 
     Parameters
     ----------
     subject : a model that has a closed form; of its datasets ``home`` and, where there are, ``smaller``
     noise : values of σ, root mean square of the noise over that of the tensor it is added to
-    seeds : number of directions of the noise, the same for every σ
+    seeds : number of directions of the noise, the same for every σ; at most so many of each model
     """
     paths = dict.fromkeys([subject.home, *subject.datasets.get("smaller", ())])
     rows = [row for path in paths for row in basin_rows(subject, path, noise, range(seeds))]
@@ -32,17 +53,17 @@ def basin(subject: Subject, *, noise: Sequence[float], seeds: int) -> Measured:
 
 def basin_rows(subject: Subject, path: Path, noise: Sequence[float], seeds: Sequence[int]) -> list[pd.DataFrame]:
     """Return the rows of one dataset, a table for each σ."""
-    splits = ("train", "validation", subject.success["split"])
-    here = seen(subject.settings, path, splits, seeds=len(seeds))
+    splits = ("train", "validation", subject.success.split)
+    here = seen(subject.variant, path, splits, seeds=len(seeds))
     exact, direction = closed_form_and_direction(subject, here, seeds)
     rows = []
     for sigma in noise:
         start = noisy(exact, direction, sigma)
-        before = scores(here.model, start, here.samples[subject.success["split"]])
+        before = scores(here.model, start, here.samples[subject.success.split])
         _, after = outcome(subject, here, start)
         measured = {"basin_success": success_values(subject, after), "basin_balanced_accuracy": after}
         measured["start_balanced_accuracy"] = before
-        rows.append(unit_rows(subject, here, f"noise={sigma:g}", seeds, **measured))
+        rows.append(unit_rows(subject, here, {"noise": sigma}, seeds, **measured))
     return rows
 
 
@@ -51,10 +72,10 @@ def closed_form_and_direction(subject: Subject, here: Seen, seeds: Sequence[int]
 
     Hidden units of the coordinate form that the closed form does not read are those of the seed's random start.
     """
-    dataset = here.dataset
-    like = here.model.initial(generators(subject.root, dataset.name, subject.name, seeds))
+    dataset, name = here.dataset, subject.variant.name
+    like = here.model.initial(generators(subject.root, dataset.name, name, seeds))
     exact = here.model.closed_form(like, ring_lengths(dataset.states), ring_area(dataset))
-    draws = [stream(subject.root, "basin", dataset.name, subject.name, seed) for seed in seeds]
+    draws = [stream(subject.root, "basin", dataset.name, name, seed) for seed in seeds]
     normal = {key: np.array([rng.normal(size=tuple(t.shape[1:])) for rng in draws]) for key, t in exact.items()}
     return exact, {key: torch.from_numpy(array).to(exact[key].dtype) for key, array in normal.items()}
 

@@ -3,27 +3,37 @@
 import pandas as pd
 
 from toponn.models.base import Parameters
+from toponn.options import Seeds
+from toponn.trainability.record import diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, fitted_parameters, outcome, scores, seen, unit_rows
 from toponn.training.runs import start_parameters
 
 
-def clean(subject: Subject, *, seeds: int) -> Measured:
+@diagnostic(
+    needs=("clean",),
+    conditions={"test": "dataset whose test split it is: the clean one, or the one that the study trains on"},
+    trainings=1,
+    figure="decoupling",
+)
+def clean(subject: Subject, *, seeds: Seeds = 100) -> Measured:
     """Return ``clean_balanced_accuracy`` of seeds trained on clean samples, on others of these and on disordered ones.
 
-    The condition names the dataset whose test split it is: the clean one, and the one that the study trains on.
+    Parameters
+    ----------
+    seeds : at most so many of each model
 
     References
     ----------
     arXiv 2406.10012, in which 22 of 100 identically configured networks generalize from clean to disordered SSH chains.
     """
-    here = seen(subject.settings, subject.datasets["clean"][0], ("train", "validation", "test"), seeds=seeds)
-    there = seen(subject.settings, subject.home, ("test",), seeds=seeds, uses=1)
+    here = seen(subject.variant, subject.datasets["clean"][0], ("train", "validation", "test"), seeds=seeds)
+    there = seen(subject.variant, subject.home, ("test",), seeds=seeds, uses=1)
     parameters = clean_parameters(subject, here, seeds)
     rows = [
         unit_rows(
             subject,
             here,
-            f"test={tested.dataset.name}",
+            {"test": tested.dataset.name},
             range(seeds),
             clean_balanced_accuracy=scores(here.model, parameters, tested.samples["test"]),
         )
@@ -34,7 +44,7 @@ def clean(subject: Subject, *, seeds: int) -> Measured:
 
 def clean_parameters(subject: Subject, here: Seen, seeds: int) -> Parameters:
     """Return the weights after training on the clean samples."""
-    if "training" not in subject.settings:
+    if here.model.solved:
         return fitted_parameters(here, here.samples["train"])
-    initial = start_parameters(here.model, here.dataset, subject.root, subject.name, range(seeds))
+    initial = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, range(seeds))
     return outcome(subject, here, initial)[0].parameters

@@ -1,5 +1,6 @@
 """Every form of the ring at its closed-form weights against the reference formula, in double precision."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,26 +15,19 @@ from toponn.invariants import chern, winding
 from toponn.lattices import normalised_coordinates
 from toponn.models.base import Inputs, Model, Parameters
 from toponn.models.closed_forms import switches
+from toponn.models.ring import CoordinateRing, FreeRing
+from toponn.models.wavefunction import Wavefunction
 from toponn.shapes import bulk_window
 from toponn.states import polar_factor, projector
 from toponn.statistics import balanced_accuracy, crossed_bootstrap
-from toponn.trainability import COLUMNS
 from toponn.training.runs import ring_area, ring_lengths
-from toponn.training.views import build_model
 
-CASES = {
-    1: (
-        ("coordinate", "switches"),
-        ("free", "windowed_winding"),
-        ("free", "midgap_dropped"),
-        ("wavefunction", "windowed_winding"),
-        ("wavefunction", "midgap_dropped"),
-    ),
-    2: (("coordinate", "switches"), ("free", "local_marker"), ("free", "three_sectors")),
+HYBRIDS = {
+    "coordinate_ring": (CoordinateRing, {"width": 8}),
+    "free_ring": (FreeRing, {}),
+    "wavefunction_ring": (Wavefunction, {}),
 }
-"""(form, closed form) in each dimension."""
-
-OPTIONS = {"coordinate": {"rank": 1, "width": 8}, "free": {"rank": 1}, "wavefunction": {}}
+"""The classes that hold the invariant, by their names in `toponn.models.MODELS`, and their options."""
 STEP = 1e-4
 BATCH = 20
 
@@ -84,11 +78,12 @@ class Exact:
     inputs: Inputs
 
 
-def exact_model(form: str, closed_form: str, dataset: Dataset) -> Exact:
-    """Return a form of the ring at its closed form; the rings see dense projectors, the route without shortcuts."""
+def exact_model(name: str, closed_form: str, dataset: Dataset) -> Exact:
+    """Return a hybrid at its closed form; tensor rings see dense projectors, the route without shortcuts."""
     states, lengths = dataset.states, ring_lengths(dataset.states)
+    hybrid, options = HYBRIDS[name]
     inputs = {"coordinates": torch.from_numpy(normalised_coordinates(lengths))}
-    if form == "wavefunction":
+    if not hybrid.multilinear:
         rows = [states.occupied[..., states.sublattice == side].astype(float) for side in (0, 1)]
         inputs["occupied"] = torch.from_numpy(np.concatenate(rows, axis=-1))
     elif states.dimension == 1:
@@ -96,8 +91,7 @@ def exact_model(form: str, closed_form: str, dataset: Dataset) -> Exact:
     else:
         inputs["projector"] = torch.from_numpy(projector(states.occupied.astype(complex)))
     shapes = {name: t.shape[name != "coordinates" :] for name, t in inputs.items()}
-    settings = {"form": form, "start": "closed_form", "closed_form": closed_form, "scale": 1.0, **OPTIONS[form]}
-    model = build_model({"model": "ring", **settings}, shapes)
+    model = hybrid(shapes, start="closed_form", closed_form=closed_form, **options)
     like = {name: tensor.double() for name, tensor in model.initial([np.random.default_rng(0)]).items()}
     return Exact(model, model.closed_form(like, lengths, ring_area(dataset)), inputs)
 
@@ -126,18 +120,19 @@ def gradient_error(exact: Exact, rng: np.random.Generator) -> float:
     return max(errors)
 
 
-def without_midgap_pair(dataset: Dataset, recipe: dict[str, Any]) -> Dataset:
+def without_midgap_pair(dataset: Dataset, recipe: Mapping[str, Any]) -> Dataset:
     """Return the validation split of a dataset of chains drawn again without the mid-gap pair: the same samples."""
     settings = {**recipe, "samples": {"validation": len(dataset)}, "midgap_pair": "dropped"}
     arrays, attributes = generate(name=dataset.name, seed=int(dataset.attributes["seed"]), **settings)
     return dataset_of(arrays, attributes)
 
 
-def expressivity_rows(dataset: Dataset, recipe: dict[str, Any], *, rng: np.random.Generator) -> pd.DataFrame:
-    """Return, for each form and closed form, how far it is from its reference and how well it classifies.
+def expressivity_rows(dataset: Dataset, recipe: Mapping[str, Any], *, rng: np.random.Generator) -> pd.DataFrame:
+    """Return, for each hybrid and closed form, how far it is from its reference and how well it classifies.
 
     Diagnostics: ``closed_form_error`` (largest |f − reference| over the samples), ``closed_form_gradient_error``,
-    ``closed_form_balanced_accuracy`` with a bootstrap interval over samples, and ``label_ceiling``.
+    ``closed_form_balanced_accuracy`` with a bootstrap interval over samples, and ``label_ceiling``. The column
+    ``variant`` names the class, since closed forms are those of no entry of the config.
 
     Parameters
     ----------
@@ -146,19 +141,24 @@ def expressivity_rows(dataset: Dataset, recipe: dict[str, Any], *, rng: np.rando
     """
     rows, size, ceiling = [], len(ring_lengths(dataset.states)), label_ceiling(dataset)
     dropped = without_midgap_pair(dataset, recipe) if dataset.states.dimension == 1 else dataset
-    for form, closed_form in CASES[dataset.states.dimension]:
+    names = [
+        (n, formula) for n, (hybrid, _) in HYBRIDS.items() for formula in hybrid.closed_forms.get(dataset.task, ())
+    ]
+    for name, closed_form in names:
         seen = dropped if closed_form == "midgap_dropped" else dataset
-        exact = exact_model(form, closed_form, seen)
+        exact = exact_model(name, closed_form, seen)
         value = exact.model.value(exact.parameters, exact.inputs)[0].numpy()
         right = np.rint(value) == seen.label
         interval = crossed_bootstrap(seen.label, right[None], rng=rng)
-        error = np.abs(value - reference_values(form, closed_form, seen)).max()
+        error = np.abs(value - reference_values(exact.model.form, closed_form, seen)).max()
         measured = {
             "closed_form_error": (error, np.nan, np.nan),
             "closed_form_gradient_error": (gradient_error(exact, rng), np.nan, np.nan),
             "closed_form_balanced_accuracy": (balanced_accuracy(seen.label, np.rint(value)), *interval),
             "label_ceiling": (ceiling, np.nan, np.nan),
         }
-        for diagnostic, numbers in measured.items():
-            rows.append((dataset.task, "ring", form, diagnostic, size, f"closed_form={closed_form}", 1, *numbers))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        about = {"task": dataset.task, "variant": name, "model": exact.model.family, "form": exact.model.form}
+        about |= {"size": size, "closed_form": closed_form, "n_seeds": 1, "status": "ok"}
+        for diagnostic, (value, low, high) in measured.items():
+            rows.append(about | {"diagnostic": diagnostic, "value": value, "low": low, "high": high})
+    return pd.DataFrame(rows)

@@ -7,7 +7,9 @@ import torch
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset
 from toponn.joblog import LOGGER
-from toponn.models.base import Model, Parameters
+from toponn.models.base import Model, Parameters, require
+from toponn.options import Count, Seeds
+from toponn.trainability.record import Curves, Panel, Statement, diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, first_samples, squared_loss, unit_rows
 from toponn.training.loop import Samples
 from toponn.training.runs import start_parameters
@@ -17,12 +19,32 @@ AT_ONCE = 10
 """Seeds that are differentiated together: weights of the largest samples take much memory."""
 
 
-def gradients(subject: Subject, *, seeds: int, samples: int) -> Measured:
+@diagnostic(
+    needs=("gradient", "scaling"),
+    conditions={
+        "start": "random: the weights with which training starts",
+        "sizes": "smallest and largest size of which the exponent is one",
+    },
+    curves=Curves(
+        "gradients",
+        (Panel("gradient_variance", "size", "size ({size})", "variance of the gradient", logarithmic=True),),
+        "gradients at the start against size",
+    ),
+    statements=(
+        Statement("gradient_exponent", "Exponent of the gradient's variance at the start in the size", home=False),
+    ),
+)
+def gradients(subject: Subject, *, seeds: Seeds = 100, samples: Count = 100) -> Measured:
     """Return ``gradient_variance`` and ``start_gradient_norm`` at the study's random starts, for samples of every size.
 
     The loss is ``½⟨(f − C)²⟩`` on the first samples of each test split. A seed's row has its squared deviation from the
     mean gradient of all seeds, averaged over the weights and times S/(S − 1), so that the mean over seeds is the
     unbiased variance of a component of the gradient.
+
+    Parameters
+    ----------
+    seeds : at most so many of each model
+    samples : that the loss is averaged over
 
     References
     ----------
@@ -33,17 +55,18 @@ def gradients(subject: Subject, *, seeds: int, samples: int) -> Measured:
         dataset = read_dataset(path, "test")
         part = first_samples(dataset, samples)
         try:
-            few = encoded(subject.settings, part, seeds=seeds)
-            here = Seen(build_model(subject.settings, shapes_of(few)), {"test": few}, part)
+            few = encoded(subject.variant, part, seeds=seeds)
+            here = Seen(build_model(subject.variant, shapes_of(few)), {"test": few}, part)
             here.model.check_applicable(few.inputs)
         except NotApplicable as reason:
             LOGGER.info("%s: not applicable: %s", dataset.name, reason)
             continue
-        initial = start_parameters(here.model, dataset, subject.root, subject.name, range(seeds))
+        initial = start_parameters(here.model, dataset, subject.root, subject.variant.name, range(seeds))
         g = flat_gradients(here.model, initial, few)
         values = {"gradient_variance": deviations(g), "start_gradient_norm": np.linalg.norm(g, axis=1)}
-        rows.append(unit_rows(subject, here, "start=random", range(seeds), **values))
+        rows.append(unit_rows(subject, here, {"start": "random"}, range(seeds), **values))
         LOGGER.info("%s: variance %.3g", dataset.name, values["gradient_variance"].mean())
+    require(bool(rows), "it runs on none of the sizes")
     return Measured(pd.concat(rows, ignore_index=True), {})
 
 

@@ -5,10 +5,9 @@ import torch
 from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
-from toponn.checks import NotApplicable
-from toponn.models.base import Parameters
+from toponn.models.base import Model, Parameters, require
 from toponn.models.closed_forms import wavefunction_tensors
-from toponn.models.wavefunction import Wavefunction
+from toponn.models.wavefunction import DEGREES
 from toponn.trainability.subject import Seen
 
 
@@ -28,16 +27,17 @@ def grown(parameters: Parameters, here: Seen, there: Seen) -> Parameters:
     Raises
     ------
     NotApplicable
-        If free site tensors in the plane are not on the full grid of a rectangle, or the larger sample is no larger.
+        If free site tensors in the plane are not on the full grid of a rectangle, the larger sample is no larger, or
+        the weights belong to sites and are neither site tensors nor matrices of the wavefunction form.
     """
-    if there.size <= here.size:
-        raise NotApplicable(f"weights grow onto larger samples, these have {there.size} after {here.size}")
+    require(there.size > here.size, f"weights grow onto larger samples, these have {there.size} after {here.size}")
     if not here.model.fixed_geometry:
         return {name: tensor.clone() for name, tensor in parameters.items()}
     old, new = (seen.samples[next(iter(seen.samples))].inputs["coordinates"].double() for seen in (here, there))
-    if isinstance(there.model, Wavefunction):
-        return stretched_operators(parameters, there.model, old[:, 0], new[:, 0])
-    return {"site": interpolated(parameters["site"], old.numpy(), new.numpy())}
+    if there.model.multilinear:
+        return {"site": interpolated(parameters["site"], old.numpy(), new.numpy())}
+    require(set(parameters) <= set(DEGREES), "its weights belong to the sites in a way that is not known")
+    return stretched_operators(parameters, there.model, old[:, 0], new[:, 0])
 
 
 def interpolated(site: Tensor, old: np.ndarray, new: np.ndarray) -> Tensor:
@@ -50,8 +50,8 @@ def interpolated(site: Tensor, old: np.ndarray, new: np.ndarray) -> Tensor:
     """
     axes = [np.unique(np.round(column, 6)) for column in old.T]
     shape = tuple(map(len, axes))
-    if np.prod(shape) != len(old):
-        raise NotApplicable(f"free site tensors grow on full grids, these are {len(old)} sites of a grid of {shape}")
+    full = np.prod(shape) == len(old)
+    require(full, f"free site tensors grow on full grids, these are {len(old)} sites of a grid of {shape}")
     places = tuple(np.abs(column[:, None] - axis).argmin(axis=1) for column, axis in zip(old.T, axes, strict=True))
     values = site.double().numpy()
     grid = np.empty((*shape, *values.shape[:2]))
@@ -63,7 +63,7 @@ def interpolated(site: Tensor, old: np.ndarray, new: np.ndarray) -> Tensor:
     return torch.from_numpy(found.T.reshape(*values.shape[:2], len(new)).copy()).to(site.dtype)
 
 
-def stretched_operators(parameters: Parameters, model: Wavefunction, old: Tensor, new: Tensor) -> Parameters:
+def stretched_operators(parameters: Parameters, model: Model, old: Tensor, new: Tensor) -> Parameters:
     """Return the matrices of the wavefunction form on a longer chain.
 
     Between and within the sublattices entry (i, j) is a function of the distance i − j and the centre (i + j)/2 in

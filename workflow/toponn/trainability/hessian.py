@@ -13,8 +13,10 @@ import pandas as pd
 import torch
 
 from toponn.models.base import Model, Parameters, count_parameters, generators
+from toponn.options import Count, Seeds
 from toponn.seeds import stream
 from toponn.trainability.curvature import exact_hessian, hessian_product, lanczos
+from toponn.trainability.record import Statement, diagnostic
 from toponn.trainability.subject import (
     Measured,
     Seen,
@@ -38,11 +40,26 @@ of them, on either side of zero by chance.
 """
 
 
-def hessian(subject: Subject, *, seeds: int, samples: int, steps: int, exact: int) -> Measured:
+@diagnostic(
+    needs=("gradient", "second derivative", "runs"),
+    conditions={
+        "at": "which weights: random, trained or closed_form",
+        "method": "exact, or lanczos: nodes and weights of Lanczos' method stand for eigenvalues and their shares",
+    },
+    figure="hessian",
+    statements=(
+        Statement(
+            "hessian_negative_fraction", "Share of directions that lead down at a random start", (("at", "random"),)
+        ),
+        Statement("hessian_condition", "Condition number of the Hessian at trained weights", (("at", "trained"),)),
+    ),
+)
+def hessian(
+    subject: Subject, *, seeds: Seeds = 3, samples: Count = 200, steps: Count = 60, exact: Count = 600
+) -> Measured:
     """Return the spectrum of the Hessian of ``½⟨(f − C)²⟩`` at random, trained and closed-form weights.
 
-    Rows, with the condition ``at=random|trained|closed_form, method=exact|lanczos``; by Lanczos' method the Ritz values
-    stand for eigenvalues and their weights for the share of each:
+    Rows, by Lanczos' method with Ritz values for eigenvalues and their weights for the share of each:
 
     - ``hessian_largest``, ``hessian_smallest``: the highest and the lowest eigenvalue;
     - ``hessian_negative_fraction``: share of the directions with λ below −1e-3 of the largest |λ|;
@@ -54,8 +71,8 @@ def hessian(subject: Subject, *, seeds: int, samples: int, steps: int, exact: in
 
     Parameters
     ----------
-    seeds : how many; closed-form weights are those of one
-    samples : how many of the train split, from its first
+    seeds : at most so many of each model; closed-form weights are those of one
+    samples : of the train split, from its first, that the loss is averaged over
     steps : of Lanczos' method
     exact : number of weights up to which all eigenvalues are computed, in double precision
 
@@ -64,20 +81,21 @@ def hessian(subject: Subject, *, seeds: int, samples: int, steps: int, exact: in
     Measured
         Arrays ``<at>/eigenvalues`` (S, k) ascending and ``<at>/weights`` (S, k), of sum one.
     """
-    here = seen(subject.settings, subject.home, ["train"], seeds=seeds)
+    here = seen(subject.variant, subject.home, ["train"], seeds=seeds)
     first = here.samples["train"].batch(slice(0, samples))
     rows, arrays = [], {}
     for at, numbers, parameters in places(subject, here, seeds):
         if count_parameters(parameters) <= exact:
             method, (values, weights) = "exact", exact_spectrum(here.model, parameters, first)
         else:
-            draws = [stream(subject.root, "hessian", here.dataset.name, subject.name, seed) for seed in numbers]
+            name = subject.variant.name
+            draws = [stream(subject.root, "hessian", here.dataset.name, name, seed) for seed in numbers]
             method, (values, weights) = "lanczos", lanczos_spectrum(here.model, parameters, first, draws, steps)
         arrays |= {f"{at}/eigenvalues": values, f"{at}/weights": weights}
         found = spectrum_numbers(values, weights)
         if method == "lanczos":
             found.pop("hessian_condition")
-        rows.append(unit_rows(subject, here, f"at={at}, method={method}", numbers, **found))
+        rows.append(unit_rows(subject, here, {"at": at, "method": method}, numbers, **found))
     return Measured(pd.concat(rows, ignore_index=True), arrays)
 
 
@@ -87,12 +105,12 @@ def places(subject: Subject, here: Seen, seeds: int) -> Iterator[tuple[str, list
     Random weights are those with which training starts, unless it starts at the closed form.
     """
     numbers = list(range(seeds))
-    random = here.model.initial(generators(subject.root, here.dataset.name, subject.name, numbers))
+    random = here.model.initial(generators(subject.root, here.dataset.name, subject.variant.name, numbers))
     yield "random", numbers, random
     numbers = trained_seeds(subject, seeds)
     if numbers:
         yield "trained", numbers, trained_parameters(subject, seeds)
-    if hasattr(here.model, "closed_form"):
+    if here.model.closed_forms.get(subject.task):
         like = {name: tensor[:1] for name, tensor in doubled_parameters(random).items()}
         lengths, area = ring_lengths(here.dataset.states), ring_area(here.dataset)
         yield "closed_form", [0], here.model.closed_form(like, lengths, area)

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from toponn.options import Count, Seeds
 from toponn.trainability.curvature import effective_rank, tangent_kernel
+from toponn.trainability.record import Statement, diagnostic
 from toponn.trainability.subject import (
     Measured,
     Subject,
@@ -18,10 +20,18 @@ from toponn.trainability.subject import (
 from toponn.training.runs import start_parameters
 
 
-def kernel(subject: Subject, *, seeds: int, samples: int) -> Measured:
+@diagnostic(
+    needs=("gradient", "runs"),
+    conditions={"at": "start or end of training"},
+    figure="kernel",
+    statements=(
+        Statement("kernel_effective_rank", "Effective rank of the tangent kernel at the start", (("at", "start"),)),
+    ),
+)
+def kernel(subject: Subject, *, seeds: Seeds = 5, samples: Count = 100) -> Measured:
     """Return the spectrum of the tangent kernel at the start and at the end of training, of the same seeds.
 
-    Rows, with the condition ``at=start|end``:
+    Rows:
 
     - ``kernel_effective_rank``: participation ratio of the eigenvalues, between 1 and the number of samples;
     - ``kernel_largest_share``: the largest eigenvalue over their sum;
@@ -29,18 +39,18 @@ def kernel(subject: Subject, *, seeds: int, samples: int) -> Measured:
 
     Parameters
     ----------
-    seeds : how many, the first of those that did not fail
-    samples : how many of the train split, from its first
+    seeds : at most so many of each model, the first of those that did not fail
+    samples : of the train split, from its first, between which the kernel is computed
 
     Returns
     -------
     Measured
         Arrays ``<at>/eigenvalues`` (S, B) descending.
     """
-    here = seen(subject.settings, subject.home, ["train"], seeds=seeds)
+    here = seen(subject.variant, subject.home, ["train"], seeds=seeds)
     first = doubled(here.samples["train"].batch(slice(0, samples)))
     numbers = trained_seeds(subject, seeds)
-    start = start_parameters(here.model, here.dataset, subject.root, subject.name, numbers)
+    start = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, numbers)
     rows, arrays = [], {}
     for at, parameters in {"start": start, "end": trained_parameters(subject, seeds)}.items():
         K = tangent_kernel(here.model, doubled_parameters(parameters), first)
@@ -51,7 +61,7 @@ def kernel(subject: Subject, *, seeds: int, samples: int) -> Measured:
             "kernel_largest_share": quotient(values[:, 0], values.sum(axis=1)),
             "kernel_alignment": centred_alignment(K.numpy(), first.labels.numpy()),
         }
-        rows.append(unit_rows(subject, here, f"at={at}", numbers, **found))
+        rows.append(unit_rows(subject, here, {"at": at}, numbers, **found))
     return Measured(pd.concat(rows, ignore_index=True), arrays)
 
 

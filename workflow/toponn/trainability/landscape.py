@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from toponn.models.base import Model, Parameters, generators, require
-from toponn.models.ring import Ring
-from toponn.models.wavefunction import DEGREES, Wavefunction
+from toponn.models.ring import FreeRing
+from toponn.models.wavefunction import DEGREES
+from toponn.options import Annotated, Count, Ge, Number, Seeds
 from toponn.seeds import stream
 from toponn.trainability.alignment import unimodular_alignment, wavefunction_alignment
+from toponn.trainability.record import Statement, diagnostic
 from toponn.trainability.subject import (
     Measured,
     Seen,
@@ -33,7 +35,6 @@ from toponn.trainability.subject import (
 )
 from toponn.training.loop import Samples, evaluate
 from toponn.training.runs import ring_area, ring_lengths
-from toponn.training.views import build_model
 
 BEYOND = 0.4
 """How far the plane reaches beyond its three points, as a share of their extent."""
@@ -47,45 +48,40 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Space:
-    """The space in which lines are straight: site tensors, or the matrices of the wavefunction form.
+    """The space in which lines are straight: the site tensors of a tensor ring, else the weights themselves.
 
     Attributes
     ----------
-    model : of f at its points, a free ring or the wavefunction form
-    degree : of f as a polynomial in all weights
+    model : of f at its points, a free ring where the source is a tensor ring
     samples : on which the loss is taken, float64
     coordinates : (N, d) of the sites, to make site tensors of weights
     source : the model of the weights
     """
 
     model: Model
-    degree: int
     samples: Samples
-    coordinates: Tensor
+    coordinates: Tensor | None
     source: Model
 
     @classmethod
     def of(cls, here: Seen, samples: Samples) -> "Space":
         """Return the space of a model; samples are float64."""
-        coordinates = samples.inputs["coordinates"]
-        if isinstance(here.model, Wavefunction):
-            degree = sum(DEGREES[name] for name in here.model.trainable)
-            return cls(here.model, degree, samples, coordinates, here.model)
-        free = {"model": "ring", "form": "free", "start": "random", "rank": here.model.rank, "scale": 1.0}
-        ring = build_model(free, here.model.shapes)
-        return cls(ring, ring.order, samples, coordinates, here.model)
+        source = here.model
+        require(source.degree > 0, "its value is no polynomial of a known degree in its weights")
+        model = FreeRing(source.shapes, rank=source.rank) if source.multilinear else source
+        return cls(model, samples, samples.inputs.get("coordinates"), source)
 
     def points(self, parameters: Parameters) -> Parameters:
         """Return the points at which weights of S seeds lie, in float64."""
         weights = doubled_parameters(parameters)
-        if isinstance(self.source, Ring):
+        if self.source.multilinear:
             return {"site": self.source.tensors(weights, self.coordinates).flatten(1, 2)}
         return weights
 
     def aligned(self, learned: Parameters, target: Parameters) -> Parameters:
-        """Return points of the same f that lie nearest to others (of S seeds, or of one)."""
-        if isinstance(self.source, Wavefunction):
-            return wavefunction_alignment(learned, target)
+        """Return points of the same f that lie nearest to others (of S seeds, or of one), where the gauge is known."""
+        if not self.source.multilinear:
+            return wavefunction_alignment(learned, target) if set(learned) <= set(DEGREES) else learned
         rings = [tensors["site"].unflatten(1, (-1, self.model.order)).numpy() for tensors in (learned, target)]
         each = [unimodular_alignment(rings[0][:, r], rings[1][:, r]) for r in range(self.source.rank)]
         return {"site": torch.from_numpy(np.concatenate(each, axis=1))}
@@ -102,14 +98,14 @@ class Space:
 
     def line(self, start: Parameters, end: Parameters, t: np.ndarray) -> np.ndarray:
         """Return the loss (S, T) at ``(1 − t)·start + t·end``, from points of S seeds to as many, or to one."""
-        nodes = chebyshev(t.min(), t.max(), self.degree + 1)
+        nodes = chebyshev(t.min(), t.max(), self.model.degree + 1)
         points = {name: _between(tensor, end[name], torch.from_numpy(nodes)) for name, tensor in start.items()}
         f = torch.einsum("tk,skb->stb", torch.from_numpy(lagrange(nodes, t)), self.values(points, len(nodes)))
         return self.mean_square(f).numpy()
 
     def plane(self, origin: Parameters, axes: list[Parameters], x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the loss (Y, X) at ``origin + x·axes[0] + y·axes[1]``, all of one seed."""
-        along = [chebyshev(values.min(), values.max(), self.degree + 1) for values in (x, y)]
+        along = [chebyshev(values.min(), values.max(), self.model.degree + 1) for values in (x, y)]
         on_x, on_y = (torch.from_numpy(grid.ravel()) for grid in np.meshgrid(*along))
         points = {
             name: tensor + _stretched(on_x, axes[0][name]) + _stretched(on_y, axes[1][name])
@@ -125,27 +121,54 @@ class Space:
         return 0.5 * (f - self.samples.labels).square().mean(dim=-1)
 
 
-def landscape(subject: Subject, *, seeds: int, samples: int, points: int, reach: float) -> Measured:
+@diagnostic(
+    needs=("gradient", "closed form", "runs"),
+    conditions={
+        "origin": "random: the line begins at a random start, not at trained weights",
+        "between": "trained: the line goes from one trained seed to the next, not to the closed form",
+        "aligned": "whether its beginning is first replaced by the weights of the same f that lie nearest to its end",
+        "at": "which weights: random, trained or closed_form",
+    },
+    figure="landscape",
+    statements=(
+        Statement(
+            "line_barrier",
+            "Barrier of the loss from a random start straight to the closed form",
+            (("origin", "random"),),
+        ),
+        Statement(
+            "line_barrier",
+            "Barrier between trained and closed-form weights, aligned",
+            (("aligned", "yes"), ("origin", ""), ("between", "")),
+        ),
+    ),
+)
+def landscape(
+    subject: Subject,
+    *,
+    seeds: Seeds = 10,
+    samples: Count = 200,
+    points: Annotated[int, Ge(3)] = 41,
+    reach: Number = 0.25,
+) -> Measured:
     """Return how high the loss rises between trained rings and their closed form, and the curves and plane behind it.
 
-    The loss is ``½⟨(f − C)²⟩`` over the first training samples, in float64. "aligned" says whether the trained weights
-    are first replaced by those of the same f that lie nearest to the end of the line.
+    The loss is ``½⟨(f − C)²⟩`` over the first training samples, in float64.
 
     Parameters
     ----------
-    seeds : trained seeds to look at
-    samples : of the training split
+    seeds : at most so many trained seeds of each model
+    samples : of the training split, that the loss is averaged over
     points : on each line, and along each side of the plane
     reach : how far lines go on beyond both ends, in units of their length
 
     Returns
     -------
     Measured, with rows
-        ``line_barrier`` : maximum over the line less the larger of its ends, from trained weights to the closed form
-            ("aligned=yes", "aligned=no"), from a random start ("from=random, aligned=yes") and from one trained seed to
-            the next ("between=trained, aligned=yes")
+        ``line_barrier`` : maximum over the line less the larger of its ends, from trained weights to the closed form,
+            aligned and not, from a random start, and from one trained seed to the next
         ``line_descends`` : 1.0 where the loss never rises from a random start to the closed form
-        ``end_loss`` : "at=trained", "at=closed_form" and "at=random"
+        ``end_loss`` : at trained weights, at the closed form and at random weights
     and arrays
         ``line/t`` (T,), from the start, 0, to the closed form, 1; ``line/aligned``, ``line/unaligned`` and
         ``line/random`` (S, T), the loss; ``plane/x`` (X,), ``plane/y`` (Y,) and ``plane/loss`` (Y, X) through the
@@ -155,40 +178,40 @@ def landscape(subject: Subject, *, seeds: int, samples: int, points: int, reach:
     Raises
     ------
     NotApplicable
-        If the model is no ring, or no trained seed is finite.
+        If the model has no closed form, f is no polynomial in its weights, or no trained seed is finite.
     """
-    require(subject.settings["model"] == "ring", "only rings have a closed form to draw a line to")
-    here = seen(subject.settings, subject.home, ["train"], seeds=seeds, uses=LOOKS)
+    here = seen(subject.variant, subject.home, ["train"], seeds=seeds, uses=LOOKS)
     trained = trained_parameters(subject, seeds)
     count = len(next(iter(trained.values())))
     require(count > 0, "no trained seed has finite weights")
+    end = closed_form(here, trained)
     space = Space.of(here, doubled(here.samples["train"].batch(slice(0, samples))))
-    exact = space.points(closed_form(here, trained))
+    exact = space.points(end)
     learned, names = space.points(trained), trained_seeds(subject, seeds)
-    drawn = here.model.initial(generators(subject.root, here.dataset.name, subject.name, names))
+    drawn = here.model.initial(generators(subject.root, here.dataset.name, subject.variant.name, names))
     start = space.aligned(space.points(drawn), exact)
     near = space.aligned(learned, exact)
-    lines = {
-        ("aligned", "aligned=yes"): (near, exact),
-        ("unaligned", "aligned=no"): (learned, exact),
-        ("random", "from=random, aligned=yes"): (start, exact),
+    lines: dict[str, tuple[dict[str, str], Parameters, Parameters]] = {
+        "aligned": ({"aligned": "yes"}, near, exact),
+        "unaligned": ({"aligned": "no"}, learned, exact),
+        "random": ({"origin": "random", "aligned": "yes"}, start, exact),
     }
     if count > 1:
         first, second = _seeds(learned, slice(0, -1)), _seeds(learned, slice(1, None))
-        lines["between", "between=trained, aligned=yes"] = space.aligned(first, second), second
+        lines["between"] = {"between": "trained", "aligned": "yes"}, space.aligned(first, second), second
     arrays, rows = {"line/t": np.linspace(-reach, 1 + reach, points)}, []
     inside = np.linspace(0, 1, points)
-    for (name, condition), (begin, end) in lines.items():
+    for name, (conditions, begin, end) in lines.items():
         drawn_line, between = np.split(space.line(begin, end, np.append(arrays["line/t"], inside)), [points], axis=1)
-        rows.append(unit_rows(subject, here, condition, names[: len(between)], line_barrier=barrier(between)))
+        rows.append(unit_rows(subject, here, conditions, names[: len(between)], line_barrier=barrier(between)))
         if name != "between":
             arrays[f"line/{name}"] = drawn_line
         if name == "random":
-            rows.append(unit_rows(subject, here, condition, names, line_descends=descends(between)))
+            rows.append(unit_rows(subject, here, conditions, names, line_descends=descends(between)))
     for place, where in (("trained", learned), ("random", start), ("closed_form", exact)):
         losses = space.loss(where)
-        rows.append(unit_rows(subject, here, f"at={place}", names[: len(losses)], end_loss=losses))
-    rng = stream(subject.root, "landscape", subject.name)
+        rows.append(unit_rows(subject, here, {"at": place}, names[: len(losses)], end_loss=losses))
+    rng = stream(subject.root, "landscape", subject.variant.name)
     return Measured(
         pd.concat(rows, ignore_index=True), arrays | plane(space, exact, _seeds(near, slice(0, 2)), points, rng)
     )

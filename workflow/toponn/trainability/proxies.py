@@ -6,21 +6,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from toponn.checks import DataError, NotApplicable
 from toponn.datasets import Dataset, read_dataset
+from toponn.generalization import Evaluation, Evaluations
 from toponn.joblog import LOGGER
-from toponn.models.head import predictions as nearest_integers
 from toponn.statistics import balanced_accuracy, crossed_bootstrap
-from toponn.trainability import UNIT
+from toponn.tables import columns_of
 from toponn.trainability.local_proxy import LocalProxy
 from toponn.training.runs import n_places
 
-PROXY_COLUMNS = (
-    "task model form test proxy proxy_accuracy n_samples n_conflicts n_labels n_seeds "
-    "invariant invariant_low invariant_high proxied proxied_low proxied_high status"
-).split()
 REGIONS = {"local_correlations": "bulk", "edge_correlations": "edge"}
 """Proxies that are fitted at home, and what they see."""
 MARKERS = {"winding": "real_space_winding", "chern": "real_space_chern"}
@@ -29,9 +24,6 @@ FEWEST = 10
 """Conflicts below which a share says nothing."""
 CONSTANT = 1e-6
 """Deviation, in units of the largest magnitude, below which single-precision values are constant."""
-
-Predictions = Mapping[tuple[str, str], Mapping[str, np.ndarray]]
-"""By model and form, the arrays of `toponn.generalization.evaluate_runs`."""
 
 
 def conflicts(labels: np.ndarray, proxy: np.ndarray) -> np.ndarray:
@@ -63,31 +55,25 @@ def proxy_integers(dataset: Dataset, fitted: Mapping[str, LocalProxy]) -> dict[s
 
 
 def proxy_rows(
-    task: str,
-    home: str | Path,
-    tests: Mapping[str, str | Path],
-    predictions: Predictions,
-    *,
-    rng: np.random.Generator,
+    home: str | Path, tests: Mapping[str, str | Path], evaluations: Evaluations, *, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Return how often models side with the label, and how often with a proxy, where the two disagree.
 
-    Every row is one model on the samples of one test on which one proxy's integer is not the label: the shares of
-    them on which the model predicts the label and on which it predicts the proxy's integer, means over seeds with
-    95 % intervals over seeds and samples. As in a balanced accuracy every integer counts alike, so that a model that
-    says the same of all samples does not side with whoever says it often. Where the conflicts have a single label
+    Every row is one variant on the samples of one test on which one proxy's integer is not the label: the shares of
+    them on which it predicts the label and on which it predicts the proxy's integer, means over seeds with 95 %
+    intervals over seeds and samples. As in a balanced accuracy every integer counts alike, so that a model that says
+    the same of all samples does not side with whoever says it often. Where the conflicts have a single label
     (``n_labels`` counts those with at least 10 conflicts) a constant answer cannot be told from either side. The two
     need not add up to one. A seed that failed does neither.
 
     Parameters
     ----------
     home : the dataset that the models are trained on, and the local proxies fitted to; its test split is a test too
-    tests : dataset files by the name that they have in `predictions`, which for `home` is that of its file
-    predictions : by (model, form)
+    tests : dataset files by the name that they have in `evaluations`, which for `home` is that of its file
 
     Returns
     -------
-    DataFrame of `PROXY_COLUMNS`
+    DataFrame of the table ``proxies``
         The balanced accuracy of the proxy itself says whether it is viable there. The status is "ok", "failed" where
         every seed did, "no conflicts" where there are fewer than 10, or "not applicable" where the model cannot run;
         the shares are NaN in all but the first.
@@ -95,54 +81,52 @@ def proxy_rows(
     Raises
     ------
     DataError
-        If predictions are of other samples than a test holds.
+        If an evaluation is of other samples than a test holds.
     """
     fitted, rows = fitted_proxies(home), []
     for test, path in {Path(home).stem: home, **tests}.items():
         dataset = read_dataset(path, "test")
         for proxy, integers in proxy_integers(dataset, fitted).items():
-            about = {"task": task, "test": test, "proxy": proxy, "n_samples": len(dataset)}
+            about = {"proxy": proxy, "n_samples": len(dataset)}
             about["proxy_accuracy"] = float(balanced_accuracy(dataset.label, np.rint(integers)))
             contradicted = dataset.label[conflicts(dataset.label, integers)]
             about["n_conflicts"] = len(contradicted)
             about["n_labels"] = int((np.unique(contradicted, return_counts=True)[1] >= FEWEST).sum())
-            for (model, form), arrays in predictions.items():
-                value = _values(arrays, test, dataset)
-                sides = _sides(value, dataset.label, integers, rng)
-                rows.append({**about, "model": model, "form": form, "n_seeds": len(arrays["seeds"]), **sides})
-    return pd.DataFrame(rows, columns=PROXY_COLUMNS).sort_values(["model", "form"], kind="stable", ignore_index=True)
+            for found in evaluations.values():
+                evaluation = _of_samples(found[test], dataset)
+                sides = _sides(evaluation, integers, rng)
+                rows.append({**about, **evaluation.about, "n_seeds": len(evaluation.seeds), **sides})
+    frame = pd.DataFrame(rows, columns=columns_of("proxies", ()))
+    return frame.sort_values(["model", "form", "variant"], kind="stable", ignore_index=True)
 
 
-def _values(arrays: Mapping[str, np.ndarray], test: str, dataset: Dataset) -> np.ndarray | None:
-    """Return f (S, B) of a model on a test, None where it is not applicable."""
-    if not np.array_equal(arrays[f"{test}/label"], dataset.label):
+def _of_samples(evaluation: Evaluation, dataset: Dataset) -> Evaluation:
+    """Return an evaluation if it is of the samples of a dataset."""
+    if not np.array_equal(evaluation.label, dataset.label):
+        test = evaluation.about["test"]
         raise DataError(f"{test}: found predictions for other labels than the dataset's; evaluate the models again")
-    return arrays.get(f"{test}/value")
+    return evaluation
 
 
-def _sides(
-    value: np.ndarray | None, labels: np.ndarray, integers: np.ndarray, rng: np.random.Generator
-) -> dict[str, Any]:
-    """Return the shares of the conflicts on which f (S, B) gives the label and the proxy's integer, and the status."""
-    if value is None:
+def _sides(evaluation: Evaluation, integers: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the shares of the conflicts on which f gives the label and the proxy's integer (B,), and the status."""
+    if evaluation.value is None:
         return {"status": "not applicable"}
-    where = conflicts(labels, integers)
+    where = conflicts(evaluation.label, integers)
     if where.sum() < FEWEST:
         return {"status": "no conflicts"}
-    finite = np.isfinite(value).all(axis=1)
-    if not finite.any():
+    if not evaluation.finite.any():
         return {"status": "failed"}
-    guesses = nearest_integers(torch.from_numpy(value)).numpy()[:, where]
     sides = {"status": "ok"}
-    for name, integer in (("invariant", labels[where]), ("proxied", np.rint(integers[where]))):
-        agrees = (guesses == integer) & finite[:, None]
+    for name, integer in (("invariant", evaluation.label[where]), ("proxied", np.rint(integers[where]))):
+        agrees = (evaluation.guesses[:, where] == integer) & evaluation.finite[:, None]
         share = float(np.mean([agrees[:, integer == value].mean() for value in np.unique(integer)]))
         low, high = crossed_bootstrap(integer, agrees, rng=rng)
         sides |= {name: share, f"{name}_low": low, f"{name}_high": high}
     return sides
 
 
-def overlap_rows(task: str, home: str | Path, predictions: Predictions) -> pd.DataFrame:
+def overlap_rows(home: str | Path, evaluations: Evaluations) -> pd.DataFrame:
     """Return what was learned in the metric of the data: how f goes with the real-space marker over samples.
 
     ``output_overlap`` is the correlation of the two, ``residual_overlap`` that of what is left of them without their
@@ -152,26 +136,26 @@ def overlap_rows(task: str, home: str | Path, predictions: Predictions) -> pd.Da
     Parameters
     ----------
     home : whose test split, under the name of its file, the models are compared on
-    predictions : by (model, form)
 
     Returns
     -------
-    DataFrame of `trainability.UNIT`
+    DataFrame of the table ``diagnostics``
         A row for each seed, NaN where it failed; a model that is not applicable has none.
     """
-    dataset, test, reference = read_dataset(home, "test"), Path(home).stem, MARKERS[task]
-    about = {"task": task, "size": n_places(dataset.states), "condition": f"reference={reference}"}
+    dataset, frames = read_dataset(home, "test"), []
+    reference = MARKERS[dataset.task]
     within = {"output_overlap": np.zeros(len(dataset)), "residual_overlap": dataset.label}
-    frames = []
-    for (model, form), arrays in predictions.items():
-        value = _values(arrays, test, dataset)
-        if value is None:
+    for found in evaluations.values():
+        evaluation = _of_samples(found[Path(home).stem], dataset)
+        if evaluation.value is None:
             continue
-        about |= {"model": model, "form": form, "seed": arrays["seeds"]}
+        about = {key: evaluation.about[key] for key in ("task", "variant", "model", "form")}
+        about |= {"size": n_places(dataset.states), "reference": reference, "status": "ok"}
         for diagnostic, labels in within.items():
-            overlap = correlation(value, dataset.references[reference], labels)
-            frames.append(pd.DataFrame({**about, "diagnostic": diagnostic, "value": overlap})[UNIT])
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=UNIT)
+            overlap = correlation(evaluation.value, dataset.references[reference], labels)
+            frames.append(pd.DataFrame({**about, "seed": evaluation.seeds, "diagnostic": diagnostic, "value": overlap}))
+    columns = columns_of("diagnostics", ["reference"])
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
 def correlation(value: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from toponn.encodings.loops import pair_indices, triple_indices
 from toponn.models.base import Parameters, require
+from toponn.options import Count, Listed, Seeds
 from toponn.states import States
+from toponn.trainability.record import BALANCED, Curves, Panel, diagnostic
 from toponn.trainability.subject import (
     Measured,
     Seen,
@@ -67,7 +69,18 @@ class Matrices:
         return copies.mean(dim=1).reshape(self.shape).float()
 
 
-def pruning(subject: Subject, *, seeds: int, kept: Sequence[int]) -> Measured:
+@diagnostic(
+    needs=("runs",),
+    conditions={"kept": "singular values that are kept of every weight matrix: a number, or all"},
+    curves=Curves(
+        "pruning",
+        (Panel("pruned_balanced_accuracy", "kept", "kept singular values", BALANCED),),
+        "pruned weights and removed sites",
+    ),
+)
+def pruning(
+    subject: Subject, *, seeds: Seeds = 20, kept: Listed[Count] = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+) -> Measured:
     """Return the balanced accuracy of trained models all of whose matrices are cut to their largest singular values.
 
     A matrix is a weight tensor of at least two axes, its first axis against the others. Of the wavefunction form the
@@ -78,21 +91,21 @@ def pruning(subject: Subject, *, seeds: int, kept: Sequence[int]) -> Measured:
 
     Parameters
     ----------
-    seeds : trained seeds to look at
-    kept : numbers of singular values to keep; the full rank is measured too
+    seeds : at most so many trained seeds of each model
+    kept : numbers of singular values that are kept of every weight matrix; the full rank is measured too
 
     Returns
     -------
     Measured, with rows
         ``pruned_balanced_accuracy`` and ``share_of_weight``, the kept share of the squared singular values averaged
-        over the matrices: "kept=<k>" and "kept=all"
+        over the matrices
         ``weight_rank_90`` : smallest number of singular values that hold 90 % of the squares, averaged over the
-        matrices, "kept=all"
+        matrices
 
     Raises
     ------
     NotApplicable
-        If no trained seed is finite.
+        If no trained seed is finite, or none of the weights are matrices.
 
     References
     ----------
@@ -101,8 +114,8 @@ def pruning(subject: Subject, *, seeds: int, kept: Sequence[int]) -> Measured:
     trained = trained_parameters(subject, seeds)
     names = trained_seeds(subject, seeds)
     require(len(names) > 0, "no trained seed has finite weights")
-    split = subject.success["split"]
-    here = seen(subject.settings, subject.home, [split], seeds=seeds, uses=len(kept) + 1)
+    split = subject.success.split
+    here = seen(subject.variant, subject.home, [split], seeds=seeds, uses=len(kept) + 1)
     matrices = matrices_of(here, trained)
     parts = {name: torch.linalg.svd(each.unfolded, full_matrices=False) for name, each in matrices.items()}
     squares = [part.S.square() for part in parts.values()]
@@ -111,10 +124,10 @@ def pruning(subject: Subject, *, seeds: int, kept: Sequence[int]) -> Measured:
         pruned = {name: matrices[name].folded(low_rank(*part, k)) for name, part in parts.items()}
         held = {"pruned_balanced_accuracy": scores(here.model, {**trained, **pruned}, here.samples[split])}
         held["share_of_weight"] = averaged([share_of_weight(each, k) for each in squares])
-        rows.append(unit_rows(subject, here, f"kept={k:g}", names, **held))
+        rows.append(unit_rows(subject, here, {"kept": k}, names, **held))
     whole = {"pruned_balanced_accuracy": scores(here.model, trained, here.samples[split])}
     whole |= {"share_of_weight": np.ones(len(names)), "weight_rank_90": averaged([weight_rank(s) for s in squares])}
-    rows.append(unit_rows(subject, here, "kept=all", names, **whole))
+    rows.append(unit_rows(subject, here, {"kept": "all"}, names, **whole))
     return Measured(pd.concat(rows, ignore_index=True), {})
 
 
@@ -142,17 +155,18 @@ def averaged(values: Sequence[Tensor]) -> np.ndarray:
 
 def matrices_of(here: Seen, parameters: Parameters) -> dict[str, Matrices]:
     """Return the weight tensors of S seeds that are matrices, by name; see `pruning`."""
-    if here.model.family == "loop_ridge":
-        return {"weights": _antisymmetric(parameters["weights"], here.size, here.dataset.states.dimension + 1)}
-    found = {}
+    found, loops = {}, here.model.shapes.get("loops")
+    has_site_tensors = here.model.multilinear and here.model.fixed_geometry
     for name, weights in parameters.items():
-        count, first = weights[0].numel(), weights.shape[1]
-        if name == "site":
+        if weights.shape[1:] == loops:
+            found[name] = _antisymmetric(weights, here.size, here.dataset.states.dimension + 1)
+        elif has_site_tensors:
             found[name] = _on_lattice(weights, grid_places(here.dataset.states))
-        elif name == "selection":
-            found[name] = Matrices.of(weights, first, weights.shape[2])
-        elif weights.ndim > 2 and count:
-            found[name] = Matrices.of(weights, 1, first)
+        elif name == "selection" and weights.ndim == 4:
+            found[name] = Matrices.of(weights, *weights.shape[1:3])
+        elif weights.ndim > 2 and weights.numel():
+            found[name] = Matrices.of(weights, 1, weights.shape[1])
+    require(bool(found), "none of its weights are matrices")
     return found
 
 

@@ -11,13 +11,23 @@ from torch import Tensor
 
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset
-from toponn.joblog import LOGGER
 from toponn.models.base import Model, Parameters, require
 from toponn.models.head import TEMPERATURE
-from toponn.models.ring import Ring
+from toponn.options import Annotated, Count, Ge, Seeds, Unique
 from toponn.trainability.alternating import alternating, sweep_flops
 from toponn.trainability.growing import grown
-from toponn.trainability.subject import Measured, Seen, Subject, outcome, scores, seen, success_values, unit_rows
+from toponn.trainability.record import diagnostic
+from toponn.trainability.subject import (
+    Measured,
+    Seen,
+    Subject,
+    inapplicable_row,
+    outcome,
+    scores,
+    seen,
+    success_values,
+    unit_rows,
+)
 from toponn.training.runs import epoch_flops, ring_area, ring_lengths, start_parameters
 from toponn.training.views import build_model
 
@@ -32,24 +42,37 @@ class Result(NamedTuple):
     flops: np.ndarray
 
 
-def remedies(subject: Subject, *, seeds: int, ranks: Sequence[int], sweeps: int) -> Measured:
+@diagnostic(
+    needs=("gradient", "closed form", "smaller?"),
+    conditions={
+        "remedy": "plain; grown, trained on smaller samples first; alternating, least squares in turn; rank R, a sum "
+        "of R rings; closed-form scale, random weights as large as those of the closed form"
+    },
+    trainings=5,
+    figure="remedies",
+)
+def remedies(
+    subject: Subject,
+    *,
+    seeds: Seeds = 20,
+    ranks: Annotated[Sequence[Annotated[int, Ge(2)]], Unique()] = (2,),
+    sweeps: Count = 10,
+) -> Measured:
     """Return how often each remedy succeeds, with no more floating-point operations than all epochs of plain training.
 
     Diagnostics: ``remedy_success`` (0 or 1), ``remedy_balanced_accuracy``, both on the split of the study's success,
-    and ``remedy_flops`` as spent. Conditions: ``remedy=plain``; ``remedy=grown``, trained on smaller samples first;
-    ``remedy=alternating``, least squares in turn; ``remedy=rank R``, a sum of R rings; ``remedy=closed-form scale``,
-    random weights as large as those of the closed form. What does not apply to a model is left out.
+    and ``remedy_flops`` as spent. Of a remedy that does not apply to the model there is a row that says why.
 
     Parameters
     ----------
     subject : of its datasets ``home`` and, where there are, ``smaller``
-    seeds : number of random starts of each remedy
-    ranks : numbers of rings in the sum
-    sweeps : most sweeps of least squares
+    seeds : number of random starts of each remedy; at most so many of each model
+    ranks : numbers of rings in the sums that are tried
+    sweeps : most sweeps of alternating least squares
     """
-    splits = ("train", "validation", subject.success["split"])
-    here = seen(subject.settings, subject.home, splits, seeds=seeds)
-    budget = subject.settings["training"]["epochs"] * epoch_cost(subject, here, start_of(subject, here, seeds))
+    splits = ("train", "validation", subject.success.split)
+    here = seen(subject.variant, subject.home, splits, seeds=seeds)
+    budget = subject.variant.training.epochs * epoch_cost(subject, here, start_of(subject, here, seeds))
     options: dict[str, Callable[[Subject, Seen, int, float], Result]] = {
         "plain": plain,
         "grown": from_small,
@@ -62,22 +85,22 @@ def remedies(subject: Subject, *, seeds: int, ranks: Sequence[int], sweeps: int)
         try:
             result = remedy(subject, here, seeds, budget)
         except NotApplicable as reason:
-            LOGGER.info("remedy=%s is left out: %s", name, reason)
+            rows.append(inapplicable_row(subject, here, "remedies", reason, {"remedy": name}))
             continue
         measured = {"remedy_success": success_values(subject, result.scores)}
         measured |= {"remedy_balanced_accuracy": result.scores, "remedy_flops": result.flops}
-        rows.append(unit_rows(subject, here, f"remedy={name}", range(seeds), **measured))
+        rows.append(unit_rows(subject, here, {"remedy": name}, range(seeds), **measured))
     return Measured(pd.concat(rows, ignore_index=True), {})
 
 
 def start_of(subject: Subject, here: Seen, seeds: int) -> Parameters:
     """Return the random weights that training of a model starts from."""
-    return start_parameters(here.model, here.dataset, subject.root, subject.name, range(seeds))
+    return start_parameters(here.model, here.dataset, subject.root, subject.variant.name, range(seeds))
 
 
 def epoch_cost(subject: Subject, here: Seen, start: Parameters) -> float:
     """Return the operations of one epoch of one seed."""
-    return epoch_flops(here.model, start, here.samples["train"], subject.settings["training"]["batch_size"])
+    return epoch_flops(here.model, start, here.samples["train"], subject.variant.training.batch_size)
 
 
 def trained(subject: Subject, here: Seen, start: Parameters, epochs: int) -> tuple[Parameters, Result]:
@@ -89,13 +112,13 @@ def trained(subject: Subject, here: Seen, start: Parameters, epochs: int) -> tup
 
 def plain(subject: Subject, here: Seen, seeds: int, budget: float) -> Result:
     """Return what plain training comes to."""
-    return trained(subject, here, start_of(subject, here, seeds), subject.settings["training"]["epochs"])[1]
+    return trained(subject, here, start_of(subject, here, seeds), subject.variant.training.epochs)[1]
 
 
 def rescaled(subject: Subject, here: Seen, seeds: int, budget: float) -> Result:
     """Return what training comes to from random weights as large as those of the closed form."""
     start = closed_form_scale(here, start_of(subject, here, seeds))
-    return trained(subject, here, start, subject.settings["training"]["epochs"])[1]
+    return trained(subject, here, start, subject.variant.training.epochs)[1]
 
 
 def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: int) -> Result:
@@ -103,9 +126,9 @@ def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: in
 
     Site tensors start smaller, so that f is as large as that of one ring: rank and scale are not to be confused.
     """
-    require("rank" in subject.settings, f"{here.model.form or here.model.family} is no sum of rings")
-    scale = subject.settings["scale"] * rank ** (-1 / (2 * here.model.order))
-    model = build_model({**subject.settings, "rank": rank, "scale": scale}, here.model.shapes)
+    require(here.model.multilinear, f"{here.model.form or here.model.family} is no sum of rings")
+    scale = subject.variant.options["scale"] * rank ** (-1 / (2 * here.model.order))
+    model = build_model(subject.variant.changed(rank=rank, scale=scale), here.model.shapes)
     rings = Seen(model, here.samples, here.dataset)
     start = start_of(subject, rings, seeds)
     epochs = int(budget / epoch_cost(subject, rings, start))
@@ -115,25 +138,24 @@ def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: in
 
 def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: int) -> Result:
     """Return what alternating least squares comes to, which reads loop features whatever training does."""
-    require(isinstance(here.model, Ring), "only rings are linear in each of their site tensors")
+    require(here.model.multilinear, "only rings are linear in each of their site tensors")
     if "loops" not in here.samples["train"].inputs:
-        through_loops = {**subject.settings, "route": "loops"}
-        here = seen(through_loops, subject.home, tuple(here.samples), seeds=seeds)
+        here = seen(subject.variant.changed(route="loops"), subject.home, tuple(here.samples), seeds=seeds)
     start = start_of(subject, here, seeds)
     one = sweep_flops(here.model, start, len(here.samples["train"]), here.size)
     sweeps = min(sweeps, int(budget / one))
     require(sweeps > 0, "a sweep costs more than plain training")
     found = alternating(here.model, start, here.samples["train"], here.samples["validation"], sweeps=sweeps)
-    held_out = scores(here.model, found.parameters, here.samples[subject.success["split"]])
+    held_out = scores(here.model, found.parameters, here.samples[subject.success.split])
     return Result(held_out, np.full(seeds, sweeps * one))
 
 
 def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Result:
     """Return what training on smaller samples first, and at home with the rest of the budget, comes to."""
-    stages = [seen(subject.settings, path, tuple(home.samples), seeds=seeds) for path in smaller(subject, home)]
+    stages = [seen(subject.variant, path, tuple(home.samples), seeds=seeds) for path in smaller(subject, home)]
     require(len(stages) > 0, "there are no smaller samples")
     costs = [epoch_cost(subject, here, start_of(subject, here, seeds)) for here in [*stages, home]]
-    plan = stage_epochs(costs, subject.settings["training"]["epochs"], budget)
+    plan = stage_epochs(costs, subject.variant.training.epochs, budget)
     before, parameters, flops = None, None, np.zeros(seeds)
     for here, epochs in zip([*stages, home], plan, strict=True):
         if epochs:
@@ -187,15 +209,14 @@ def closed_form_scale(here: Seen, start: Parameters) -> Parameters:
         If the model has no closed form.
     """
     model: Model = here.model
-    require(hasattr(model, "closed_form"), f"{model.family} has no closed form")
     exact = model.closed_form(start, ring_lengths(here.dataset.states), ring_area(here.dataset))
-    if not isinstance(model, Ring):
+    if not model.multilinear:
         return {name: t * root_mean_square(exact[name], 1) / root_mean_square(t, 1) for name, t in start.items()}
     coordinates = here.samples["train"].inputs["coordinates"]
     wanted, found = (model.tensors(parameters, coordinates) for parameters in (exact, start))  # (S, R, order, N)
     factor = root_mean_square(wanted[:, :1], 3) / root_mean_square(found, 3)
     factor = factor.flatten(1, 2)  # (S, R·order, 1)
-    if model.form == "free":
+    if model.fixed_geometry:
         return {"site": start["site"] * factor}
     return {**start, "v": start["v"] * factor, "c": start["c"] * factor[..., 0]}
 

@@ -14,12 +14,10 @@ from toponn.joblog import LOGGER
 from toponn.models import wedges
 from toponn.models.ring import WEDGE_PIECE, of_projector, of_states, through_states
 from toponn.states import projector
-from toponn.trainability import COLUMNS
 
 SIDES = (6, 8, 10, 12, 16, 20, 24, 30, 40)
 SEEDS = (1, 20)
 ROUTES = ("loops", "loops_made", "occupied", "projector")
-COST_COLUMNS = "route side sites seeds seconds chosen chosen_at_hand".split()
 ORBITALS = 2
 SAMPLES = 40
 """Samples that are evaluated together, and share the weights of the loops."""
@@ -98,7 +96,7 @@ def route_costs(
 
     Returns
     -------
-    DataFrame with the columns `COST_COLUMNS`
+    DataFrame of the table ``route_costs``
         route : ``loops`` with features at hand, ``loops_made`` with features made from the occupied states for this one
         use, ``occupied``, and ``projector``, made from them likewise; chosen : whether the automatic choice takes it
         for states that are looked at once; chosen_at_hand : the same for features that are there already
@@ -107,7 +105,7 @@ def route_costs(
     for side in sides:
         rows += size_costs(side, tuple(seeds), rng=rng)
         LOGGER.info("side %d: %s", side, {f"{row[0]} x {row[3]}": f"{row[4]:.2e} s" for row in rows[-8:]})
-    table = pd.DataFrame(rows, columns=COST_COLUMNS[:5])
+    table = pd.DataFrame(rows, columns=["route", "side", "sites", "seeds", "seconds"])
     cases = list(zip(table["side"], table["seeds"], strict=True))
     once = [chosen(side, count).replace("loops", "loops_made") for side, count in cases]
     at_hand = [chosen(side, count, uses=10**6, memory=np.inf) for side, count in cases]
@@ -158,14 +156,17 @@ def fitted_exponent(sites: np.ndarray, cost: np.ndarray) -> tuple[float, float, 
 def exponent_rows(costs: pd.DataFrame) -> pd.DataFrame:
     """Return a row of the trainability table for each route and number of seeds.
 
-    The diagnostic ``cost_exponent`` is that of the number of sites, over the larger half of the sizes; its condition
-    names route and sizes, and its size is the largest number of sites.
+    The diagnostic ``cost_exponent`` is that of the number of sites, over the larger half of the sizes; its conditions
+    are the route, the sides and the number of seeds, and its size is the largest number of sites.
     """
     rows = []
     for (name, seeds), group in costs.groupby(["route", "seeds"], sort=False):
         group = group.sort_values("sites")
         fit = fitted_exponent(group["sites"].to_numpy(dtype=float), group["seconds"].to_numpy())
         sides = group["side"].to_numpy()
-        condition = f"route={name}, sides {sides[min(len(sides) // 2, max(0, len(sides) - 2))]} to {sides[-1]}"
-        rows.append(("chern", "ring", "", "cost_exponent", int(group["sites"].max()), condition, int(seeds), *fit))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        between = f"{sides[min(len(sides) // 2, max(0, len(sides) - 2))]} to {sides[-1]}"
+        about = {"task": "chern", "variant": "", "model": "ring", "form": "", "diagnostic": "cost_exponent"}
+        about |= {"size": int(group["sites"].max()), "route": name, "sides": between}
+        about |= {"seeds": int(seeds), "n_seeds": int(seeds)}
+        rows.append(about | dict(zip(("value", "low", "high"), fit, strict=True)) | {"status": "ok"})
+    return pd.DataFrame(rows)

@@ -5,7 +5,7 @@ between them leaves alone. To be drawn side by side, learned tensors are mapped 
 squares.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,8 @@ import torch
 from toponn.datasets import Dataset
 from toponn.models.base import finite_seeds
 from toponn.models.head import predictions
-from toponn.models.ring import Ring
 from toponn.models.wedges import wedge
 from toponn.statistics import balanced_accuracy, median_band
-from toponn.trainability import COLUMNS
 from toponn.training.loop import evaluate
 from toponn.training.runs import ring_area, ring_lengths
 from toponn.training.saved import load_run
@@ -42,28 +40,36 @@ def cosine(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
     return torch.nn.functional.cosine_similarity(first.double(), second.double(), dim=1).numpy()
 
 
-def learned_tensors(folders: Iterable[str | Path], dataset: Dataset) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def learned_tensors(
+    folders: Iterable[str | Path], dataset: Dataset, seeds: Mapping[str, int] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return arrays and attributes for the figure, from run folders of rings with a random start.
 
     Others are left out, and so are seeds that failed.
 
+    Parameters
+    ----------
+    seeds : by variant how many seeds of a folder belong to the study, the first; all by default
+
     Returns
     -------
-    arrays : ``positions`` (N, d), and for each form
-        ``closed_form/<form>`` (n, N), ``learned/<form>`` (S, n, N) aligned, ``balanced_accuracy/<form>`` (S,) on the
-        given split, ``weight_overlap/<form>`` (S,), cosine of learned and closed-form wedge products, and
-        ``data_overlap/<form>`` (S,), the correlation of the two outputs f over the samples (the metric of the data)
-    attributes : ``tensor_names_<form>``
+    arrays : ``positions`` (N, d), and for each variant
+        ``closed_form/<variant>`` (n, N), ``learned/<variant>`` (S, n, N) aligned, ``balanced_accuracy/<variant>`` (S,)
+        on the given split, ``weight_overlap/<variant>`` (S,), cosine of learned and closed-form wedge products, and
+        ``data_overlap/<variant>`` (S,), the correlation of the two outputs f over the samples (the metric of the data)
+    attributes : ``tensor_names_<variant>``, ``model_<variant>`` and ``form_<variant>``
     """
     lengths = ring_lengths(dataset.states)
     arrays, attributes, samples = {"positions": lengths}, {}, None
     for folder in folders:
         run = load_run(folder)
-        model, finite = run.model, finite_seeds(run.parameters)
-        if not isinstance(model, Ring) or model.start != "random" or not finite.any():
+        run = run.first((seeds or {}).get(run.variant.name, len(run.document["seeds"])))
+        model, name, finite = run.model, run.variant.name, finite_seeds(run.parameters)
+        readable = model.multilinear and model.closed_forms and model.start == "random"
+        if not readable or not finite.any():
             continue
         parameters = {name: tensor[finite] for name, tensor in run.parameters.items()}
-        samples = samples or encoded(run.document["settings"], dataset, seeds=len(run.document["seeds"]))
+        samples = samples or encoded(run.variant, dataset, seeds=len(run.document["seeds"]))
         coordinates = samples.inputs["coordinates"]
         like = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}
         exact = model.closed_form(like, lengths, ring_area(dataset))
@@ -71,26 +77,31 @@ def learned_tensors(folders: Iterable[str | Path], dataset: Dataset) -> tuple[di
         learned, target = model.tensors(parameters, coordinates), model.tensors(exact, coordinates)
         value, reference = evaluate(model, parameters, samples), evaluate(model, exact, samples)
         overlap = cosine(torch.cat(list(wedge(learned)), dim=1), torch.cat(list(wedge(target)), dim=1))
-        form, wanted = model.form, target[0, 0].numpy()
+        wanted = target[0, 0].numpy()
         arrays |= {
-            f"closed_form/{form}": wanted,
-            f"learned/{form}": aligned(learned.flatten(1, 2).numpy(), wanted),
-            f"balanced_accuracy/{form}": balanced_accuracy(dataset.label, predictions(value).numpy()),
-            f"weight_overlap/{form}": overlap,
-            f"data_overlap/{form}": cosine(
+            f"closed_form/{name}": wanted,
+            f"learned/{name}": aligned(learned.flatten(1, 2).numpy(), wanted),
+            f"balanced_accuracy/{name}": balanced_accuracy(dataset.label, predictions(value).numpy()),
+            f"weight_overlap/{name}": overlap,
+            f"data_overlap/{name}": cosine(
                 value - value.mean(dim=1, keepdim=True), reference - reference.mean(dim=1, keepdim=True)
             ),
         }
-        attributes[f"tensor_names_{form}"] = ",".join(NAMES[lengths.shape[1], form])
+        names = NAMES.get((lengths.shape[1], model.form), [f"tensor {place + 1}" for place in range(model.order)])
+        attributes[f"tensor_names_{name}"] = ",".join(names)
+        attributes |= {f"model_{name}": model.family, f"form_{name}": model.form}
     return arrays, attributes
 
 
-def site_tensor_rows(arrays: dict[str, np.ndarray], task: str) -> pd.DataFrame:
+def site_tensor_rows(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, str], task: str) -> pd.DataFrame:
     """Return medians and 10–90 % bands over seeds of the overlaps with the closed form."""
     rows = []
-    for name, values in arrays.items():
-        kind, _, form = name.partition("/")
+    for key, values in arrays.items():
+        kind, _, name = key.partition("/")
         if kind in ("weight_overlap", "data_overlap"):
-            size = len(arrays["positions"])
-            rows.append((task, "ring", form, kind, size, "start=random", len(values), *median_band(values)))
-    return pd.DataFrame(rows, columns=COLUMNS)
+            about = {"task": task, "variant": name, "model": attributes[f"model_{name}"]}
+            about |= {"form": attributes[f"form_{name}"], "diagnostic": kind, "size": len(arrays["positions"])}
+            value, low, high = median_band(values)
+            found = {"n_seeds": len(values), "value": value, "low": low, "high": high, "status": "ok"}
+            rows.append(about | {"start": "random"} | found)
+    return pd.DataFrame(rows)

@@ -1,7 +1,8 @@
-"""What every diagnostic looks at: one model of a task, its data as it sees them, its training elsewhere."""
+"""What every diagnostic looks at: one variant on one task, its data as it sees them, its trained runs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,16 +11,22 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from toponn.checks import NotApplicable
 from toponn.datasets import Dataset, read_dataset
+from toponn.joblog import LOGGER
 from toponn.models.base import Model, Parameters, finite_seeds
 from toponn.models.head import predictions
 from toponn.statistics import balanced_accuracy
-from toponn.trainability import UNIT
+from toponn.trainability.record import ABILITIES
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, Trained, evaluate, train
+from toponn.training.protocol import Success, Variant
 from toponn.training.runs import ring_lengths
-from toponn.training.saved import load_run
+from toponn.training.saved import load_runs
 from toponn.training.views import build_model, encoded, shapes_of
+
+NO_DERIVATIVE = re.compile(r"derivative for .* is not implemented", re.DOTALL)
+"""How torch says that an operation has no second derivative."""
 
 
 class Measured(NamedTuple):
@@ -31,37 +38,33 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """One model of the study on one task.
+    """One variant of the study on one task.
 
     Attributes
     ----------
     task : "winding" or "chern"
-    name : the model's key in the study
-    settings : its entry there, the learning rate and weight decay that the search chose among them
-    datasets : files by role; ``home``, which the model is trained on, and what else its diagnostic asks for
+    variant : with the learning rate and weight decay that the search chose
+    datasets : files by role; ``home``, which the variant is trained on, and what else its diagnostic asks for
     folders : run folders of its trained blocks, where its diagnostic asks for them
     root : seed of the study
-    success : the study's ``success``: ``split`` and ``balanced_accuracy``
+    success : when a seed counts as successful
     device : "auto", "cpu" or "cuda"
+    runs : how many seeds of the folders belong to the study, the first; None for all
     """
 
     task: str
-    name: str
-    settings: Mapping[str, Any]
+    variant: Variant
     datasets: Mapping[str, Sequence[Path]]
     folders: Sequence[Path]
     root: int
-    success: Mapping[str, Any]
+    success: Success
     device: str = "auto"
+    runs: int | None = None
 
     @property
     def home(self) -> Path:
-        """The dataset that the model is trained on."""
+        """The dataset that the variant is trained on."""
         return self.datasets["home"][0]
-
-    def changed(self, **settings: Any) -> "Subject":
-        """Return the same model under other settings."""
-        return replace(self, settings={**self.settings, **settings})
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,8 @@ class Seen:
         return len(ring_lengths(self.dataset.states))
 
 
-def seen(
-    settings: Mapping[str, Any], path: Path, splits: Sequence[str], *, seeds: int, uses: int | None = None
-) -> Seen:
-    """Return splits of a dataset as the model of these settings sees them.
+def seen(variant: Variant, path: Path, splits: Sequence[str], *, seeds: int, uses: int | None = None) -> Seen:
+    """Return splits of a dataset as a variant sees them.
 
     Parameters
     ----------
@@ -99,11 +100,11 @@ def seen(
     NotApplicable
         If its encoding cannot represent them.
     """
-    uses = settings.get("training", {}).get("epochs", 1) if uses is None else uses
+    uses = variant.uses if uses is None else uses
     parts = {split: read_dataset(path, split) for split in dict.fromkeys(splits)}
-    samples = {split: encoded(settings, part, seeds=seeds, uses=uses) for split, part in parts.items()}
+    samples = {split: encoded(variant, part, seeds=seeds, uses=uses) for split, part in parts.items()}
     first = next(iter(parts))
-    return Seen(build_model(settings, shapes_of(samples[first])), samples, parts[first])
+    return Seen(build_model(variant, shapes_of(samples[first])), samples, parts[first])
 
 
 def first_samples(dataset: Dataset, count: int) -> Dataset:
@@ -142,7 +143,7 @@ def study_runs(subject: Subject) -> tuple[list[int], Parameters]:
 
     The weights of a seed that failed are NaN.
     """
-    runs = [load_run(folder) for folder in subject.folders]
+    runs = load_runs(subject.folders, seeds=subject.runs)
     numbers = [seed for run in runs for seed in run.document["seeds"]]
     names = [name for run in runs[:1] for name in run.parameters if not name.startswith("head.")]
     return numbers, {name: torch.cat([run.parameters[name] for run in runs]) for name in names}
@@ -164,7 +165,7 @@ def trained_seeds(subject: Subject, seeds: int) -> list[int]:
 def study_scores(subject: Subject, here: Seen, seeds: int) -> np.ndarray:
     """Return the scores (S,) of the first `seeds` seeds of the study on the split of success, NaN where one failed."""
     parameters = {name: tensor[:seeds] for name, tensor in study_runs(subject)[1].items()}
-    return scores(here.model, parameters, here.samples[subject.success["split"]])
+    return scores(here.model, parameters, here.samples[subject.success.split])
 
 
 def scores(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray:
@@ -183,18 +184,18 @@ def outcome(
     ----------
     here : with the splits ``train`` (unless `training` is given), ``validation`` and that of the subject's success
     training : samples to train on instead
-    changes : of the model's ``training`` in the study
+    changes : of the variant's ``training`` in the study
 
     Returns
     -------
     trained : Trained
     scores : (S,) balanced accuracy on the split of success, NaN where a seed failed
     """
-    hyper = {**subject.settings["training"], **changes}
+    hyper = asdict(replace(subject.variant.training, **changes))
     order = {"root": subject.root, "order": here.dataset.name, "device": device_of(subject.device)}
     samples = here.samples["train"] if training is None else training
     trained = train(here.model, initial, samples, here.samples["validation"], **hyper, **order)
-    held_out = scores(here.model, trained.parameters, here.samples[subject.success["split"]])
+    held_out = scores(here.model, trained.parameters, here.samples[subject.success.split])
     return trained, np.where(trained.failed, np.nan, held_out)
 
 
@@ -206,30 +207,65 @@ def fitted_parameters(here: Seen, training: Samples) -> Parameters:
 
 def fitted_scores(subject: Subject, here: Seen, training: Samples) -> np.ndarray:
     """Return the score (1,) on the split of success of a model that is solved, not trained, on some samples."""
-    return scores(here.model, fitted_parameters(here, training), here.samples[subject.success["split"]])
+    return scores(here.model, fitted_parameters(here, training), here.samples[subject.success.split])
 
 
 def unit_rows(
-    subject: Subject, here: Seen, condition: str, seeds: Sequence[int], **diagnostics: np.ndarray
+    subject: Subject, here: Seen, conditions: Mapping[str, Any], seeds: Sequence[float], **diagnostics: np.ndarray
 ) -> pd.DataFrame:
-    """Return rows of the table of diagnostics: one a seed for each diagnostic, whose values (S,) are given by name."""
-    about = {"task": subject.task, "model": here.model.family, "form": here.model.form}
-    about |= {"size": here.size, "condition": condition}
+    """Return rows of the table of diagnostics: one a seed for each diagnostic, whose values (S,) are given by name.
+
+    Parameters
+    ----------
+    conditions : under which they were measured, each a column
+    """
+    about = {"task": subject.task, "variant": subject.variant.name, "model": here.model.family}
+    about |= {"form": here.model.form, "size": here.size, **conditions, "status": "ok"}
     parts = [
         pd.DataFrame({"seed": list(seeds), "value": np.asarray(values, dtype=float)}).assign(diagnostic=name, **about)
         for name, values in diagnostics.items()
     ]
-    return pd.concat(parts, ignore_index=True)[UNIT]
+    return pd.concat(parts, ignore_index=True)
 
 
 def scored_rows(
-    subject: Subject, here: Seen, condition: str, seeds: Sequence[int], kind: str, scores: np.ndarray
+    subject: Subject, here: Seen, conditions: Mapping[str, Any], seeds: Sequence[int], kind: str, scores: np.ndarray
 ) -> pd.DataFrame:
     """Return rows ``<kind>_success`` and ``<kind>_balanced_accuracy`` of scores (S,), NaN where a seed failed."""
     values = {f"{kind}_success": success_values(subject, scores), f"{kind}_balanced_accuracy": scores}
-    return unit_rows(subject, here, condition, seeds, **values)
+    return unit_rows(subject, here, conditions, seeds, **values)
 
 
 def success_values(subject: Subject, scores: np.ndarray) -> np.ndarray:
     """Return 1.0 for seeds that succeed and 0.0 for those that do not, or failed."""
-    return (np.nan_to_num(scores) >= subject.success["balanced_accuracy"]).astype(float)
+    return (np.nan_to_num(scores) >= subject.success.balanced_accuracy).astype(float)
+
+
+def inapplicable_row(
+    subject: Subject, here: Seen, diagnostic: str, reason: object, conditions: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return the row, of no seed, that says why a diagnostic does not apply, or not under these conditions."""
+    LOGGER.info("%s %s: not applicable: %s", diagnostic, dict(conditions or {}), reason)
+    row = unit_rows(subject, here, conditions or {}, [np.nan], **{diagnostic: np.array([np.nan])})
+    return row.assign(status=f"not applicable: {reason}")
+
+
+def diagnosed(name: str, diagnostic: Callable[..., Measured], subject: Subject, **options: Any) -> Measured:
+    """Return what a diagnostic measures; one row with the reason where it does not apply, so that the study goes on.
+
+    Parameters
+    ----------
+    name : its key in the study
+    options : of the diagnostic
+    """
+    try:
+        return diagnostic(subject, **options)
+    except NotApplicable as error:
+        reason = str(error)
+    except RuntimeError as error:
+        if not NO_DERIVATIVE.search(str(error)):
+            raise
+        LOGGER.info("%s", error)
+        reason = ABILITIES["second derivative"]
+    here = seen(subject.variant, subject.home, ["validation"], seeds=1, uses=1)
+    return Measured(inapplicable_row(subject, here, name, reason), {})

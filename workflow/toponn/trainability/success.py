@@ -1,33 +1,45 @@
-"""How often training succeeds, how fast, and from which gradients it starts."""
+"""How often training succeeds, how fast, from which gradients it starts, and what cannot be asked of a model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from toponn.statistics import median_band, wilson_interval
-from toponn.trainability import COLUMNS
 
-KEYS = ["task", "dataset", "model", "form", "start"]
+KEYS = ["task", "dataset", "variant", "model", "form", "start"]
+
+
+def first_seeds(rows: pd.DataFrame, wanted: Iterable[tuple[str, str, int]]) -> pd.DataFrame:
+    """Return the rows of the seeds that a study asks for, where blocks were trained with more.
+
+    Parameters
+    ----------
+    rows : of the runs table or of the learning curves
+    wanted : (dataset, variant, number of seeds)
+    """
+    for dataset, variant, seeds in wanted:
+        rows = rows[(rows["dataset"] != dataset) | (rows["variant"] != variant) | (rows["seed"] < seeds)]
+    return rows
 
 
 def success_rows(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the success fraction with its Wilson 95 % interval, and the band of validation accuracies over seeds.
 
-    Runs of one model on datasets of different sizes give a row each.
+    Runs of one variant on datasets of different sizes give a row each.
 
     Parameters
     ----------
     runs : rows of the runs table, one for each seed
     """
     rows = []
-    for (task, _, model, form, start), group in runs.groupby(KEYS, sort=False):
+    for key, group in runs.groupby(KEYS, sort=False):
         count, trials = int(group["success"].sum()), len(group)
-        low, high = wilson_interval(count, trials)
-        row = (task, model, form, int(group["size"].iloc[0]), f"start={start}", trials)
-        rows.append(_row(*row, "success_fraction", count / trials, low, high))
-        rows.append(_row(*row, "validation_balanced_accuracy", *median_band(group["validation_balanced_accuracy"])))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        about = _about(key, int(group["size"].iloc[0]), trials)
+        rows.append(about | _measured("success_fraction", count / trials, *wilson_interval(count, trials)))
+        accuracies = median_band(group["validation_balanced_accuracy"])
+        rows.append(about | _measured("validation_balanced_accuracy", *accuracies))
+    return pd.DataFrame(rows)
 
 
 def start_rows(histories: pd.DataFrame, sizes: Mapping[str, int], threshold: float) -> pd.DataFrame:
@@ -43,26 +55,34 @@ def start_rows(histories: pd.DataFrame, sizes: Mapping[str, int], threshold: flo
     sizes : cells or sites of the training samples, by dataset
     """
     rows = []
-    for (task, dataset, model, form, start), group in histories.groupby(KEYS, sort=False):
-        row = (task, model, form, sizes[dataset], f"start={start}")
+    for key, group in histories.groupby(KEYS, sort=False):
         first = group.loc[group["epoch"] == 0, "gradient_norm"]
-        rows.append(_row(*row, len(first), "initial_gradient_norm", *median_band(first)))
+        about = _about(key, sizes[key[1]], len(first))
+        rows.append(about | _measured("initial_gradient_norm", *median_band(first)))
         reached = group[group["validation_balanced_accuracy"] >= threshold].groupby("seed")["epoch"].min()
-        rows.append(_row(*row, len(reached), "epochs_to_threshold", *median_band(reached)))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        rows.append(about | _measured("epochs_to_threshold", *median_band(reached)) | {"n_seeds": len(reached)})
+    return pd.DataFrame(rows)
 
 
-def _row(
-    task: str,
-    model: str,
-    form: str,
-    size: int,
-    condition: str,
-    n_seeds: int,
-    diagnostic: str,
-    value: float,
-    low: float = np.nan,
-    high: float = np.nan,
-) -> dict[str, object]:
-    values = (task, model, form, diagnostic, size, condition, n_seeds, value, low, high)
-    return dict(zip(COLUMNS, values, strict=True))
+def not_applicable_rows(runs: pd.DataFrame, cases: Iterable[Mapping[str, str]]) -> pd.DataFrame:
+    """Return a row for each diagnostic that does not apply to a variant because of what its class declares.
+
+    Parameters
+    ----------
+    runs : rows of the runs table, of a variant those on its task's own dataset first
+    cases : ``task``, ``variant``, ``diagnostic`` and ``reason``
+    """
+    homes = runs.drop_duplicates(["task", "variant"])[["task", "variant", "model", "form", "size"]]
+    cases = pd.DataFrame(list(cases), columns=["task", "variant", "diagnostic", "reason"])
+    rows = cases.merge(homes, on=["task", "variant"])
+    rows["status"] = "not applicable: " + rows.pop("reason")
+    return rows.assign(n_seeds=0, value=np.nan, low=np.nan, high=np.nan)
+
+
+def _about(key: tuple[str, ...], size: int, n_seeds: int) -> dict[str, object]:
+    about = {name: value for name, value in zip(KEYS, key, strict=True) if name != "dataset"}
+    return about | {"size": size, "n_seeds": n_seeds, "status": "ok"}
+
+
+def _measured(diagnostic: str, value: float, low: float, high: float) -> dict[str, object]:
+    return {"diagnostic": diagnostic, "value": value, "low": low, "high": high}

@@ -6,35 +6,42 @@ from scipy import stats
 
 from toponn.seeds import stream
 from toponn.statistics import mean_interval, median_band, wilson_interval
-from toponn.trainability import COLUMNS
+from toponn.tables import TABLES
 from toponn.trainability.half_success import half_success
 
-KEYS = ["task", "model", "form", "diagnostic", "size", "condition"]
+ABOUT = ["task", "variant", "model", "form"]
 MEANS = ("gradient_variance", "start_gradient_norm")
 """Diagnostics of which the mean over seeds is the quantity that is asked for."""
 
 
 def summarised(units: pd.DataFrame, root: int) -> pd.DataFrame:
-    """Return a row of the trainability table for each diagnostic, size and condition.
+    """Return a row of the trainability table for each diagnostic, size and values of the conditions.
 
     Shares of seeds (diagnostics that end in ``_success`` or ``_descends``) come with Wilson's 95 % interval, means with
-    a bootstrap 95 % interval over seeds, all else as the median with the 10 % and 90 % quantiles of the seeds.
+    a bootstrap 95 % interval over seeds, all else as the median with the 10 % and 90 % quantiles of the seeds. Rows
+    that say why a diagnostic does not apply stay, without numbers.
 
     Parameters
     ----------
     units : rows of the table of diagnostics, one for each seed
     """
-    rows = []
-    for key, group in units.groupby(KEYS, sort=False):
-        values, diagnostic = group["value"].to_numpy(dtype=float), key[3]
+    conditions = [column for column in units if column not in TABLES["diagnostics"].columns]
+    applies, rows = units["status"] == "ok", []
+    for key, group in units[applies].groupby([*ABOUT, "diagnostic", "size", *conditions], sort=False, dropna=False):
+        task, _, model, form, diagnostic, size = key[:6]
+        values, of_conditions = group["value"].to_numpy(dtype=float), dict(zip(conditions, key[6:], strict=True))
         if diagnostic.endswith(("_success", "_descends")):
             found = (values.mean(), *wilson_interval(int(values.sum()), len(values)))
         elif diagnostic in MEANS:
-            found = mean_interval(values, stream(root, "summary", *map(str, key)))
+            names = (task, model, form, diagnostic, str(size), f"start={of_conditions['start']}")
+            found = mean_interval(values, stream(root, "summary", *names))
         else:
             found = median_band(values)
-        rows.append((*key, len(values), *found))
-    return pd.DataFrame(rows, columns=[*KEYS, "n_seeds", "value", "low", "high"])[COLUMNS]
+        rows.append((*key, len(values), *found, "ok"))
+    columns = [*ABOUT, "diagnostic", "size", *conditions, "n_seeds", "value", "low", "high", "status"]
+    empty = {"n_seeds": 0, "value": np.nan, "low": np.nan, "high": np.nan}
+    inapplicable = units[~applies].assign(**empty)[columns]
+    return pd.concat([part for part in (pd.DataFrame(rows, columns=columns), inapplicable) if len(part)])
 
 
 def power_law(sizes: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
@@ -56,30 +63,30 @@ def power_law(sizes: np.ndarray, values: np.ndarray) -> tuple[float, float, floa
 
 
 def gradient_exponents(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return ``gradient_exponent`` of the number of cells or sites for each model, from its variances at all sizes."""
+    """Return ``gradient_exponent``, of the number of cells or sites, for each variant from its variances."""
     rows = []
     variances = summary[(summary["diagnostic"] == "gradient_variance") & (summary["value"] > 0)]
-    for key, group in variances.groupby(["task", "model", "form"], sort=False):
-        fit = power_law(group["size"].to_numpy(dtype=float), group["value"].to_numpy())
-        sizes = f"sizes={group['size'].min()} to {group['size'].max()}"
-        rows.append((*key, "gradient_exponent", int(group["size"].max()), sizes, int(group["n_seeds"].min()), *fit))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    for key, group in variances.groupby(ABOUT, sort=False):
+        sizes = group["size"].to_numpy(dtype=float)
+        value, low, high = power_law(sizes, group["value"].to_numpy())
+        about = dict(zip(ABOUT, key, strict=True)) | {"diagnostic": "gradient_exponent", "size": int(sizes.max())}
+        about |= {"sizes": f"{sizes.min():g} to {sizes.max():g}", "n_seeds": int(group["n_seeds"].min())}
+        rows.append(about | {"value": value, "low": low, "high": high, "status": "ok"})
+    return pd.DataFrame(rows)
 
 
 def half_success_rows(units: pd.DataFrame) -> pd.DataFrame:
-    """Return ``half_success_noise`` for each model and size: the noise at which half of the retrainings succeed.
+    """Return ``half_success_noise`` for each variant and size: the noise at which half of the retrainings succeed.
 
     Where success does not fall below one half the value is missing and ``high`` is infinite.
     """
     rows = []
     basin = units[units["diagnostic"] == "basin_success"]
-    noise = basin["condition"].str.extract(r"noise=([^,]+)", expand=False).astype(float)
-    frame = basin.assign(noise=noise, success=basin["value"])
-    for key, group in frame.groupby(["task", "model", "form", "size"], sort=False):
-        found = half_success(group[["noise", "success"]])
-        task, model, form, size = key
-        rows.append((task, model, form, "half_success_noise", size, "", group["seed"].nunique(), *found))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    for key, group in basin.groupby([*ABOUT, "size"], sort=False):
+        value, low, high = half_success(group[["noise", "value"]].set_axis(["noise", "success"], axis=1))
+        about = dict(zip([*ABOUT, "size"], key, strict=True)) | {"diagnostic": "half_success_noise", "status": "ok"}
+        rows.append(about | {"n_seeds": group["seed"].nunique(), "value": value, "low": low, "high": high})
+    return pd.DataFrame(rows)
 
 
 def diagnostic_rows(units: pd.DataFrame, root: int) -> pd.DataFrame:

@@ -9,7 +9,9 @@ import torch
 from toponn.datasets import read_dataset
 from toponn.joblog import LOGGER
 from toponn.models.base import Parameters
+from toponn.options import Count, Listed, Positive, Seeds
 from toponn.seeds import stream
+from toponn.trainability.record import BALANCED, SUCCESS, Curves, Panel, diagnostic
 from toponn.trainability.subject import (
     Measured,
     Seen,
@@ -28,32 +30,63 @@ SPLITS = ("train", "validation")
 
 def at_home(subject: Subject, seeds: int) -> Seen:
     """Return what training needs of the subject's own dataset."""
-    return seen(subject.settings, subject.home, (*SPLITS, subject.success["split"]), seeds=seeds)
+    return seen(subject.variant, subject.home, (*SPLITS, subject.success.split), seeds=seeds)
 
 
-def learning_rates(subject: Subject, *, factors: Sequence[float], seeds: int) -> Measured:
+@diagnostic(
+    needs=("gradient", "runs"),
+    conditions={
+        "factor": "times the learning rate that the search chose",
+        "learning_rate": "that the optimiser starts with",
+    },
+    trainings="factors",
+    curves=Curves(
+        "rates",
+        (Panel("rate_success", "factor", "learning rate, relative to the chosen one", SUCCESS),),
+        "success against learning rate and scale",
+    ),
+)
+def learning_rates(
+    subject: Subject, *, factors: Listed[Positive] = (0.1, 0.3, 1.0, 3.0, 10.0), seeds: Seeds = 20
+) -> Measured:
     """Return ``rate_success`` and ``rate_balanced_accuracy`` at multiples of the learning rate that the search chose.
 
     The same starts as in the study, seeds 0 to `seeds` − 1; at factor 1 its own runs are read, not made again.
+
+    Parameters
+    ----------
+    factors : times the learning rate that the search chose
+    seeds : at most so many of each model
     """
-    here, rate = at_home(subject, seeds), subject.settings["training"]["learning_rate"]
-    initial = start_parameters(here.model, here.dataset, subject.root, subject.name, range(seeds))
+    here, rate = at_home(subject, seeds), subject.variant.training.learning_rate
+    initial = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, range(seeds))
     rows = []
     for factor in factors:
         if factor == 1:
             held_out = study_scores(subject, here, seeds)
         else:
             _, held_out = outcome(subject, here, initial, learning_rate=rate * factor)
-        condition = f"factor={factor:g}, learning_rate={rate * factor:g}"
-        rows.append(scored_rows(subject, here, condition, range(seeds), "rate", held_out))
+        conditions = {"factor": factor, "learning_rate": rate * factor}
+        rows.append(scored_rows(subject, here, conditions, range(seeds), "rate", held_out))
     return Measured(pd.concat(rows, ignore_index=True), {})
 
 
-def scales(subject: Subject, *, factors: Sequence[float], seeds: int) -> Measured:
+@diagnostic(
+    needs=("gradient", "runs"),
+    conditions={"scale": "times the weights at the usual random start"},
+    trainings="factors",
+    curves=Curves("rates", (Panel("scale_success", "scale", "initial scale, relative to the default", SUCCESS),)),
+)
+def scales(subject: Subject, *, factors: Listed[Positive] = (0.1, 0.3, 1.0, 3.0, 10.0), seeds: Seeds = 20) -> Measured:
     """Return ``scale_success`` and ``scale_balanced_accuracy`` from random starts of other sizes.
 
     A factor multiplies the scale of a ring, of f for its wavefunction form and of the site tensors else, or all weight
     matrices of a network, whose offsets stay. Draws are those of the study.
+
+    Parameters
+    ----------
+    factors : times the weights at the usual random start
+    seeds : at most so many of each model
     """
     here, rows = at_home(subject, seeds), []
     for factor in factors:
@@ -62,29 +95,51 @@ def scales(subject: Subject, *, factors: Sequence[float], seeds: int) -> Measure
         else:
             initial = scaled_start(subject, here, factor, seeds)
             _, held_out = outcome(subject, here, initial)
-        rows.append(scored_rows(subject, here, f"scale={factor:g}", range(seeds), "scale", held_out))
+        rows.append(scored_rows(subject, here, {"scale": factor}, range(seeds), "scale", held_out))
     return Measured(pd.concat(rows, ignore_index=True), {})
 
 
 def scaled_start(subject: Subject, here: Seen, factor: float, seeds: int) -> Parameters:
     """Return the random start of the study with weights that are `factor` times as large."""
-    if "scale" in subject.settings:
-        settings = {**subject.settings, "scale": subject.settings["scale"] * factor}
-        model = build_model(settings, here.model.shapes)
-        return start_parameters(model, here.dataset, subject.root, subject.name, range(seeds))
-    initial = start_parameters(here.model, here.dataset, subject.root, subject.name, range(seeds))
+    variant, has_scale = subject.variant, "scale" in subject.variant.options
+    scaled = variant.changed(scale=variant.options["scale"] * factor) if has_scale else variant
+    model = build_model(scaled, here.model.shapes)
+    initial = start_parameters(model, here.dataset, subject.root, variant.name, range(seeds))
+    if has_scale:
+        return initial
     return {name: t * (factor if t.ndim > 2 else 1.0) for name, t in initial.items()}  # a matrix has two axes beside S
 
 
-def sample_sizes(subject: Subject, *, samples: Sequence[int], subsets: int, seeds: int) -> Measured:
+@diagnostic(
+    needs=("many",),
+    conditions={"samples": "number of training samples"},
+    trainings="samples",
+    curves=Curves(
+        "sample_sizes",
+        (
+            Panel("samples_balanced_accuracy", "samples", "training samples", BALANCED, band=True),
+            Panel("samples_success", "samples", "training samples", SUCCESS),
+        ),
+        "accuracy against training samples",
+    ),
+)
+def sample_sizes(
+    subject: Subject, *, samples: Listed[Count] = (10, 40, 200, 2000), subsets: Count = 2, seeds: Seeds = 20
+) -> Measured:
     """Return ``samples_success`` and ``samples_balanced_accuracy`` against the number of training samples.
 
     Every number is trained for as many steps as the study trains: a small subset is repeated to the length of the
     study's epoch and shuffled anew in each, a large one gets fewer epochs. The seeds are shared out among `subsets`
     subsets drawn without replacement, so that the spread over seeds is one over subsets too.
+
+    Parameters
+    ----------
+    samples : numbers of training samples, all seen in equally many steps
+    subsets : of each number, among which the seeds are shared out
+    seeds : at most so many of each model
     """
     many = subject.datasets["many"][0]
-    here = seen(subject.settings, many, (*SPLITS, subject.success["split"]), seeds=seeds)
+    here = seen(subject.variant, many, (*SPLITS, subject.success.split), seeds=seeds)
     usual, rows = len(read_dataset(subject.home, "train")), []
     for count in samples:
         groups = [list(range(first, seeds, subsets)) for first in range(min(subsets, seeds))]
@@ -93,7 +148,7 @@ def sample_sizes(subject: Subject, *, samples: Sequence[int], subsets: int, seed
             rng = stream(subject.root, "samples", here.dataset.name, count, subset)
             chosen = np.sort(rng.permutation(len(here.samples["train"]))[:count])
             held_out[members] = _trained_on(subject, here, chosen, usual, members)
-        rows.append(scored_rows(subject, here, f"samples={count}", range(seeds), "samples", held_out))
+        rows.append(scored_rows(subject, here, {"samples": count}, range(seeds), "samples", held_out))
         LOGGER.info("%d samples: median balanced accuracy %.3f", count, np.nanmedian(held_out))
     return Measured(pd.concat(rows, ignore_index=True), {})
 
@@ -102,12 +157,12 @@ def _trained_on(subject: Subject, here: Seen, chosen: np.ndarray, usual: int, me
     """Return the scores of seeds that are trained on the chosen samples, in the steps of `usual` ones."""
     rows = np.resize(chosen, max(usual, len(chosen)))  # repeats them up to the length of an epoch
     part = here.samples["train"].batch(torch.from_numpy(rows))
-    if "training" not in subject.settings:
+    if here.model.solved:
         return fitted_scores(subject, here, here.samples["train"].batch(torch.from_numpy(chosen)))
-    training = subject.settings["training"]
-    epochs = max(1, round(training["epochs"] * usual / len(rows)))
+    training = subject.variant.training
+    epochs = max(1, round(training.epochs * usual / len(rows)))
     changes = {"epochs": epochs}
-    if "patience" in training:
-        changes["patience"] = max(1, round(training["patience"] * epochs / training["epochs"]))
-    initial = start_parameters(here.model, here.dataset, subject.root, subject.name, members)
+    if training.patience is not None:
+        changes["patience"] = max(1, round(training.patience * epochs / training.epochs))
+    initial = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, members)
     return outcome(subject, here, initial, part, **changes)[1]

@@ -183,7 +183,7 @@ def gradients(model: Model, leaves: Parameters, part: Samples) -> tuple[np.ndarr
         leaf.grad = None
     loss = negative_log_likelihood(model.value(leaves, part.inputs), leaves[TEMPERATURE], part.labels)
     loss.sum().backward()
-    squares = [leaf.grad.flatten(1).square().sum(dim=1) for name, leaf in leaves.items() if name != TEMPERATURE]
+    squares = [t.grad.reshape(len(t), -1).square().sum(dim=1) for name, t in leaves.items() if name != TEMPERATURE]
     return loss.detach().cpu().numpy(), torch.stack(squares).sum(dim=0).sqrt().cpu().numpy()
 
 

@@ -1,9 +1,9 @@
-"""From dataset files and a config entry to a run folder: weights, settings, history and a row for each seed."""
+"""From dataset files and a variant to a run folder: weights, settings, history and a row for each seed."""
 
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from toponn.datasets import Dataset, read_dataset
 from toponn.digests import digest
-from toponn.files import write_arrays, write_csv, write_json
+from toponn.files import write_arrays, write_json, write_table
 from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
 from toponn.provenance import provenance
 from toponn.seeds import stream
 from toponn.states import States
 from toponn.statistics import balanced_accuracy
+from toponn.tables import TABLES
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, Trained, evaluate, gradients, train
+from toponn.training.protocol import Success, Variant
 from toponn.training.saved import geometry_of
 from toponn.training.views import build_model, groups, shapes_of
-
-RUN_COLUMNS = (
-    "task dataset size model form seed start n_parameters epochs flops seconds train_loss "
-    "validation_accuracy validation_balanced_accuracy success status"
-).split()
-HISTORY_COLUMNS = (
-    "task dataset model form start seed epoch train_loss validation_loss validation_balanced_accuracy gradient_norm"
-).split()
 
 
 def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int]) -> Parameters:
@@ -66,17 +60,16 @@ def train_block(
     dataset_paths: str | Path | Sequence[str | Path],
     *,
     task: str,
-    name: str,
-    settings: Mapping[str, Any],
+    variant: Variant,
     seeds: Sequence[int],
-    success: Mapping[str, Any],
+    success: Success,
     root: int,
     device: str = "auto",
     checkpoint: Path | None = None,
     work: str = "",
     together: str = "",
 ) -> dict[str, Any]:
-    """Train one block of seeds of a model on a dataset; return weights, settings, history and rows for `write_run`.
+    """Train one block of seeds of a variant on a dataset; return weights, settings, history and rows for `write_run`.
 
     Parameters
     ----------
@@ -90,32 +83,32 @@ def train_block(
         If the model can represent none of the datasets.
     """
     paths = [dataset_paths] if isinstance(dataset_paths, str | Path) else list(dataset_paths)
-    names = dict.fromkeys(("train", "validation", success["split"]))
+    names = dict.fromkeys(("train", "validation", success.split))
     splits = {split: [read_dataset(path, split) for path in paths] for split in names}
-    load = {"seeds": len(seeds), "uses": settings.get("training", {}).get("epochs", 1)}
-    samples = {split: groups(settings, parts, **load) for split, parts in splits.items()}
+    load = {"seeds": len(seeds), "uses": variant.uses}
+    samples = {split: groups(variant, parts, **load) for split, parts in splits.items()}
     used, training = list(samples["train"]), list(samples["train"].values())
     dataset = next(part for part in splits["train"] if part.name == used[0])
     dataset = replace(dataset, name=together or dataset.name)
     samples = {split: list(seen.values()) for split, seen in samples.items()}
-    model = build_model(settings, shapes_of(training[0]))
+    model = build_model(variant, shapes_of(training[0]))
     checksums = [part.attributes["checksum"] for part in splits["train"]]
-    key = digest([checksums, name, dict(settings), list(seeds), root, work])
+    key = digest([checksums, variant.name, variant.entry(), list(seeds), root, work])
     start = time.monotonic()
-    if hasattr(model, "fit"):
+    if model.solved:
         trained, flops = fitted(model, training[0], samples["validation"][0])
     else:
-        initial = start_parameters(model, dataset, root, name, seeds)
-        hyper = dict(settings["training"], root=root, order=dataset.name, checkpoint=checkpoint, key=key)
+        initial = start_parameters(model, dataset, root, variant.name, seeds)
+        hyper = dict(asdict(variant.training), root=root, order=dataset.name, checkpoint=checkpoint, key=key)
         trained = train(model, initial, training, samples["validation"], device=device_of(device), **hyper)
-        size = settings["training"]["batch_size"]
+        size = variant.training.batch_size
         flops = trained.epochs * sum(epoch_flops(model, initial, group, size) for group in training)
     seconds = (time.monotonic() - start) / len(seeds)
-    about = {"task": task, "dataset": dataset.name, "model": model.family, "form": model.form, "start": model.start}
+    about = {"task": task, "dataset": dataset.name, "variant": variant.name}
+    about |= {"model": model.family, "form": model.form, "start": model.start}
     document = {
         **about,
-        "name": name,
-        "settings": dict(settings),
+        "settings": variant.entry(),
         "seeds": list(seeds),
         "shapes": shapes_of(training[0]),
         "geometry": geometry_of(training[0].inputs) if model.fixed_geometry else "",
@@ -167,7 +160,7 @@ def _rows(
     model: Model,
     trained: Trained,
     samples: Mapping[str, Sequence[Samples]],
-    success: Mapping[str, Any],
+    success: Success,
 ) -> pd.DataFrame:
     """Return a row of the runs table for each seed, without its costs."""
     rows = pd.DataFrame({"seed": list(seeds), **about})
@@ -176,9 +169,9 @@ def _rows(
     rows["train_loss"] = trained.history["train_loss"][kept] if trained.history else np.nan
     accuracy, balanced, _ = _score(model, trained.parameters, samples["validation"])
     rows["validation_accuracy"], rows["validation_balanced_accuracy"] = accuracy, balanced
-    _, held_out, finite = _score(model, trained.parameters, samples[success["split"]])
+    _, held_out, finite = _score(model, trained.parameters, samples[success.split])
     finite &= ~trained.failed
-    rows["success"] = finite & (held_out >= success["balanced_accuracy"])
+    rows["success"] = finite & (held_out >= success.balanced_accuracy)
     rows["status"] = np.where(finite, "ok", "failed")
     return rows
 
@@ -197,7 +190,7 @@ def _score(
 def _history(about: Mapping[str, str], seeds: Sequence[int], trained: Trained) -> pd.DataFrame:
     records, last = trained.history, trained.epochs
     if not records:
-        return pd.DataFrame(columns=HISTORY_COLUMNS)
+        return pd.DataFrame(columns=TABLES["history"].columns)
     epochs, count = next(iter(records.values())).shape
     frame = pd.DataFrame({name: values.ravel() for name, values in records.items()})
     frame["epoch"], frame["seed"] = np.repeat(np.arange(epochs), count), np.tile(seeds, epochs)
@@ -209,6 +202,6 @@ def write_run(folder: Path, run: Mapping[str, Any]) -> None:
     """Write `weights.h5`, `settings.json`, `history.csv` and `runs.csv`."""
     weights = {name: tensor.numpy() for name, tensor in run["parameters"].items()}
     write_arrays(folder / "weights.h5", weights, {"settings_digest": digest(run["document"])})
-    write_csv(folder / "history.csv", run["history"], HISTORY_COLUMNS)
-    write_csv(folder / "runs.csv", run["rows"], RUN_COLUMNS)
+    write_table(folder / "history.csv", run["history"], "history")
+    write_table(folder / "runs.csv", run["rows"], "runs")
     write_json(folder / "settings.json", {**run["document"], "provenance": provenance()})

@@ -1,6 +1,6 @@
 """Trained weights on disk: loaded by one call, anywhere, and applied to any Hamiltonian that their model can see."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from toponn.models.head import TEMPERATURE
 from toponn.states import States
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, evaluate
+from toponn.training.protocol import Variant
 from toponn.training.views import build_model, encode
 
 
@@ -41,6 +42,11 @@ class Run:
     parameters: Parameters
     document: Mapping[str, Any]
 
+    @property
+    def variant(self) -> Variant:
+        """The model's class, options and training, under its name in the study."""
+        return Variant.of(self.document["variant"], self.document["settings"])
+
     def __call__(self, hamiltonians: np.ndarray, positions: np.ndarray, **states: Any) -> np.ndarray:
         """Return f (S, B) of Hamiltonians (B, n, n) or (n, n) on sites at `positions`; round it to predict.
 
@@ -61,7 +67,7 @@ class Run:
 
     def values(self, states: States, device: str = "auto") -> np.ndarray:
         """Return f (S, B) on states (B samples)."""
-        inputs = as_tensors(encode(self.document["settings"], states, seeds=len(self.document["seeds"])))
+        inputs = as_tensors(encode(self.variant, states, seeds=len(self.document["seeds"])))
         self.check_applicable(inputs)
         where = device_of(device)
         samples = Samples(inputs, torch.zeros(len(states), dtype=torch.int64)).to(where)
@@ -79,7 +85,7 @@ class Run:
 
     def check_sites(self, sites: int) -> None:
         """Raise NotApplicable, before anything is encoded, if the weights belong to another number of sites."""
-        if not self.model.fixed_geometry:
+        if not self.model.fixed_geometry or "coordinates" not in self.model.shapes:
             return
         trained = self.model.shapes["coordinates"][0]
         if sites != trained:
@@ -98,8 +104,29 @@ class Run:
             raise NotApplicable("its weights belong to the sites of training one by one, the sample has others")
 
 
+def load_runs(folders: Iterable[str | Path], *, seeds: int | None = None) -> list[Run]:
+    """Return the runs of the blocks of one variant with the first `seeds` of all their seeds, or with all.
+
+    Blocks may hold more seeds than a study asks for; folders of which none is left are not read.
+
+    Raises
+    ------
+    DataError
+        As `load_run` does.
+    """
+    runs: list[Run] = []
+    left = np.inf if seeds is None else seeds
+    for folder in folders:
+        if left > 0:
+            run = load_run(folder)
+            runs.append(run.first(int(min(left, len(run.document["seeds"])))))
+            left -= len(runs[-1].document["seeds"])
+    return runs
+
+
 DOCUMENT = {
     "task": str,
+    "variant": str,
     "model": str,
     "form": str,
     "settings": dict,
@@ -128,7 +155,8 @@ def load_run(folder: str | Path) -> Run:
     if attributes.get("settings_digest") != digest(document):
         raise DataError(f"{folder}: weights.h5 belongs to other settings than settings.json; delete both and run again")
     try:
-        model = build_model(document["settings"], document["shapes"])
+        variant = Variant.of(document["variant"], document["settings"])
+        model = build_model(variant, document["shapes"])
         expected = model.initial([np.random.default_rng(0)])
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError, NotApplicable) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,9 +1,7 @@
 """The learning rate and weight decay of a model, chosen on the validation split among a few."""
 
-from collections.abc import Mapping
-from itertools import product
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,37 +10,13 @@ from toponn.datasets import read_dataset
 from toponn.joblog import LOGGER
 from toponn.training.devices import device_of
 from toponn.training.loop import train
+from toponn.training.protocol import SEARCHED, Variant
 from toponn.training.runs import start_parameters
 from toponn.training.views import build_model, encoded, shapes_of
 
-COLUMNS = (
-    "task dataset model form start learning_rate weight_decay seed epochs "
-    "validation_loss validation_balanced_accuracy status chosen"
-).split()
-SEARCHED = ("learning_rate", "weight_decay")
-
-
-def trials(training: Mapping[str, Any]) -> list[dict[str, float]]:
-    """Return every combination of the values that are given as lists.
-
-    Examples
-    --------
-    >>> trials({"epochs": 60, "learning_rate": [0.01, 0.03], "weight_decay": 0.0})
-    [{'learning_rate': 0.01, 'weight_decay': 0.0}, {'learning_rate': 0.03, 'weight_decay': 0.0}]
-    """
-    values = [training[key] if isinstance(training[key], list) else [training[key]] for key in SEARCHED]
-    return [dict(zip(SEARCHED, pair, strict=True)) for pair in product(*values)]
-
 
 def search(
-    dataset_path: str | Path,
-    *,
-    task: str,
-    name: str,
-    settings: Mapping[str, Any],
-    seeds: int,
-    root: int,
-    device: str = "auto",
+    dataset_path: str | Path, *, task: str, variant: Variant, seeds: int, root: int, device: str = "auto"
 ) -> pd.DataFrame:
     """Return one row for each trial and seed, those of the best trial `chosen`; no test split is read.
 
@@ -50,17 +24,17 @@ def search(
 
     Parameters
     ----------
-    settings : of the model; lists of `training.learning_rate` and `training.weight_decay` are tried
+    variant : of whose training the lists of learning rates and weight decays are tried
     seeds : number of seeds of each trial
     """
     training, validation = (read_dataset(dataset_path, split) for split in ("train", "validation"))
-    load = {"seeds": seeds, "uses": settings["training"]["epochs"] * len(trials(settings["training"]))}
-    samples, held_out = (encoded(settings, part, **load) for part in (training, validation))
-    model = build_model(settings, shapes_of(samples))
-    initial = start_parameters(model, training, root, f"{name}/search", range(seeds))
+    load = {"seeds": seeds, "uses": variant.uses * len(variant.training.trials)}
+    samples, held_out = (encoded(variant, part, **load) for part in (training, validation))
+    model = build_model(variant, shapes_of(samples))
+    initial = start_parameters(model, training, root, f"{variant.name}/search", range(seeds))
     frames = []
-    for trial in trials(settings["training"]):
-        hyper = {**settings["training"], **trial, "root": root, "order": f"{training.name}/search"}
+    for trial in variant.training.trials:
+        hyper = {**asdict(variant.training), **trial, "root": root, "order": f"{training.name}/search"}
         trained = train(model, initial, samples, held_out, device=device_of(device), **hyper)
         frame = pd.DataFrame({**trial, "seed": range(seeds), "epochs": trained.epochs})
         frame["status"] = np.where(trained.failed, "failed", "ok")
@@ -70,7 +44,8 @@ def search(
         frames.append(frame.assign(trial=len(frames)))
     rows = pd.concat(frames, ignore_index=True)
     rows["chosen"] = rows["trial"] == best_trial(rows)
-    return rows.assign(task=task, dataset=training.name, model=model.family, form=model.form, start=model.start)
+    about = {"task": task, "dataset": training.name, "variant": variant.name}
+    return rows.assign(**about, model=model.family, form=model.form, start=model.start)
 
 
 def best_trial(rows: pd.DataFrame) -> int:
@@ -90,7 +65,7 @@ def best_trial(rows: pd.DataFrame) -> int:
     return int(means.index[0])
 
 
-def settled(settings: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
-    """Return the settings with the values that a search chose in place of lists."""
+def settled(variant: Variant, rows: pd.DataFrame) -> Variant:
+    """Return the variant with the values that a search chose in place of lists."""
     chosen = rows[rows["chosen"]].iloc[0]
-    return {**settings, "training": {**settings["training"], **{key: float(chosen[key]) for key in SEARCHED}}}
+    return variant.trained_by(**{key: float(chosen[key]) for key in SEARCHED})

@@ -1,7 +1,7 @@
-"""What a model of the config is, and what it sees of a dataset."""
+"""What a variant's model is, and what it sees of a dataset."""
 
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,39 +11,39 @@ from toponn.datasets import Dataset
 from toponn.encodings import ENCODINGS, is_shared
 from toponn.encodings.routes import route
 from toponn.joblog import LOGGER
-from toponn.models import MODELS, member_of
+from toponn.models import MODELS
 from toponn.models.base import Model, as_tensors
 from toponn.states import States
 from toponn.training.loop import Samples
+from toponn.training.protocol import Variant
 
 
-def build_model(settings: Mapping[str, Any], shapes: Mapping[str, Sequence[int]]) -> Model:
-    """Return the model that a config entry names, for inputs of the given shapes (without the axis of samples)."""
-    options = {key: value for key, value in settings.items() if key not in ("model", "training")}
-    member = resolve(MODELS, member_of(settings), "model")
-    return member({name: tuple(shape) for name, shape in shapes.items()}, **options)
+def build_model(variant: Variant, shapes: Mapping[str, Sequence[int]]) -> Model:
+    """Return a variant's model for inputs of the given shapes (without the axis of samples)."""
+    shapes = {name: tuple(shape) for name, shape in shapes.items()}
+    return resolve(MODELS, variant.model, "model")(shapes, **variant.options)
 
 
-def encode(settings: Mapping[str, Any], states: States, *, seeds: int = 1, uses: int = 1) -> dict[str, np.ndarray]:
-    """Return what the model of a config entry sees of the states.
+def encode(variant: Variant, states: States, *, seeds: int = 1, uses: int = 1) -> dict[str, np.ndarray]:
+    """Return what a variant sees of the states.
 
-    A tensor ring sees them by the route that its settings name, or by the cheapest for so many `seeds`, each of which
-    looks at every sample `uses` times.
+    Where its class reads several encodings, that is the one which its option ``route`` names, or the cheapest for so
+    many `seeds`, each of which looks at every sample `uses` times.
 
     Raises
     ------
     NotApplicable
         If its encoding cannot represent them.
     """
-    member = resolve(MODELS, member_of(settings), "model")
-    encoding = member.encodings[0]
-    if len(member.encodings) > 1:
-        asked = settings.get("route", "auto")
+    encoding, *others = resolve(MODELS, variant.model, "model").encodings
+    if others:
+        asked = variant.options.get("route", "auto")
         encoding = cheapest_route(states, seeds, uses) if asked == "auto" else asked
         if states.positions.ndim == 3 and len(states) > 1:
             encoding = "loops"  # the one that lets every sample have its own sites
-    options = {"stencil": settings["stencil"]} if encoding == "cell_image" else {}
-    return resolve(ENCODINGS, encoding, "encoding")(states, **options)
+    encoded = resolve(ENCODINGS, encoding, "encoding")
+    known = set(inspect.signature(encoded).parameters) & set(variant.options)
+    return encoded(states, **{key: variant.options[key] for key in known})
 
 
 def cheapest_route(states: States, seeds: int, uses: int) -> str:
@@ -53,9 +53,9 @@ def cheapest_route(states: States, seeds: int, uses: int) -> str:
     return route(**sizes, seeds=seeds, uses=uses, dimension=states.dimension)
 
 
-def encoded(settings: Mapping[str, Any], dataset: Dataset, *, seeds: int = 1, uses: int = 1) -> Samples:
-    """Return a dataset as a model sees it."""
-    arrays = encode(settings, dataset.states, seeds=seeds, uses=uses)
+def encoded(variant: Variant, dataset: Dataset, *, seeds: int = 1, uses: int = 1) -> Samples:
+    """Return a dataset as a variant sees it."""
+    arrays = encode(variant, dataset.states, seeds=seeds, uses=uses)
     return Samples(as_tensors(arrays), torch.from_numpy(dataset.label))
 
 
@@ -64,8 +64,8 @@ def shapes_of(samples: Samples) -> dict[str, list[int]]:
     return {name: list(t.shape if is_shared(name, t.ndim) else t.shape[1:]) for name, t in samples.inputs.items()}
 
 
-def groups(settings: Mapping[str, Any], datasets: Sequence[Dataset], **load: int) -> dict[str, Samples]:
-    """Return datasets as a model sees them, by name: of several those that it can represent.
+def groups(variant: Variant, datasets: Sequence[Dataset], **load: int) -> dict[str, Samples]:
+    """Return datasets as a variant sees them, by name: of several those that it can represent.
 
     The first of them decides, where it matters, how many orbitals a cell has.
 
@@ -77,9 +77,9 @@ def groups(settings: Mapping[str, Any], datasets: Sequence[Dataset], **load: int
     found: dict[str, Samples] = {}
     for dataset in datasets:
         try:
-            samples = encoded(settings, dataset, **load)
+            samples = encoded(variant, dataset, **load)
             first = next(iter(found.values()), samples)
-            build_model(settings, shapes_of(first)).check_applicable(samples.inputs)
+            build_model(variant, shapes_of(first)).check_applicable(samples.inputs)
         except NotApplicable as reason:
             if len(datasets) == 1:
                 raise
@@ -88,5 +88,5 @@ def groups(settings: Mapping[str, Any], datasets: Sequence[Dataset], **load: int
             found[dataset.name] = samples
     if not found:
         names = ", ".join(dataset.name for dataset in datasets)
-        raise NotApplicable(f"{settings['model']} can represent none of {names}")
+        raise NotApplicable(f"{variant.name} can represent none of {names}")
     return found

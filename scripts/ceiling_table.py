@@ -1,8 +1,0 @@
-"""Join the rows of all studies of the ceiling."""
-
-from toponn.files import read_tables, write_csv
-from toponn.joblog import job_log
-
-with job_log(snakemake):
-    table = read_tables(snakemake.input.tables)
-    write_csv(snakemake.output.table, table, table.columns)

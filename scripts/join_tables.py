@@ -1,0 +1,10 @@
+"""Join the rows of files of one table, of runs those of the seeds that the study asks for."""
+
+from toponn.files import read_table, write_table
+from toponn.joblog import job_log
+from toponn.trainability.success import first_seeds
+
+with job_log(snakemake):
+    name, seeds = snakemake.params.table, snakemake.params.seeds
+    rows = read_table(snakemake.input.tables, name)
+    write_table(snakemake.output.table, first_seeds(rows, seeds) if seeds else rows, name)

@@ -1,0 +1,114 @@
+"""Entries of models and diagnostics, whose keys the class or function declares; they are read without importing it."""
+
+from dataclasses import MISSING, fields
+from functools import cache
+from inspect import getdoc
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
+from pydantic import Field, create_model
+
+from toponn.checks import ConfigError, is_row, row_of
+from toponn.declared import REQUIRED, Declared, Option, declared_class, declared_function, parameters_of
+from toponn.models import MODELS
+from toponn.options import Seeds
+from toponn.study.kinds import Chosen, Settings, checked
+from toponn.trainability import DIAGNOSTICS, record
+from toponn.training.protocol import Training, Variant
+
+
+def _field(option: Option) -> tuple[Any, Any]:
+    """Return type and field of a declared option."""
+    default = list(option.default) if isinstance(option.default, tuple) else option.default
+    given = ... if default is REQUIRED else default
+    return checked(option.type), Field(given, description=option.description or None)
+
+
+def _training() -> type[Settings]:
+    """Return the table of `Training`."""
+    said = parameters_of(getdoc(Training) or "")
+    options = {
+        f.name: Option(f.type, REQUIRED if f.default is MISSING else f.default, said[f.name]) for f in fields(Training)
+    }
+    return create_model(
+        "Training", __base__=Settings, __doc__="How weights are fitted.", **{k: _field(o) for k, o in options.items()}
+    )
+
+
+TrainingTable = _training()
+
+
+class ModelEntry(Settings):
+    """A model of the study: a class of the family with its options, how many seeds of it, and how it is trained."""
+
+    model: str = Field(description="A row of MODELS, or toponn.models.<file>:<Class>.")
+    label: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+        None, description="What figures call it, if not by its key."
+    )
+    seeds: Seeds = Field(description="Independent runs, which differ in their random numbers alone.")
+    _name: str = ""
+
+    @property
+    def declared(self) -> Declared:
+        """What its class declares."""
+        return declared_class(row_of(MODELS, self.model, "model"))
+
+    @property
+    def variant(self) -> Variant:
+        """The model with all its options, those that are not given by their defaults."""
+        options = {name: getattr(self, name) for name in self.declared.options}
+        training = getattr(self, "training", None)
+        return Variant(self._name, self.model, options, training and Training(**dict(training)))
+
+
+class DiagnosisEntry(Settings):
+    """A diagnostic of the study with its options."""
+
+    diagnostic: str = Field(description="A row of DIAGNOSTICS, or toponn.trainability.<file>:<function>.")
+    seeds: Seeds = Field(description="At most so many seeds of each model.")
+
+    @property
+    def row(self) -> str:
+        """Where its function stands."""
+        return row_of(DIAGNOSTICS, self.diagnostic, "diagnostic")
+
+    @property
+    def record(self) -> record.Record:
+        """What stands above its function."""
+        return declared_function(self.row, record).record
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its options but the seeds."""
+        names = declared_function(self.row, record).options
+        return {name: getattr(self, name) for name in names if name != "seeds"}
+
+
+@cache
+def model_table(name: str) -> type[ModelEntry]:
+    """Return the table of an entry of ``models`` that names this class."""
+    declared = declared_class(row_of(MODELS, name, "model"))
+    keys = {key: _field(option) for key, option in declared.options.items()}
+    if declared.facts.get("solved"):
+        only = "1: the problem has one solution, so that every run would be the same."
+        keys["seeds"] = (Annotated[int, Ge(1), Le(1)], Field(1, description=only))
+    else:
+        keys["training"] = (TrainingTable, Field(description="How weights are fitted by gradient steps."))
+    if taken := {"model", "label", "seeds", "training"} & set(declared.options):
+        raise ConfigError(f"{declared.row}: found the option {min(taken)}; allowed: other names than the entry's own")
+    return create_model(name.rpartition(":")[2], __base__=ModelEntry, __doc__=declared.summary, **keys)
+
+
+@cache
+def diagnostic_table(name: str) -> type[DiagnosisEntry]:
+    """Return the table of an entry of ``trainability`` that names this function."""
+    declared = declared_function(row_of(DIAGNOSTICS, name, "diagnostic"), record)
+    keys = {key: _field(option) for key, option in declared.options.items()}
+    return create_model(name.rpartition(":")[2], __base__=DiagnosisEntry, __doc__=declared.summary, **keys)
+
+
+AnyModel = Annotated[ModelEntry, Chosen("model", tuple(MODELS), model_table, lambda name: is_row(MODELS, name))]
+AnyDiagnosis = Annotated[
+    DiagnosisEntry,
+    Chosen("diagnostic", tuple(DIAGNOSTICS), diagnostic_table, lambda name: is_row(DIAGNOSTICS, name)),
+]

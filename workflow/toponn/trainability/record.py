@@ -1,0 +1,136 @@
+"""The record that stands above a diagnostic: what it needs, what it costs, what its rows, figure and sentences are.
+
+A user's own diagnostic is one file with one function under `diagnostic`, and one entry of the config::
+
+    @diagnostic(
+        needs=("gradient", "runs"),
+        conditions={"factor": "times the learning rate of the search"},
+        trainings="factors",
+        curves=Curves("rates", (Panel("rate_success", "factor", "learning rate", SUCCESS),), "success against rates"),
+    )
+    def learning_rates(subject: Subject, *, factors: Listed[Positive] = (0.3, 1.0), seeds: Seeds = 20) -> Measured: ...
+
+The study reads the record from the file (`toponn.declared`), without importing it: names in the call are those of this
+module, or literals.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUCCESS, BALANCED = "success fraction", "balanced accuracy"
+ABILITIES = {
+    "gradient": "it is solved, not trained by gradient steps",
+    "second derivative": "its second derivatives are not available",
+    "closed form": "it has no closed form",
+}
+"""What a diagnostic may need of a model, and why it does not apply to one that lacks it."""
+
+ROLES = ("smaller", "clean", "many", "scaling")
+"""Datasets of a task, beside the one that it is trained on, that a diagnostic may need."""
+
+
+class Panel(NamedTuple):
+    """One panel of a figure of curves: a measured quantity against a condition.
+
+    Attributes
+    ----------
+    diagnostic : of the rows that are drawn
+    across : the condition on the x axis, or ``size``
+    x_label, y_label : ``{size}`` and ``{distance}`` stand for the task's units
+    where : (condition, value) that rows must have, see `rows_where`
+    band : whether intervals are bands rather than bars
+    before : a quantity that is drawn dashed beside it
+    linear : whether the x axis is linear
+    logarithmic : whether the y axis is logarithmic
+    """
+
+    diagnostic: str
+    across: str
+    x_label: str
+    y_label: str
+    where: tuple[tuple[str, str], ...] = ()
+    band: bool = False
+    before: str = ""
+    linear: bool = False
+    logarithmic: bool = False
+
+
+class Curves(NamedTuple):
+    """A figure of curves; diagnostics that name the same figure share it, in the order of the family.
+
+    Attributes
+    ----------
+    figure : its name
+    panels : of this diagnostic
+    title : what the report calls it
+    """
+
+    figure: str
+    panels: tuple[Panel, ...]
+    title: str = ""
+
+
+class Statement(NamedTuple):
+    """A sentence of the page of answers that is one row of a diagnostic.
+
+    Attributes
+    ----------
+    diagnostic : of the row
+    text : the statement
+    where : (condition, value) that the row must have, see `rows_where`
+    home : whether only rows of the size that the task trains on count
+    """
+
+    diagnostic: str
+    text: str
+    where: tuple[tuple[str, str], ...] = ()
+    home: bool = True
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a diagnostic declares.
+
+    Attributes
+    ----------
+    needs : of the model, `ABILITIES`; ``runs``, the study's own; datasets, `ROLES` (``smaller?``: where there are some)
+    conditions : the columns of its rows that say under which condition they were measured, and what each is
+    trainings : how many trainings it makes: a number, or the option whose length it is
+    curves : its figure, where it is one of curves
+    figure : or the name of a figure of its own in `toponn.figures.FIGURES`
+    statements : of the page of answers
+    """
+
+    needs: tuple[str, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    trainings: float | str = 0.3
+    curves: Curves | None = None
+    figure: str = ""
+    statements: tuple[Statement, ...] = ()
+
+
+def rows_where(table: "pd.DataFrame", where: Iterable[tuple[str, str]]) -> "pd.DataFrame":
+    """Return the rows of a table that have these words in these columns of conditions; "" is none."""
+    for condition, word in where:
+        if condition in table:
+            found = table[condition]
+            table = table[found.astype(object).where(found.notna(), "") == word]
+        elif word:
+            table = table[:0]
+    return table
+
+
+class diagnostic:  # noqa: N801 a decorator
+    """Keep a `Record` of these fields beside a diagnostic, as its attribute ``record``."""
+
+    def __init__(self, **fields: Any):
+        self.record = Record(**fields)
+
+    def __call__(self, function: Callable) -> Callable:
+        """Return the function with its record."""
+        function.record = self.record
+        return function
