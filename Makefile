@@ -22,11 +22,11 @@ INSTALLED := .venv/installed
 # A profile of a cluster says itself how many cores a job may have.
 CORES = $(if $(findstring --workflow-profile,$(ARGS)),,--cores all)
 SNAKEMAKE = $(IN_VENV) snakemake --quiet host reason $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
-STUDY = $(shell sed -n "s/^study: *[\"']*\([a-z0-9_]*\).*/\1/p" config.yaml $(if $(CONFIG),"$(CONFIG)") | tail -n 1)
+STUDY = $(shell sed -n "s/^[\"']*study[\"']* *: *[\"']*\([a-z0-9_]*\).*/\1/p" config.yaml $(if $(CONFIG),"$(CONFIG)") | tail -n 1)
 REPORT = results/$(STUDY)/report.html
 REPORT_LOG = results/$(STUDY)/logs/report.log
 # A report that is older than any of these is made again.
-REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow/report workflow/rules
+REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow/studies workflow/report workflow/rules
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:

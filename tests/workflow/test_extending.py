@@ -1,4 +1,4 @@
-"""What a user adds is one file and one entry of the config: a rival, widths of a model, a diagnostic, a system, a test."""
+"""What a user adds is one file and one entry: a rival, another width of a model, a diagnostic, a system, a test."""
 
 import csv
 
@@ -133,7 +133,9 @@ TINY = {
             "parameters": {"mass": [-3.5, 3.5], "staggering": [-0.5, 0.5]},
             "samples": {"test": 20},
         },
-        **{f"lattice_{name}": {"samples": {"train": 20, "validation": 10, "test": 10}} for name in ("square", "honeycomb")},
+        **dict.fromkeys(
+            ("lattice_square", "lattice_honeycomb"), {"samples": {"train": 20, "validation": 10, "test": 10}}
+        ),
     },
     "tasks": {
         "chern": {

@@ -8,9 +8,10 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk"))]
+HEAD = r"^ *(?:use )?rule ?(?:train as )?(\w*)(?: with)?:$"
 RULES = {
     name or "one of a loop": text
-    for parts in (re.split(r"^ *(?:use )?rule ?(?:train as )?(\w*)(?: with)?:$", text, flags=re.MULTILINE) for text in TEXTS)
+    for parts in (re.split(HEAD, text, flags=re.MULTILINE) for text in TEXTS)
     for name, text in zip(parts[1::2], parts[2::2], strict=True)
 }
 LOCAL = {rule for rule, text in RULES.items() if "localrule: True" in text}

@@ -33,7 +33,9 @@ try:
 except ConfigError as error:
     sys.exit(f"config: {error}")
 
-os.environ[STUDY_DIGEST] = digest(STUDY.model_dump(mode="json"))  # no parameter, or any change reran all
+os.environ[STUDY_DIGEST] = digest(
+    STUDY.model_dump(mode="json")
+)  # no parameter, or any change reran all
 if workflow.is_main_process and REPAIRS in os.environ:
     die_with(os.environ[RUN])
 os.environ[RUN] = whoami()
@@ -82,7 +84,7 @@ def asks(cost):
 
 def plain(entry):
     """Return an entry of the study as plain keywords, which Snakemake compares by their text."""
-    return entry.model_dump(mode="json", exclude_none=True)
+    return entry.model_dump()
 
 
 def variant_of(w):
@@ -182,3 +184,80 @@ def figure_files(*kinds):
 def pictures(*kinds):
     """Return the figures of these kinds as PNG."""
     return [path for path in figure_files(*kinds) if path.endswith(".png")]
+
+
+# --- Tables ----------------------------------------------------------------------------------------------------------
+
+JOINED = {
+    "runs": (PLAN.run_files("runs.csv", sizes=True), "Training", "runs"),
+    "search": (PLAN.search_files(), "Training", "learning rates tried"),
+    "convergence": (label_files("convergence"), "Labels", "error against size"),
+    "ceiling": (label_files("ceiling"), "Labels", "agreement of estimators"),
+    "diagnostics": (
+        PLAN.diagnostic_files("csv")
+        + PLAN.task_files("overlap.csv", PLAN.with_proxies()),
+        "Trainability",
+        "diagnostics, every seed",
+    ),
+    "proxies": (
+        PLAN.task_files("proxies.csv", PLAN.with_proxies()),
+        "Trainability",
+        "invariant or proxy",
+    ),
+    "interfaces": (
+        [f"{PLAN.results}/interfaces/{name}.csv" for name in STUDY.interfaces],
+        "Generalization",
+        "two phases in one sample",
+    ),
+}
+"""By table the files that are joined, and where and as what the report shows it."""
+
+CLAIM_FIGURES = ("success", "sizes", "superiority", "generalization", "left_out")
+CLAIM_FIGURES += ("site_tensors", "interface", "proxies")
+ANSWER_FIGURES = ("generalization", "sizes", "proxies", "overlap", *FACTS.diagnosed)
+"""The figures that each page refers to."""
+
+
+def joined(table):
+    """Return a table that is joined, if there is anything to join."""
+    return [f"{PLAN.tables}/{table}.csv"] if JOINED[table][0] else []
+
+
+def left_out_tables():
+    """Return the tables of the datasets that were left out, if there are any."""
+    names = ("left_out", "left_out_summary") if PLAN.left_out_files("csv") else ()
+    return [f"{PLAN.tables}/{name}.csv" for name in names]
+
+
+def beyond_tables():
+    """Return the tables of the samples beyond dense matrices, if there are such."""
+    names = ("beyond_dense", "beyond_dense_exponents") if PLAN.beyond else ()
+    return [f"{PLAN.tables}/{name}.csv" for name in names]
+
+
+def table_files():
+    """Return every table."""
+    names = ("generalization", "generalization_summary", "superiority", "trainability")
+    names += ("references", "claims") + (
+        ("route_costs", "route_exponents") if STUDY.route_costs else ()
+    )
+    found = [f"{PLAN.tables}/{name}.csv" for name in names]
+    found += [path for table in JOINED for path in joined(table)]
+    return found + left_out_tables() + beyond_tables()
+
+
+def answer_files():
+    """Return the page of answers and its table, where the study has diagnostics and proxy tests."""
+    whole = joined("diagnostics") and joined("proxies")
+    return (
+        [f"{PLAN.results}/answers.html", f"{PLAN.tables}/answers.csv"] if whole else []
+    )
+
+
+# --- Figures ---------------------------------------------------------------------------------------------------------
+
+
+def drawn(kind, what):
+    """Return an input or parameter function of the figures of a kind: `what` of the figure that the wildcards name."""
+    found = {figure.subject: figure for figure in FACTS.figures(kind)}
+    return lambda w: what(found[w.get("subject", "")])

@@ -11,4 +11,5 @@ sys.path.insert(0, LIBRARY)
 from toponn.yaml_files import refuse_files
 
 if workflow.is_main_process:  # its jobs get what it has read
-    refuse_files(["config.yaml", *workflow.config_settings.configfiles])
+    own = ["workflow/studies/labels.yaml", "config.yaml"]
+    refuse_files([*own, *workflow.config_settings.configfiles])

@@ -1,12 +1,6 @@
 # Figures: one rule of each kind, from the record beside the function that draws it; on a cluster made where snakemake runs.
 
 
-def drawn(kind, what):
-    """Return an input or parameter function of the figures of a kind: `what` of the figure that the wildcards name."""
-    found = {figure.subject: figure for figure in FACTS.figures(kind)}
-    return lambda w: what(found[w.get("subject", "")])
-
-
 SHARED = {"hessian": "spectra", "kernel": "spectra"}
 """Kinds of figures that have one caption together."""
 
@@ -38,9 +32,9 @@ for kind, row in FACTS.rows.items():
             f"<benchmarks>/figure_{kind}/{STEM}.tsv"
         wildcard_constraints:
             subject="|".join(figure.subject for figure in SHOWN),
+        localrule: True
         conda:
             "../../envs/toponn.yaml"
-        localrule: True
         params:
             *CODE.of("scripts/figure.py"),
             code=CODE.member("scripts/figure.py", row),

@@ -126,9 +126,7 @@ if PLAN.beyond:
         params:
             *CODE.of("scripts/beyond_dense.py"),
             code=CODE.model("scripts/beyond_dense.py", PLAN.beyond.model),
-            system=CODE.system(
-                "scripts/beyond_dense.py", *PLAN.beyond.samples.values()
-            ),
+            system=CODE.system("scripts/beyond_dense.py", *PLAN.beyond.samples.values()),
             recipe={k: v for k, v in plain(PLAN.beyond).items() if k != "model"},
             seed=SEED,
             columns=columns("beyond_dense", "trainability"),

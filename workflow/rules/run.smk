@@ -75,7 +75,9 @@ def begin(asked):
 
 def levels(targets):
     """Return how many lists of long work the targets of a call can need, by stage or by the folder of a file."""
-    first = [target.removeprefix(f"{PLAN.results}/").split("/")[0] for target in targets]
+    first = [
+        target.removeprefix(f"{PLAN.results}/").split("/")[0] for target in targets
+    ]
     return max((LEVELS.get(name, 4) for name in first), default=4)
 
 

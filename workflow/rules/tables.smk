@@ -1,67 +1,6 @@
 # Tables of the whole study: one script joins what only has to be joined; on a cluster they are made where snakemake runs.
 
 
-JOINED = {
-    "runs": (PLAN.run_files("runs.csv", sizes=True), "Training", "runs"),
-    "search": (PLAN.search_files(), "Training", "learning rates tried"),
-    "convergence": (label_files("convergence"), "Labels", "error against size"),
-    "ceiling": (label_files("ceiling"), "Labels", "agreement of estimators"),
-    "diagnostics": (
-        PLAN.diagnostic_files("csv") + PLAN.task_files("overlap.csv", PLAN.with_proxies()),
-        "Trainability",
-        "diagnostics, every seed",
-    ),
-    "proxies": (
-        PLAN.task_files("proxies.csv", PLAN.with_proxies()),
-        "Trainability",
-        "invariant or proxy",
-    ),
-    "interfaces": (
-        [f"{PLAN.results}/interfaces/{name}.csv" for name in STUDY.interfaces],
-        "Generalization",
-        "two phases in one sample",
-    ),
-}
-"""By table the files that are joined, and where and as what the report shows it."""
-
-CLAIM_FIGURES = ("success", "sizes", "superiority", "generalization", "left_out")
-CLAIM_FIGURES += ("site_tensors", "interface", "proxies")
-ANSWER_FIGURES = ("generalization", "sizes", "proxies", "overlap", *FACTS.diagnosed)
-"""The figures that each page refers to."""
-
-
-def joined(table):
-    """Return a table that is joined, if there is anything to join."""
-    return [f"{PLAN.tables}/{table}.csv"] if JOINED[table][0] else []
-
-
-def left_out_tables():
-    """Return the tables of the datasets that were left out, if there are any."""
-    names = ("left_out", "left_out_summary") if PLAN.left_out_files("csv") else ()
-    return [f"{PLAN.tables}/{name}.csv" for name in names]
-
-
-def beyond_tables():
-    """Return the tables of the samples beyond dense matrices, if there are such."""
-    names = ("beyond_dense", "beyond_dense_exponents") if PLAN.beyond else ()
-    return [f"{PLAN.tables}/{name}.csv" for name in names]
-
-
-def table_files():
-    """Return every table."""
-    names = ("generalization", "generalization_summary", "superiority", "trainability")
-    names += ("references", "claims") + (("route_costs", "route_exponents") if STUDY.route_costs else ())
-    found = [f"{PLAN.tables}/{name}.csv" for name in names]
-    found += [path for table in JOINED for path in joined(table)]
-    return found + left_out_tables() + beyond_tables()
-
-
-def answer_files():
-    """Return the page of answers and its table, where the study has diagnostics and proxy tests."""
-    whole = joined("diagnostics") and joined("proxies")
-    return [f"{PLAN.results}/answers.html", f"{PLAN.tables}/answers.csv"] if whole else []
-
-
 for table, (files, category, result) in JOINED.items():
 
     rule:
@@ -75,9 +14,9 @@ for table, (files, category, result) in JOINED.items():
             f"<logs>/{table}_table.log",
         benchmark:
             f"<benchmarks>/{table}_table.tsv"
+        localrule: True
         conda:
             "../../envs/toponn.yaml"
-        localrule: True
         params:
             *CODE.of("scripts/join_tables.py"),
             table=table,
@@ -99,9 +38,9 @@ rule references_table:
         "<logs>/references_table.log",
     benchmark:
         "<benchmarks>/references_table.tsv"
+    localrule: True
     conda:
         "../../envs/toponn.yaml"
-    localrule: True
     params:
         *CODE.of("scripts/references_table.py"),
         columns=columns("references"),
@@ -124,9 +63,9 @@ rule trainability_table:
         "<logs>/trainability_table.log",
     benchmark:
         "<benchmarks>/trainability_table.tsv"
+    localrule: True
     conda:
         "../../envs/toponn.yaml"
-    localrule: True
     params:
         *CODE.of("scripts/trainability_table.py"),
         success=SUCCESS,
@@ -149,7 +88,9 @@ rule generalization_table:
             "<tables>/generalization.csv", "Generalization", "every run on every test"
         ),
         summary=reported(
-            "<tables>/generalization_summary.csv", "Generalization", "summary over runs"
+            "<tables>/generalization_summary.csv",
+            "Generalization",
+            "summary over runs",
         ),
         superiority=reported(
             "<tables>/superiority.csv", "Generalization", "hybrid minus best rival"
@@ -158,9 +99,9 @@ rule generalization_table:
         "<logs>/generalization_table.log",
     benchmark:
         "<benchmarks>/generalization_table.tsv"
+    localrule: True
     conda:
         "../../envs/toponn.yaml"
-    localrule: True
     resources:
         mem_mb=2000,
     params:
@@ -182,7 +123,9 @@ rule left_out_table:
         predictions=PLAN.left_out_files("h5"),
     output:
         table=reported(
-            "<tables>/left_out.csv", "Generalization", "every run, one lattice left out"
+            "<tables>/left_out.csv",
+            "Generalization",
+            "every run, one lattice left out",
         ),
         summary=reported(
             "<tables>/left_out_summary.csv",
@@ -193,9 +136,9 @@ rule left_out_table:
         "<logs>/left_out_table.log",
     benchmark:
         "<benchmarks>/left_out_table.tsv"
+    localrule: True
     conda:
         "../../envs/toponn.yaml"
-    localrule: True
     resources:
         mem_mb=2000,
     params:
@@ -231,9 +174,9 @@ rule claims_table:
         "<logs>/claims_table.log",
     benchmark:
         "<benchmarks>/claims_table.tsv"
+    localrule: True
     conda:
         "../../envs/toponn.yaml"
-    localrule: True
     params:
         *CODE.of("scripts/claims_table.py"),
         exact=[name for name in STUDY.models if PLAN.fact(name, "role") == "hybrid"],
@@ -267,9 +210,9 @@ rule answers:
         "<logs>/answers.log",
     benchmark:
         "<benchmarks>/answers.tsv"
+    localrule: True
     conda:
         "../../envs/toponn.yaml"
-    localrule: True
     params:
         *CODE.of("scripts/answers.py"),
         homes={task: PLAN.home(task) for task in TASKS},

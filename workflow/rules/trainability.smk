@@ -92,7 +92,9 @@ rule site_tensors:
     params:
         *CODE.of("scripts/site_tensors.py"),
         code=lambda w: CODE.model("scripts/site_tensors.py", *PLAN.rings(w.task)),
-        seeds=lambda w: {v: min(STUDY.models[v].seeds, STUDY.block) for v in PLAN.rings(w.task)},
+        seeds=lambda w: {
+            v: min(STUDY.models[v].seeds, STUDY.block) for v in PLAN.rings(w.task)
+        },
         columns=columns("trainability"),
     message:
         "Reading off the learned site tensors, {wildcards.task}"

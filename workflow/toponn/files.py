@@ -212,7 +212,7 @@ def write_table(path: str | Path, frame: pd.DataFrame, name: str) -> None:
 
 
 def read_table(paths: str | Path | Iterable[str | Path], name: str) -> pd.DataFrame:
-    """Return the rows of one file, or of several, of a table of `toponn.tables.TABLES`; conditions a file lacks are NaN.
+    """Return the rows of one or several files of a table of `toponn.tables.TABLES`; a condition that one lacks is NaN.
 
     Raises
     ------

@@ -64,8 +64,8 @@ class Model(ABC):
     closed_forms: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """By task the names of the weights at which it is the invariant; the first is the default."""
     cost: Told = {}
-    """By task the seconds for each seed, epoch and sample on one core: a factor, and the power of the number of cells or
-    sites that it goes with. They only say what to expect of a job."""
+    """By task the seconds for each seed, epoch and sample on one core: a factor, and the power of the number of cells
+    or sites that goes with it. They only say what to expect of a job."""
     start: str = "random"
     noise: float = 0.0
     degree: int = 0

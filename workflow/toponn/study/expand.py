@@ -2,7 +2,7 @@
 
 In the tables of `TABLES`
 
-- ``like: qwz_8`` takes all keys of another entry; keys that are given replace the other's, whole;
+- ``like: qwz_8`` takes all keys of another entry but its ``label``; keys that are given replace the other's, whole;
 - ``sizes: [6, 8, 12]`` in an entry ``ssh`` of ``datasets`` makes the datasets ``ssh_6``, ``ssh_8`` and ``ssh_12`` but
   no ``ssh``; an entry of such a name that says neither ``system`` nor ``like`` gives what is different in it;
 - ``size: 12`` stands for a ``shape``: a chain of 12 cells, or a square of side 12.
@@ -135,7 +135,7 @@ class _Entries:
         else:
             return own
         another = {"size": "shape", "shape": "size"}
-        dropped = {"sizes", *(another[key] for key in another if key in own)}
+        dropped = {"sizes", "label", *(another[key] for key in another if key in own)}
         return {key: value for key, value in inherited.items() if key not in dropped} | own
 
     def _other(self, name: str, like: Any, chain: tuple[str, ...]) -> str:

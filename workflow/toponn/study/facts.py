@@ -52,7 +52,7 @@ class Facts:
 
     @cached_property
     def rows(self) -> dict[str, str]:
-        """The kinds of figures, those of curves by the names that the diagnostics' records give them, and their rows."""
+        """The kinds of figures and their rows; those of curves are called by the names in the diagnostics' records."""
         rows = {kind: row for kind, row in FIGURES.items() if kind != "curves"}
         return rows | dict.fromkeys(self.plan.curves, FIGURES["curves"])
 
@@ -81,7 +81,7 @@ class Facts:
         return [shown.stem for kind in names for shown in self.figures(kind)]
 
     def inputs(self, shown: Shown) -> dict[str, list[str]]:
-        """Return the files that a figure is drawn from, by the names of its record; an empty list where there is none."""
+        """Return the files that a figure is drawn from, by the names of its record; an empty list if there is none."""
         return {name: self._files(shown, name) for name in self.record(shown.row).inputs}
 
     def _files(self, shown: Shown, name: str) -> list[str]:
@@ -166,7 +166,7 @@ class Facts:
     def recipe(self, shown: Shown) -> dict[str, Any]:
         """Return the entry as plain values."""
         entry = self.entry(shown)
-        return entry.model_dump(mode="json", exclude_none=True) if entry else {}
+        return entry.model_dump() if entry else {}
 
     def boundary(self, shown: Shown) -> str:
         """Return where the lines of a map are from."""
@@ -194,14 +194,14 @@ class Facts:
         return self.plan.rivals(shown.subject) if self.plan.hybrids(shown.subject) else []
 
     def sizes(self, shown: Shown) -> dict[str, Any]:
-        """Return the datasets, variants and most seeds of the trainings at other sizes, nothing where there are none."""
+        """Return the datasets, variants and most seeds of the trainings at other sizes, if there are any."""
         parts = self.plan.tasks[shown.subject].sizes
         if not self.plan.other_sizes(shown.subject):
             return {}
         return {"datasets": list(parts.datasets), "variants": list(parts.models), "seeds": parts.seeds}
 
     def left_out(self, shown: Shown) -> dict[str, Any]:
-        """Return the datasets, variants and seeds of the trainings without one dataset, nothing where there are none."""
+        """Return the datasets, variants and seeds of the trainings without one dataset, if there are any."""
         datasets, variants, seeds = self.plan.left_out(shown.subject)
         return {"datasets": datasets, "variants": variants, "seeds": seeds} if variants else {}
 
@@ -239,7 +239,7 @@ class Facts:
         return {name: min(self.study.models[name].seeds, self.study.block) for name in self.plan.rings(shown.subject)}
 
     def diagnosed_seeds(self, shown: Shown) -> dict[str, int]:
-        """Return the number of seeds of each variant that the diagnostics of a figure look at, the largest of theirs."""
+        """Return how many seeds of each variant the diagnostics of a figure look at, the most of theirs."""
         found: dict[str, int] = {}
         for name in self._made(shown):
             for variant in self.plan.diagnosed(shown.subject, name):

@@ -85,7 +85,7 @@ class Limits:
         return Cost(1000 + 2 * self.projectors_mb(name), START + cubes * 1.5e-10)
 
     def phase_map(self, name: str) -> Cost:
-        """Count ten times the localizers that are solved at once; 0.06 ns for each sample and cubed row of its localizer."""
+        """Count ten localizers of those solved at once; 0.06 ns for each sample and cubed row of its localizer."""
         entry = self.study.maps[name]
         n = self.orbitals(entry)
         return Cost(1000 + 10 * self.batch_mb(n), START + math.prod(entry.cells) * entry.samples * (2 * n) ** 3 * 6e-11)
@@ -97,7 +97,7 @@ class Limits:
         return self._sizes(entry, len(entry.points), together)
 
     def ceiling(self, name: str) -> Cost:
-        """Count ten times the largest samples solved at once; 0.5 ns for each sample and its cubed number of orbitals."""
+        """Count ten of the largest samples solved at once; 0.5 ns for each sample and its cubed number of orbitals."""
         return self._sizes(self.study.ceiling[name], len(self.study.ceiling[name].strengths), 0.0)
 
     def _sizes(self, entry: Any, rounds: int, together: float) -> Cost:

@@ -1,4 +1,4 @@
-"""What the workflow derives from a checked study: who is trained and tested on what, which files that makes, and why not.
+"""What the workflow derives from a checked study: what is trained and tested on what, and which files that makes.
 
 `Plan` is all that the rules ask. It knows the names of models, systems, diagnostics and figures and what they declare,
 and imports none of them: the Snakefile is parsed anew by every cluster job.
@@ -75,11 +75,7 @@ class Plan:
 
     def rings(self, task: str) -> list[str]:
         """Return the tested tensor rings that have site tensors to look at."""
-        return [
-            name
-            for name in self.tested(task)
-            if self.fact(name, "multilinear")
-        ]
+        return [name for name in self.tested(task) if self.fact(name, "multilinear")]
 
     def other_sizes(self, task: str) -> dict[str, list[str]]:
         """Return the datasets of other sizes, and the variants that are trained on each."""
@@ -192,7 +188,7 @@ class Plan:
         return [v for v in self.tasks[task].diagnosed.models if not self.obstacle(task, diagnostic, v)]
 
     def inapplicable(self) -> list[dict[str, str]]:
-        """Return task, variant, diagnostic and reason of every diagnostic that does not apply to a diagnosed variant."""
+        """Return task, variant, diagnostic and reason wherever a diagnostic does not apply to a diagnosed variant."""
         found = []
         for task, parts in self.tasks.items():
             for diagnostic in self.diagnostics(task):
@@ -218,11 +214,10 @@ class Plan:
 
     def statements(self) -> list[dict[str, Any]]:
         """Return what single rows of diagnostics say on the page of answers, with the figure that shows each."""
-        return [
-            {**statement._asdict(), "figure": self.record(name).curves.figure if self.record(name).curves else self.record(name).figure}
-            for name in self.study.trainability
-            for statement in self.record(name).statements
-        ]
+        records = [self.record(name) for name in self.study.trainability]
+        figures = [record.curves.figure if record.curves else record.figure for record in records]
+        pairs = zip(records, figures, strict=True)
+        return [{**said._asdict(), "figure": figure} for record, figure in pairs for said in record.statements]
 
     @property
     def beyond(self) -> Any:
