@@ -10,27 +10,28 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDARD = sys.stdlib_module_names
 
 BASE = {"conventions", "checks", "digests", "provenance", "results_folder", "seeds", "files", "statistics", "joblog"}
-BASE |= {"schema", "codetrace", "yaml_files"}
-PHYSICS = {"lattices", "point_sets", "shapes", "systems", "disorder", "states", "invariants"}
+BASE |= {"codetrace", "yaml_files", "options", "declared", "tables"}
+PHYSICS = {"lattices", "point_sets", "shapes", "systems", "disorder", "states", "invariants", "geometry"}
 LEARNING = {"models", "training"}
 
 ARROWS = {
     # level 0: each other only (there are no circles: a test of its own)
     **dict.fromkeys(BASE, BASE),
     # 1
-    "study": BASE,
-    "config_entries": BASE | {"lattices", "systems", "disorder"},
-    "config": BASE | {"config_entries", "study", "systems", "models", "lattices"},  # of families the dicts alone
-    # 2
     "lattices": BASE,
     "point_sets": BASE | {"lattices", "shapes"},
     "shapes": BASE | {"lattices"},
     "systems": BASE | {"lattices"},
     "disorder": BASE | {"lattices", "systems"},
+    "geometry": BASE | {"lattices", "shapes", "systems"},
     "states": BASE,
     "invariants": BASE | {"lattices", "shapes", "states"},
-    "recipes": BASE | PHYSICS,
     "crystals": BASE | PHYSICS,
+    "recipes": BASE | PHYSICS | {"crystals"},
+    # 2: of families the dicts alone, and what their members declare
+    "study": BASE
+    | {"disorder", "encodings", "figures", "geometry", "lattices", "models", "shapes", "systems"}
+    | {"trainability", "training"},
     # 3
     "encodings": BASE | {"lattices", "states"},
     "datasets": BASE | PHYSICS | {"encodings"},
@@ -38,6 +39,8 @@ ARROWS = {
     "phase_maps": BASE | PHYSICS | {"recipes"},
     "convergence": BASE | PHYSICS | {"crystals", "recipes"},
     "references": BASE | PHYSICS | {"recipes", "convergence", "datasets"},
+    "system_check": BASE | PHYSICS | {"crystals", "recipes", "convergence"},
+    "__main__": BASE | {"system_check"},
     # 3'
     "models": BASE,
     "training": BASE | {"models"},
@@ -48,13 +51,13 @@ ARROWS = {
     "sparse_ring": BASE | LEARNING | {"lattices", "invariants"},
     "beyond_dense": BASE | LEARNING | {"states", "invariants", "recipes", "sparse_ring", "trainability"},
     # 5
-    "superiority": BASE | {"generalization", "study"},
+    "superiority": BASE | {"generalization"},
     "interfaces": BASE | PHYSICS | LEARNING | {"encodings", "generalization", "recipes"},
-    "claims": BASE | {"study"},
-    "answers": BASE,
-    "figures": BASE | {"study"},
+    "claims": BASE,
+    "answers": BASE | {"trainability"},
+    "figures": BASE,
     "pages": BASE,
-    "answers_page": BASE | {"answers", "figures", "pages"},
+    "answers_page": BASE | {"answers", "pages"},
     "claims_page": BASE | {"claims", "pages"},
 }
 """What each module or family may import from the library, besides its own family."""
@@ -74,19 +77,15 @@ THIRD_PARTIES = {
     **dict.fromkeys(
         BASE | PHYSICS | {"recipes", "crystals", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}
     ),
-    "codetrace": set(),
-    "config": set(),
-    "config_entries": set(),
-    "study": set(),
-    "joblog": set(),
-    "digests": set(),
-    "provenance": set(),
-    "results_folder": set(),
-    "schema": {"jsonschema"},
+    **dict.fromkeys(["codetrace", "joblog", "digests", "provenance", "results_folder", "tables", "declared"], set()),
+    "options": {"annotated_types"},
+    "study": {"annotated_types", "pydantic", "pydantic_core"},
     "yaml_files": {"yaml"},
     "files": {"numpy", "h5py", "pandas"},
     "statistics": {"numpy", "scipy", "pandas"},
     **dict.fromkeys(["lattices", "point_sets", "shapes", "systems", "invariants"], {"numpy", "scipy"}),
+    "system_check": {"numpy"},
+    "__main__": set(),
     "convergence": {"numpy", "pandas"},
     "states": {"numpy", "torch"},  # the one exception of the physics arm: batched eigensolvers
     "references": {"numpy", "pandas"},
@@ -131,12 +130,13 @@ def is_package(name, modules):
 
 
 def imported(name, modules, deferred=True):
-    """Return the dotted names that module `name` imports; those within functions only where `deferred`."""
+    """Return the dotted names that module `name` imports; those within functions, or for type checkers, only where `deferred`."""
     tree = ast.parse(modules[name])
     inside = {
         child
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         for child in ast.walk(node)
     }
     found = set()
@@ -209,7 +209,9 @@ def effects(modules):
         f"{name}:{node.lineno}"
         for name, text in modules.items()
         for node in ast.parse(text).body
-        if not isinstance(node, quiet) and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        if not isinstance(node, quiet)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) in ("__name__ == '__main__'", "TYPE_CHECKING"))
     ]
 
 
@@ -309,15 +311,8 @@ def test_a_script_imports_the_library_and_never_another_script():
 def test_what_the_snakefile_imports_loads_nothing_heavy():
     # It is parsed again by every job. A system is imported for its parameters when the config is checked.
     modules = library()
-    reached = {
-        "toponn.config",
-        "toponn.yaml_files",
-        "toponn.study",
-        "toponn.codetrace",
-        "toponn.checks",
-        "toponn.encodings",
-    }
-    reached |= {"toponn.models", "toponn.lattices", "toponn.shapes"}
+    reached = {name for name in modules if unit(name) == "study"}
+    reached |= {"toponn.yaml_files", "toponn.codetrace", "toponn.joblog"}
     reached |= {module for family, _, module, _ in registries(modules) if family == "toponn.systems"}
     packages, todo = set(), list(reached)
     while todo:
@@ -354,7 +349,7 @@ def test_a_figure_shares_with_the_others_nothing_but_the_style():
     modules = library()
     for name in modules:
         if unit(name) == "figures":
-            shared = {"toponn.figures.style", "toponn.figures.words"}
+            shared = {f"toponn.figures.{part}" for part in ("style", "words", "record", "looks")}
             assert {o for o in imported(name, modules) if unit(o) == "figures"} <= shared, name
 
 

@@ -20,6 +20,7 @@ from toponn import options
 from toponn.checks import ConfigError
 
 LIBRARY = Path(__file__).resolve().parents[1]
+PLAIN = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict)}
 REQUIRED = inspect.Parameter.empty
 """The default of an option that has none."""
 
@@ -153,12 +154,34 @@ def _options(node: ast.FunctionDef, module: _Module, described: Mapping[str, str
 
 
 def _evaluated(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
-    """Return what an expression of these names alone gives."""
+    """Return what an expression of names, literals, calls and subscripts gives; nothing else is evaluated."""
+
+    def value(part: ast.expr) -> Any:
+        match part:
+            case ast.Constant():
+                return part.value
+            case ast.Name() if part.id in names or part.id in PLAIN:
+                return names[part.id] if part.id in names else PLAIN[part.id]
+            case ast.Tuple():
+                return tuple(map(value, part.elts))
+            case ast.List():
+                return list(map(value, part.elts))
+            case ast.Dict():
+                return dict(zip(map(value, part.keys), map(value, part.values), strict=True))
+            case ast.UnaryOp(op=ast.USub()):
+                return -value(part.operand)
+            case ast.BinOp(op=ast.BitOr()):
+                return value(part.left) | value(part.right)
+            case ast.Subscript():
+                return value(part.value)[value(part.slice)]
+            case ast.Call():
+                keywords = {word.arg: value(word.value) for word in part.keywords if word.arg}
+                return value(part.func)(*map(value, part.args), **keywords)
+        raise ValueError(ast.unparse(part))
+
     if node is None:
         raise ValueError("no type")
-    plain = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict)}
-    code = compile(ast.Expression(node), "<declaration>", "eval")
-    return eval(code, {"__builtins__": {}, **plain, **names})  # noqa: S307 the project's own source, as an import runs
+    return value(node)
 
 
 def _literals(body: list[ast.stmt]) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _table(row: str, columns: str, key: str, note: str = "", conditions: bool = 
 
 _ABOUT = "task variant model form"
 
-TABLES: Told = {
+_DECLARED: Told = {
     "runs": _table(
         "a seed of a variant on a dataset",
         "task dataset size variant model form seed start n_parameters epochs flops seconds train_loss "
@@ -321,14 +321,13 @@ TABLES: Told = {
         "task statement variant",
     ),
 }
-"""By the name of the file in ``tables/``; ``history`` stands in run folders."""
-
-_FITTED = replace(
-    TABLES["trainability"],
+_FITTED: Told = replace(
+    _DECLARED["trainability"],
     row="an exponent of the cost in the number of sites, with Student's 95 % interval",
     note="It is fitted to logarithms over the larger half of the sizes.",
 )
-TABLES |= dict.fromkeys(("route_exponents", "beyond_dense_exponents"), _FITTED)
+TABLES: Told = {**_DECLARED, "route_exponents": _FITTED, "beyond_dense_exponents": _FITTED}
+"""By the name of the file in ``tables/``; ``history`` stands in run folders."""
 
 
 def columns_of(name: str, found: Iterable[str]) -> list[str]:

@@ -16,9 +16,9 @@ def reference() -> str:
     """Return the page in Markdown."""
     parts = [
         "# Tables",
-        "Made from `workflow/toponn/tables.py` and the records of the diagnostics by `python -m toponn.study.reference`.",
-        "They stand in `results/<study>/tables/<name>.csv`; `history` stands in the folder of each run. Every table has "
-        "its columns, number of rows, SHA-256 and provenance beside it, in `<name>.csv-metadata.json`.",
+        "Made from `workflow/toponn/tables.py` and the diagnostics' records: `python -m toponn.study.reference`.",
+        "They stand in `results/<study>/tables/<name>.csv`; `history` stands in the folder of each run.",
+        "Beside every table, in `<name>.csv-metadata.json`, are its columns, number of rows, SHA-256 and provenance.",
     ]
     for name, table in TABLES.items():
         parts.append(f"## {name}")
