@@ -130,7 +130,7 @@ def is_package(name, modules):
 
 
 def imported(name, modules, deferred=True):
-    """Return the dotted names that module `name` imports; those within functions, or for type checkers, only where `deferred`."""
+    """Return the dotted names that a module imports; within functions or for type checkers only where `deferred`."""
     tree = ast.parse(modules[name])
     inside = {
         child

@@ -87,7 +87,8 @@ class Facts:
     def _files(self, shown: Shown, name: str) -> list[str]:
         results, subject = self.plan.results, shown.subject
         diagnostics = self.diagnosed.get(shown.kind, [])
-        if shown.kind in self.diagnosed and not any(self.plan.diagnosed(subject, d) for d in self._made(shown)):
+        looks_at = "diagnosed_seeds" in self.record(shown.row).about  # at models that diagnostics were applied to
+        if looks_at and not any(self.plan.diagnosed(subject, name) for name in self._made(shown)):
             return []
         special = {
             "map": lambda: [f"{results}/maps/{subject}.h5"],
@@ -108,7 +109,7 @@ class Facts:
 
     def _made(self, shown: Shown) -> list[str]:
         """Return the diagnostics of a figure that the study makes of its task."""
-        return [name for name in self.diagnosed[shown.kind] if name in self.plan.diagnostics(shown.subject)]
+        return [n for n in self.diagnosed.get(shown.kind, []) if n in self.plan.diagnostics(shown.subject)]
 
     def title(self, shown: Shown) -> str:
         """Return what the report calls a figure."""
