@@ -89,7 +89,7 @@ class Project:
         """Return how many jobs of each rule a dry run plans."""
         run = self.snakemake(*arguments, "-n", "-q", "rules")
         assert run.returncode == 0, run.stdout + run.stderr
-        table = run.stdout.split("Job stats:")[1]
+        table = run.stdout.partition("Job stats:")[2]  # nothing where there is nothing to do
         rows = re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
         return {rule: int(count) for rule, count in rows if rule not in ("total", "all")}
 

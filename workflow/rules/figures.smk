@@ -42,7 +42,7 @@ for kind, row in FACTS.rows.items():
             figure=kind,
             subject=drawn(kind, lambda figure: figure.subject),
             about=drawn(kind, FACTS.about),
-            looks=FACTS.looks,
+            looks=drawn(kind, FACTS.shown_looks),
         message:
             f"Drawing {kind} {{wildcards}}"
         script:

@@ -139,6 +139,14 @@ class Facts:
         ]
         return {name: list(look) for name, look in looks(entries).items()}
 
+    def shown_looks(self, shown: Shown) -> dict[str, list[str]]:
+        """Return the looks of the variants that a figure can show, so that those of other tasks change no figure."""
+        if self.record(shown.row).of == "task":
+            names = self.plan.trained(shown.subject)
+        else:
+            names = filter(None, [getattr(self.entry(shown), "model", None)])
+        return {name: self.looks[name] for name in names}
+
     def front_page(self) -> dict[str, Any]:
         """Return what the report's first page says of the study."""
         plan, study, tasks = self.plan, self.study, {}
