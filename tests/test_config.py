@@ -10,10 +10,11 @@ import yaml
 
 from toponn import checks
 from toponn.checks import ConfigError, resolve
+from toponn.declared import Declared, Option
 from toponn.disorder import DISORDER
 from toponn.models import MODELS
 from toponn.shapes import SHAPE_DIMENSION, SHAPES
-from toponn.study import physics, schema
+from toponn.study import members, physics, schema
 from toponn.study.entries import SHAPE_TABLES
 from toponn.study.expand import expanded
 from toponn.study.read import read_study
@@ -683,6 +684,21 @@ def test_an_interface_that_cannot_be_looked_at_is_refused(change, sentence):
 )
 def test_what_is_easily_mistyped_is_refused_at_once(change, sentence):
     assert sentence in refused_anyhow(changed(change))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["seeds", "row"], "found the option row; allowed: other names than the entry's own"),
+        (["samples"], "found no option seeds; allowed: a function that takes how many"),
+    ],
+)
+def test_a_users_own_diagnostic_takes_seeds_and_no_option_that_its_entry_has_already(options, sentence, monkeypatch):
+    row = f"toponn.trainability.mine:{options[0]}"
+    declared = Declared(row, "", dict.fromkeys(options, Option(int)))
+    monkeypatch.setattr(members, "declared_function", lambda *_: declared)
+    with pytest.raises(ConfigError, match=f"^{row}: {sentence}"):
+        members.diagnostic_table(row)
 
 
 def refused_anyhow(study):

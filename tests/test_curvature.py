@@ -12,8 +12,8 @@ from toponn.datasets import read_dataset, write_dataset
 from toponn.generation import generate
 from toponn.models import MODELS
 from toponn.models.base import Model, as_tensors, generators
+from toponn.statistics import effective_rank
 from toponn.trainability.curvature import (
-    effective_rank,
     exact_hessian,
     flattened,
     hessian_product,

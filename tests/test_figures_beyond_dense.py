@@ -89,7 +89,7 @@ def test_tables_without_rows_or_with_the_same_row_twice_are_refused():
     table, exponents = made_up()
     with pytest.raises(DataError, match="beyond_dense: found no rows"):
         beyond_dense(table.head(0), exponents)
-    with pytest.raises(DataError, match="found a sample, size and seed twice; allowed: one row each"):
+    with pytest.raises(DataError, match="found two rows of one sample, n_sites, seed; allowed: one"):
         beyond_dense(pd.concat([table, table.head(1)]), exponents)
 
 

@@ -299,7 +299,7 @@ def test_a_study_without_rows_twice_the_same_row_or_of_an_unknown_estimator_is_r
     table = made_up_convergence()
     with pytest.raises(DataError, match="convergence: found no rows"):
         convergence(table.head(0), "chern")
-    with pytest.raises(DataError, match="found a point, length and estimator twice; allowed: one row each"):
+    with pytest.raises(DataError, match="found two rows of one parameters, length, estimator; allowed: one"):
         convergence(pd.concat([table, table.head(1)]), "chern")
     with pytest.raises(ConfigError, match="found 'bot'.*allowed: spectral_localizer"):
         convergence(table.replace("bott_index", "bot"), "chern")
@@ -357,7 +357,7 @@ def test_a_ceiling_without_rows_twice_the_same_row_or_of_an_unknown_estimator_is
     table = made_up_ceiling()
     with pytest.raises(DataError, match="ceiling: found no rows"):
         ceiling(table.head(0))
-    with pytest.raises(DataError, match="found a pair, length, strength and selection twice; allowed: one row each"):
+    with pytest.raises(DataError, match="found two rows of one estimator_a, .*, selection; allowed: one"):
         ceiling(pd.concat([table, table.head(1)]))
     with pytest.raises(ConfigError, match="found 'sectors'.*allowed: spectral_localizer"):
         ceiling(table.replace("three_sector_chern", "sectors"))

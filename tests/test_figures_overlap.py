@@ -37,7 +37,7 @@ def test_a_model_whose_output_is_constant_within_labels_says_so():
 
 
 def test_no_rows_or_a_model_twice_are_refused():
-    with pytest.raises(DataError, match="overlap: found 0 rows; allowed: one of each diagnostic a model"):
+    with pytest.raises(DataError, match="overlap: found no rows"):
         overlap(table(diagnostic="other"), LOOKS)
-    with pytest.raises(DataError, match="overlap: found 8 rows"):
+    with pytest.raises(DataError, match="overlap: found two rows of one variant, diagnostic; allowed: one"):
         overlap(pd.concat([table(), table()]), LOOKS)

@@ -103,7 +103,7 @@ def test_costs_without_rows_or_with_the_same_row_twice_are_refused():
     costs, exponents = made_up()
     with pytest.raises(DataError, match="route_costs: found no rows"):
         route_costs(costs.head(0), exponents)
-    with pytest.raises(DataError, match="found a route, side and number of seeds twice; allowed: one row each"):
+    with pytest.raises(DataError, match="found two rows of one route, side, seeds; allowed: one"):
         route_costs(pd.concat([costs, costs.head(1)]), exponents)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,10 +25,8 @@ from toponn.digests import digest
 from toponn.files import (
     SCHEMA_VERSION,
     read_arrays,
-    read_attributes,
     read_csv,
     read_json,
-    read_tables,
     whole_file,
     write_arrays,
     write_csv,
@@ -123,7 +122,7 @@ def test_arrays_come_back_as_they_were_with_types_groups_and_attributes(stored):
 def test_some_arrays_can_be_read_without_the_rest(stored):
     arrays, _ = read_arrays(stored, names=["label", "parameters/mass"])
     assert list(arrays) == ["label", "parameters/mass"]
-    assert read_attributes(stored)["system"] == ATTRIBUTES["system"]
+    assert read_arrays(stored, names=())[1]["system"] == ATTRIBUTES["system"]
 
 
 def test_a_sample_of_a_large_array_lies_in_its_own_chunk(tmp_path):
@@ -180,6 +179,7 @@ def test_a_flipped_byte_of_an_array_does_not_match_the_checksum(stored):
 
 DAMAGE = """
 import signal, sys
+from functools import partial
 from pathlib import Path
 from toponn.checks import DataError
 from toponn.files import read_arrays
@@ -222,7 +222,7 @@ def test_a_file_of_another_schema_version_is_refused_in_one_sentence(stored):
         later.setattr("toponn.files.SCHEMA_VERSION", SCHEMA_VERSION + 1)
         write_arrays(stored, {"label": ARRAYS["label"]}, ATTRIBUTES)
     message = rf"a\.h5: found schema version {SCHEMA_VERSION + 1}; allowed: {SCHEMA_VERSION}; delete it and run again"
-    for read in (read_arrays, read_attributes):
+    for read in (read_arrays, partial(read_arrays, names=())):
         with pytest.raises(DataError, match=message):
             read(stored)
     with h5py.File(stored, "w"):
@@ -238,7 +238,7 @@ def test_a_missing_array_is_refused_with_the_names_that_there_are(stored):
 
 
 def test_a_missing_file_and_a_file_of_text_are_refused_in_one_sentence(tmp_path):
-    for read in (read_arrays, read_attributes, read_csv, read_json):
+    for read in (read_arrays, read_csv, read_json):
         with pytest.raises(DataError, match=r"none\.h5: there is no such file"):
             read(tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("no arrays here")
@@ -290,15 +290,6 @@ def test_a_damaged_table_is_refused_in_one_sentence(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"t\.csv: not a readable table .*; delete it and run again"):
         read_csv(tmp_path / "t.csv")
-
-
-def test_tables_are_joined_in_the_order_given_and_empty_ones_change_no_types(tmp_path):
-    for name, frame in (("a", TABLE), ("none", TABLE[:0]), ("b", TABLE[::-1])):
-        write_csv(tmp_path / name, frame, COLUMNS)
-    found = read_tables([tmp_path / name for name in ("a", "none", "b")], COLUMNS)
-    assert found["seed"].tolist() == [0, 12, 12, 0]
-    assert found["seed"].dtype == np.int64
-    assert len(read_tables([tmp_path / "none"])) == 0
 
 
 json_values = st.recursive(

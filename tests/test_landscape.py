@@ -13,13 +13,13 @@ from stored import write_planted
 
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset, write_dataset
+from toponn.files import rows_where
 from toponn.generation import generate
 from toponn.models.base import generators
 from toponn.models.ring import CoordinateRing
 from toponn.models.wavefunction import Wavefunction
 from toponn.trainability.alignment import fitted_values, unimodular_alignment, wavefunction_alignment
 from toponn.trainability.landscape import Space, barrier, chebyshev, closed_form, descends, lagrange, landscape
-from toponn.trainability.record import rows_where
 from toponn.trainability.subject import Subject, doubled, seen
 from toponn.training.protocol import Success, Training, Variant
 

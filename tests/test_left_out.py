@@ -333,7 +333,7 @@ def test_the_figure_frames_the_lattice_left_out_and_hatches_what_cannot_be_seen(
     assert len(intervals) == 3, "of what was left out and can be seen"
     with pytest.raises(DataError, match="left-out matrix: found no rows"):
         left_out_matrix(summary.iloc[:0], LOOKS)
-    with pytest.raises(DataError, match="lattice left out and test twice"):
+    with pytest.raises(DataError, match="left-out matrix: found two rows of one left_out, variant, test"):
         left_out_matrix(pd.concat([summary, summary]), LOOKS)
 
 

@@ -8,13 +8,12 @@ import torch
 from toponn.checks import resolve
 from toponn.datasets import Dataset
 from toponn.declared import REQUIRED, declared_function
-from toponn.files import read_table, write_table
+from toponn.files import read_table, rows_where, write_table
 from toponn.generalization import label_ceiling
 from toponn.models.wedges import wedge
 from toponn.references import reference_rows
 from toponn.states import States
 from toponn.trainability import DIAGNOSTICS, record
-from toponn.trainability.record import rows_where
 from toponn.trainability.site_tensors import aligned, cosine, site_tensor_rows
 from toponn.trainability.success import first_seeds, not_applicable_rows, start_rows, success_rows
 

@@ -11,6 +11,7 @@ from stored import write_planted
 
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset, write_dataset
+from toponn.files import rows_where
 from toponn.generation import generate
 from toponn.models import MODELS
 from toponn.models.base import Model, generators
@@ -34,7 +35,6 @@ from toponn.trainability.pruning import (
     share_of_weight,
     weight_rank,
 )
-from toponn.trainability.record import rows_where
 from toponn.trainability.subject import Subject, seen
 from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import ring_lengths

@@ -17,7 +17,7 @@ from toponn.tables import TABLES
 from toponn.trainability import sweeps
 from toponn.trainability.clean import clean
 from toponn.trainability.gradients import flat_gradients, gradients
-from toponn.trainability.subject import Subject, squared_loss, success_values
+from toponn.trainability.subject import Subject, seen_in_training, squared_loss, success_values
 from toponn.trainability.summary import (
     diagnostic_rows,
     gradient_exponents,
@@ -25,7 +25,7 @@ from toponn.trainability.summary import (
     power_law,
     summarised,
 )
-from toponn.trainability.sweeps import at_home, learning_rates, sample_sizes, scaled_start, scales
+from toponn.trainability.sweeps import learning_rates, sample_sizes, scaled_start, scales
 from toponn.training.loop import Samples
 from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import start_parameters, train_block, write_run
@@ -105,7 +105,7 @@ def test_at_the_chosen_rate_and_scale_stands_what_the_study_found(subject, folde
 def test_at_a_vanishing_rate_a_seed_scores_as_its_start_does(subject):
     free = subject("free")
     found = values(learning_rates(free, factors=[1e-9], seeds=SEEDS), "rate_balanced_accuracy", factor=1e-9)
-    here = at_home(free, SEEDS)
+    here = seen_in_training(free, free.home, SEEDS)
     start = start_parameters(here.model, here.dataset, ROOT, "free", range(SEEDS))
     f = here.model.value(start, here.samples["test"].inputs).numpy()
     assert found == pytest.approx(balanced_accuracy(here.samples["test"].labels.numpy(), np.rint(f)), abs=1e-9)
@@ -114,7 +114,7 @@ def test_at_a_vanishing_rate_a_seed_scores_as_its_start_does(subject):
 def test_a_scale_multiplies_the_site_tensors_of_a_ring_and_the_matrices_of_a_network(subject):
     for name, scaled, kept in (("free", ["site"], []), ("cnn", ["features.0.weight"], ["features.0.bias"])):
         one = subject(name)
-        here = at_home(one, SEEDS)
+        here = seen_in_training(one, one.home, SEEDS)
         plain = start_parameters(here.model, here.dataset, ROOT, name, range(SEEDS))
         tripled = scaled_start(one, here, 3.0, SEEDS)
         for key in scaled:
@@ -159,7 +159,7 @@ def test_the_labels_of_a_subset_go_with_its_samples(subject, monkeypatch):
 
 
 def _loops(one):
-    return sweeps.seen(one.variant, one.datasets["many"][0], ("train",), seeds=1).samples["train"].inputs["loops"]
+    return seen_in_training(one, one.datasets["many"][0], 1).samples["train"].inputs["loops"]
 
 
 def _of(part: Samples):
@@ -217,7 +217,7 @@ def test_the_variance_of_the_gradient_is_over_seeds_at_every_size(subject):
     assert sorted(measured.rows["size"].unique()) == [10, 14]
     rows = measured.rows[(measured.rows["size"] == 10) & (measured.rows["diagnostic"] == "gradient_variance")]
     one = subject("cnn")
-    here = at_home(one, 12)
+    here = seen_in_training(one, one.home, 12)
     few = Samples({"image": here.samples["test"].inputs["image"][:20]}, here.samples["test"].labels[:20])
     g = []
     for seed in range(12):  # one at a time

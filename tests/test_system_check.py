@@ -198,7 +198,7 @@ CHANGES = {
     "another symmetry": ('"A"', '"AI"', "checkerboard.symmetry_class: found 'AI', but no time reversal of square +1"),
     "another cell": ("basis=((0.0, 0.0), (1.0, 0.0))", "basis=((0.0, 0.0),)", "bond matrices 1×1"),
     "a missing method": ("def bonds", "def bindings", "allowed: a system that defines bonds"),
-    "a missing import": ("import numpy as np", "import numpy as np, nowhere", "which imports nowhere, which is not"),
+    "a missing import": ("import numpy as np", "import numpy as np, nowhere", "whose file imports nowhere"),
     "a slip": ("import numpy as np", "import numpy as np, 3", "whose file fails: SyntaxError"),
     "other bands": (
         "    def onsite(",

@@ -42,6 +42,21 @@ def test_conditions_stand_between_key_and_numbers_and_files_with_others_are_join
     assert joined["noise"].isna().tolist() == [False, False, True, True]
 
 
+def test_tables_are_joined_in_the_order_given_and_empty_ones_change_no_types(tmp_path):
+    for name, rows in (("a", frame()), ("none", frame()[:0]), ("b", frame(seed=[12, 3]))):
+        write_table(tmp_path / name, rows, "diagnostics")
+    found = read_table([tmp_path / name for name in ("a", "none", "b")], "diagnostics")
+    assert found["seed"].tolist() == [0, 1, 12, 3] and found["seed"].dtype == np.int64
+    assert len(read_table(tmp_path / "none", "diagnostics")) == 0
+
+
+def test_names_and_conditions_that_spell_nothing_are_read_as_they_are(tmp_path):
+    write_table(tmp_path / "a.csv", frame(variant="null", kept=["nan", None]), "diagnostics")
+    read = read_table(tmp_path / "a.csv", "diagnostics")
+    assert set(read["variant"]) == {"null"} and read["kept"].tolist()[0] == "nan"
+    assert read[["kept", "value"]].isna().to_numpy().tolist() == [[False, False], [True, True]]
+
+
 def test_two_rows_of_one_key_are_refused_and_two_conditions_are_two_keys(tmp_path):
     with pytest.raises(DataError, match=r"a\.csv: found two rows of .*variant a.*seed 0.*; allowed: one"):
         write_table(tmp_path / "a.csv", frame(seed=[0, 0]), "diagnostics")

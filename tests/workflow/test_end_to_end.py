@@ -2,42 +2,21 @@
 
 import csv
 import re
+from collections import Counter
 
 import pytest
+from conftest import QUICK
+
+from toponn.tables import TABLES, columns_of
 
 pytestmark = pytest.mark.slow
 
-COLUMNS = {
-    "runs": "task dataset size model form seed start n_parameters epochs flops seconds train_loss "
-    "validation_accuracy validation_balanced_accuracy success status",
-    "search": "task dataset model form start learning_rate weight_decay seed epochs validation_loss "
-    "validation_balanced_accuracy status chosen",
-    "generalization": "task dataset model form seed n_parameters flops test kind n_samples accuracy "
-    "balanced_accuracy mean_error ceiling status",
-    "generalization_summary": "task model form n_parameters flops test kind n_seeds n_samples balanced_accuracy low "
-    "high tenth mean_error error_low error_high gain gain_low gain_high ceiling status",
-    "superiority": "task kind test rival hybrid plain difference low high n_tests n_seeds n_samples status",
-    "left_out": "task left_out model form seed test n_samples accuracy balanced_accuracy mean_error ceiling status",
-    "left_out_summary": "task left_out model form test n_seeds n_samples balanced_accuracy low high ceiling status",
-    "trainability": "task model form diagnostic size condition n_seeds value low high",
-    "route_costs": "route side sites seeds seconds chosen chosen_at_hand",
-    "route_exponents": "task model form diagnostic size condition n_seeds value low high",
-    "beyond_dense": "task model form sample seed side n_sites label margin gap order states vectors value error dense "
-    "preparation seconds dense_seconds peak_mb",
-    "beyond_dense_exponents": "task model form diagnostic size condition n_seeds value low high",
-    "references": "system shape size disorder estimator_a estimator_b n_samples agreement low high",
-    "convergence": "name system lattice parameters disorder gap exact length n_sites estimator n_samples value error "
-    "worst right decided margin",
-    "ceiling": "name system lattice disorder strength length n_sites estimator_a estimator_b selection n_samples "
-    "agreement low high",
-    "diagnostics": "task model form diagnostic size condition seed value",
-    "proxies": "task model form test proxy proxy_accuracy n_samples n_conflicts n_labels n_seeds invariant "
-    "invariant_low invariant_high proxied proxied_low proxied_high status",
-    "answers": "question task statement model form value low high note figure",
-    "interfaces": "name task model form seed draw region n_sites weight marker learned correlation value",
-    "claims": "claim statement kind test measured low high verdict figure",
-}
-QUICK = "workflow/studies/quick.yaml"
+OF_RUNS = {"history"}
+"""Tables that stand in the folders of runs alone."""
+OF_RINGS = {"basin", "landscape", "remedies"}
+OF_TRAINED = {"learning_rates", "scales", "gradients", "hessian", "kernel"}
+"""Diagnostics of models with a closed form, and of those that are trained step by step."""
+DIAGNOSED_UNITS = "rate scale samples clean gradient basin hessian kernel line pruned ablated remedy output residual"
 
 
 @pytest.fixture(scope="module")
@@ -52,68 +31,112 @@ def study(finished_project):
     return finished_project.study(QUICK)
 
 
-@pytest.mark.parametrize("table", COLUMNS)
-def test_a_table_has_its_columns_and_rows(results, table):
-    with (results / f"tables/{table}.csv").open(newline="") as file:
-        header, *rows = csv.reader(file)
-    assert header == COLUMNS[table].split()
-    assert rows and all(len(row) == len(header) for row in rows)
+def rows(results, table: str) -> list[dict[str, str]]:
+    """Return the rows of a table of the study."""
+    with (results / f"tables/{table}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _tests(task: dict) -> list[str]:
+    """Return the tests of a task: its own dataset, the others by what they change, and those that mislead."""
+    return [task["dataset"], *(test for tests in task["tests"].values() for test in tests), *task["proxies"]]
+
+
+def test_every_declared_table_is_there_and_no_other(results):
+    assert {path.stem for path in (results / "tables").glob("*.csv")} == TABLES.keys() - OF_RUNS
+
+
+@pytest.mark.parametrize("table", sorted(TABLES.keys() - OF_RUNS))
+def test_a_table_has_its_columns_in_order_and_rows_that_its_key_tells_apart(results, table):
+    with (results / f"tables/{table}.csv").open(newline="", encoding="utf-8") as file:
+        header, *found = csv.reader(file)
+    assert header == columns_of(table, header) and len(set(header)) == len(header)
+    assert found and all(len(row) == len(header) for row in found)
+    conditions = [column for column in header if column not in TABLES[table].columns]
+    assert all(any(row[column] for row in rows(results, table)) for column in conditions), "conditions of no row"
+    keys = Counter(tuple(row[column] for column in (*TABLES[table].key, *conditions)) for row in rows(results, table))
+    assert max(keys.values()) == 1, keys.most_common(3)
 
 
 def test_every_model_seed_and_test_has_its_row(results, study):
-    with (results / "tables/runs.csv").open(newline="") as file:
-        runs = list(csv.DictReader(file))
-    trained = [m for task in study["tasks"].values() for m in task["models"]]
-    sized = [task["sizes"] for task in study["tasks"].values() if "sizes" in task]
-    trained += [m for sizes in sized for _ in sizes["datasets"] for m in sizes["models"]]
-    assert len(runs) == sum(study["models"][m]["seeds"] for m in trained)
+    models, tasks = study["models"], study["tasks"]
+    trained = {(task["dataset"], m): models[m]["seeds"] for task in tasks.values() for m in task["models"]}
+    for sizes in (task["sizes"] for task in tasks.values() if "sizes" in task):
+        at_most = {m: min(models[m]["seeds"], sizes.get("seeds", models[m]["seeds"])) for m in sizes["models"]}
+        trained |= {(dataset, m): at_most[m] for dataset in sizes["datasets"] for m in sizes["models"]}
+    runs = rows(results, "runs")
+    found = Counter((run["dataset"], run["variant"], run["seed"]) for run in runs)
+    assert found == Counter((*pair, str(seed)) for pair, seeds in trained.items() for seed in range(seeds))
     assert {run["status"] for run in runs} == {"ok"}
-    with (results / "tables/generalization.csv").open(newline="") as file:
-        tests = {(row["task"], row["test"]) for row in csv.DictReader(file)}
-    assert tests == {
-        (name, test)
-        for name, task in study["tasks"].items()
-        for tests in ([task["dataset"]], *task["tests"].values(), task["proxies"])
-        for test in tests
+
+    evaluated = rows(results, "generalization")
+    assert {(row["task"], row["variant"], row["test"], row["seed"]) for row in evaluated} == {
+        (name, model, test, str(seed))
+        for name, task in tasks.items()
+        for model in task["models"]
+        if models[model].get("start") != "closed_form"
+        for test in _tests(task)
+        for seed in range(min(models[model]["seeds"], task["test_seeds"].get(test, models[model]["seeds"])))
     }
+    folder = results / "generalization"
+    for ending in ("csv", "h5"):  # one job each
+        files = {tuple(path.relative_to(folder).with_suffix("").parts) for path in folder.rglob(f"*.{ending}")}
+        assert files == {(row["task"], row["variant"], row["test"]) for row in evaluated}
 
 
 def test_every_lattice_left_out_has_a_row_for_each_seed_and_test_or_says_why_not(results, study):
-    with (results / "tables/left_out.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    found = rows(results, "left_out")
     parts = study["tasks"]["chern"]["left_out"]
-    assert len(rows) == len(parts["models"]) * len(parts["datasets"]) ** 2 * parts["seeds"]
-    unseen = {(row["model"], row["test"]) for row in rows if row["status"] == "not applicable"}
+    assert len(found) == len(parts["models"]) * len(parts["datasets"]) ** 2 * parts["seeds"]
+    unseen = {(row["variant"], row["test"]) for row in found if row["status"] == "not applicable"}
     assert unseen == {("cnn", "lattice_random")}
-    assert all((row["balanced_accuracy"] == "") == (row["status"] == "not applicable") for row in rows)
+    assert all((row["balanced_accuracy"] == "") == (row["status"] == "not applicable") for row in found)
+
+
+def test_every_hybrid_is_held_against_the_best_of_its_rivals_on_every_test(results, study):
+    found = rows(results, "superiority")
+    assert {row["variant"] for row in found} == {"ring_coordinate"}  # the other rings have weights of single sites
+    for name, task in study["tasks"].items():
+        tests = _tests(task)
+        single = [row for row in found if row["task"] == name and row["test"] in tests]
+        assert {row["test"] for row in single} == set(tests)
+        assert {row["rival"] for row in single if row["status"] == "ok"} <= {"cnn", "resnet", "mlp"}
 
 
 def test_every_diagnostic_has_a_row_for_each_seed_and_an_interval_where_it_is_summed_up(results, study):
-    with (results / "tables/diagnostics.csv").open(newline="") as file:
-        units = list(csv.DictReader(file))
-    found = {(row["task"], row["diagnostic"].split("_")[0]) for row in units}
-    kinds = "rate scale samples clean gradient basin hessian kernel line pruned ablated remedy output residual".split()
-    assert {(task, kind) for task in study["tasks"] for kind in kinds} <= found
-    with (results / "tables/trainability.csv").open(newline="") as file:
-        shares = [row for row in csv.DictReader(file) if row["diagnostic"].endswith("_success")]
+    found = {(row["task"], row["diagnostic"].split("_")[0]) for row in rows(results, "diagnostics")}
+    assert {(task, kind) for task in study["tasks"] for kind in DIAGNOSED_UNITS.split()} <= found
+    shares = [row for row in rows(results, "trainability") if row["diagnostic"].endswith("_success") and row["value"]]
     assert shares and all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in shares)
+
+
+def test_what_does_not_apply_to_a_model_has_a_row_that_says_why(results, study):
+    found = [row for row in rows(results, "trainability") if row["status"] != "ok"]
+    assert all((row["value"], row["n_seeds"]) == ("", "0") for row in found)
+    expected = set()
+    for task, parts in study["tasks"].items():
+        for model in parts["diagnosed"]["models"]:
+            entry, reason, names = study["models"][model], "it has no closed form", OF_RINGS
+            if "training" not in entry:
+                reason, names = "it is solved, not trained by gradient steps", OF_RINGS | OF_TRAINED
+            if not entry["model"].endswith("_ring"):
+                expected |= {(task, model, name, f"not applicable: {reason}") for name in names}
+    assert expected <= {tuple(row[key] for key in ("task", "variant", "diagnostic", "status")) for row in found}
 
 
 def test_the_page_of_answers_has_every_question_with_numbers_and_figures(results):
     page = (results / "answers.html").read_text(encoding="utf-8")
-    with (results / "tables/answers.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {row["question"] for row in rows} == set(re.findall(r"<h2>(.+?)</h2>", page))
-    assert {row["figure"] for row in rows} == set(re.findall(r'<figure id="(.+?)">', page))
+    found = rows(results, "answers")
+    assert {row["question"] for row in found} == set(re.findall(r"<h2>(.+?)</h2>", page))
+    assert {row["figure"] for row in found} == set(re.findall(r'<figure id="(.+?)">', page))
 
 
 def test_every_study_of_the_labels_has_its_rows_and_maps(results, study):
     assert {path.stem for path in (results / "maps").iterdir()} == set(study["maps"])
     for section in ("convergence", "ceiling"):
-        with (results / f"tables/{section}.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        assert [name for name in study[section] if name not in {row["name"] for row in rows}] == []
-        lengths = {(row["name"], float(row["length"])) for row in rows}
+        found = rows(results, section)
+        assert [name for name in study[section] if name not in {row["name"] for row in found}] == []
+        lengths = {(row["name"], float(row["length"])) for row in found}
         assert lengths == {(name, length) for name, entry in study[section].items() for length in entry["lengths"]}
 
 
@@ -158,8 +181,12 @@ def test_a_job_leaves_a_log_and_a_benchmark(results):
             "train/qwz_8/cnn/0",
             "train_left_out/chern/lattice_random/cnn",
             "search/chern/cnn",
+            "evaluate/chern/cnn/qwz_6",
+            "diagnose/chern/kernel/mlp",
             "claims_table",
-            "figure_success/chern",
+            "runs_table",
+            "figure_success/success_chern",
+            "figure_route_costs/route_costs",
             "phase_map/qwz",
         } <= names, ending
 
@@ -176,10 +203,17 @@ def test_a_second_make_runs_nothing_and_keeps_the_report(finished_project, resul
     assert (results / "report.html").stat().st_mtime_ns == before
 
 
-def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, results):
+@pytest.mark.parametrize(
+    ("path", "after"),
+    [
+        ("workflow/report/tables.rst", "\nAs of today.\n"),
+        ("workflow/toponn/tables.py", "\n\n# Whose meanings of columns captions show.\n"),
+    ],
+)
+def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, results, path, after):
+    assert finished_project.command("make", "quick").returncode == 0  # other tests have touched what it is made from
     before = (results / "report.html").stat().st_mtime_ns
-    caption = "workflow/report/tables.rst"
-    with finished_project.edited(caption, finished_project.text(caption) + "\nAs of today.\n"):
+    with finished_project.edited(path, finished_project.text(path) + after):
         run = finished_project.command("make", "quick")
     assert run.returncode == 0, run.stderr
     assert "Nothing to be done" in run.stdout + run.stderr
@@ -188,6 +222,7 @@ def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, r
 
 def test_a_script_finds_every_file_that_it_loads_among_its_parameters(finished_project):
     jobs = finished_project.jobs()
-    assert {job.rule for job in jobs} >= {"dataset", "train", "evaluate", "site_tensors", "claims_table", "phase_map"}
+    rules = {"dataset", "train", "evaluate", "diagnose", "site_tensors", "claims_table", "phase_map", "runs_table"}
+    assert {job.rule for job in jobs} >= rules | {"figure_success", "figure_rates"}
     unnamed = {(job.rule, path) for job in jobs for path in job.loaded - job.named}
     assert not unnamed, "an edit of these would not rerun these rules"

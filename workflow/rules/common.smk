@@ -6,6 +6,8 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+import yaml
+
 os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))
 )
@@ -23,13 +25,19 @@ from toponn.study.code import Code
 from toponn.study.facts import Facts
 from toponn.study.limits import Limits
 from toponn.study.plan import Plan
-from toponn.study.read import read_study
+from toponn.study.read import in_order, read_study
 from toponn.tables import COLUMNS, TABLES
 from toponn.encodings import ENCODINGS
 from toponn.trainability.record import ROLES
 
 try:
-    STUDY = read_study(config)
+    texts = [Path(path).read_text(encoding="utf-8") for path in OWN]
+    tables = [yaml.load(text, Loader=yaml.CSafeLoader) for text in texts]
+    base = {key: part for table in tables for key, part in table.items()}
+    STUDY = read_study(in_order(config, base))
+    PLAN = Plan(STUDY, ROOT)
+    FACTS = Facts(PLAN)
+    FACTS.check_figures()
 except ConfigError as error:
     sys.exit(f"config: {error}")
 
@@ -40,8 +48,7 @@ if workflow.is_main_process and REPAIRS in os.environ:
     die_with(os.environ[RUN])
 os.environ[RUN] = whoami()
 
-PLAN = Plan(STUDY, ROOT)
-LIMITS, CODE, FACTS = Limits(PLAN), Code(ROOT, PLAN), Facts(PLAN)
+LIMITS, CODE = Limits(PLAN), Code(ROOT, PLAN)
 TASKS = list(PLAN.tasks)
 
 # Captions read the words of tables, columns and study from the config, which is no cause to run a job again.
@@ -146,6 +153,12 @@ def diagnosed_seeds(w):
     """Return how many seeds of the blocks that a diagnostic reads belong to the study, which may want fewer."""
     wanted = PLAN.n_seeds(w.task, PLAN.home(w.task), w.variant)
     return min(wanted, STUDY.block * len(diagnosed_runs(w, "settings.json")))
+
+
+def tested_runs(w, name):
+    """Return the file `name` of the blocks that hold the seeds of a variant that are put to a test."""
+    seeds = LIMITS.test_seeds(w.task, w.variant, w.test)
+    return PLAN.block_files(PLAN.home(w.task), w.variant, name, seeds)
 
 
 def ring_blocks(task, name):

@@ -10,6 +10,6 @@ sys.path.insert(0, LIBRARY)
 
 from toponn.yaml_files import refuse_files
 
+OWN = ["workflow/studies/labels.yaml", "config.yaml"]
 if workflow.is_main_process:  # its jobs get what it has read
-    own = ["workflow/studies/labels.yaml", "config.yaml"]
-    refuse_files([*own, *workflow.config_settings.configfiles])
+    refuse_files([*OWN, *workflow.config_settings.configfiles])

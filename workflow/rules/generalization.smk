@@ -3,10 +3,8 @@
 
 rule evaluate:
     input:
-        weights=lambda w: PLAN.block_files(PLAN.home(w.task), w.variant, "weights.h5"),
-        settings=lambda w: PLAN.block_files(
-            PLAN.home(w.task), w.variant, "settings.json"
-        ),
+        weights=lambda w: tested_runs(w, "weights.h5"),
+        settings=lambda w: tested_runs(w, "settings.json"),
         dataset="<results>/datasets/{test}.h5",
     output:
         table="<results>/generalization/{task}/{variant}/{test}.csv",

@@ -19,7 +19,6 @@ rule expressivity:
         system=lambda w: CODE.system(
             "scripts/expressivity.py", STUDY.datasets[PLAN.home(w.task)]
         ),
-        rings=CODE.hybrids("scripts/expressivity.py"),
         recipe=lambda w: plain(STUDY.datasets[PLAN.home(w.task)]),
         columns=columns("trainability"),
     message:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from toponn.tables import columns_of
+from toponn.files import rows_where
+from toponn.tables import ABOUT, columns_of
 from toponn.trainability.record import Statement
 
 QUESTIONS = {
@@ -26,9 +27,8 @@ SOLVED = 0.95
 """Balanced accuracy that the lower end of the interval reaches on a test that counts as solved."""
 VERDICTS = ("the invariant", "a proxy", "neither")
 
-GROUP = ["task", "variant", "model", "form"]
 Group = tuple[str, str, str, str]
-"""The values of `GROUP`."""
+"""The values of `ABOUT`."""
 Row = dict[str, object]
 Numbers = tuple[float, float, float]
 
@@ -61,7 +61,7 @@ class Tables:
         rows = rows[rows["diagnostic"] == diagnostic]
         if key and len(rows):
             rows = rows.dropna(subset=key)
-        for group, part in rows.groupby(GROUP, sort=False):
+        for group, part in rows.groupby(ABOUT, sort=False):
             part = part[part["size"] == self.sizes[group[0]]] if home else part
             if len(part):
                 yield group, part
@@ -74,7 +74,7 @@ def numbers(line: pd.Series, value: str = "value", low: str = "low", high: str =
 
 def row(question: str, group: Group, statement: str, found: Numbers, figure: str, note: str = "") -> Row:
     """Return one variant's part of a statement."""
-    part = dict(zip(GROUP, group, strict=True)) | dict(zip(("value", "low", "high"), found, strict=True))
+    part = dict(zip(ABOUT, group, strict=True)) | dict(zip(("value", "low", "high"), found, strict=True))
     about = {"question": QUESTIONS[question], "statement": statement, "note": note}
     return {**part, **about, "figure": f"{figure}_{part['task']}"}
 
@@ -88,7 +88,7 @@ def conflicts_of(tables: Tables) -> Iterator[tuple[Group, pd.DataFrame]]:
     Of conflicts with a single label a model that gives one answer to all would be right, or wrong, throughout.
     """
     decided = tables.proxies[(tables.proxies["status"] == "ok") & (tables.proxies["n_labels"] > 1)]
-    for group, rows in decided.groupby(GROUP, sort=False):
+    for group, rows in decided.groupby(ABOUT, sort=False):
         rows = rows[~rows["test"].isin([*tables.tests[group[0]], tables.homes[group[0]]])]
         if len(rows):
             yield group, rows
@@ -149,7 +149,7 @@ def misled(tables: Tables) -> Iterator[Row]:
 def solved(tables: Tables) -> Iterator[Row]:
     """Yield each model's lowest accuracy on a test without refitting, and how many tests it solves."""
     table = tables.summary[tables.summary["status"] != "not applicable"]
-    for group, rows in table.groupby(GROUP, sort=False):
+    for group, rows in table.groupby(ABOUT, sort=False):
         rows = rows[rows["test"].isin(tables.tests[group[0]])]
         if len(rows):
             count, lowest = int((rows["low"] >= SOLVED).sum()), rows.loc[rows["balanced_accuracy"].fillna(0).idxmin()]
@@ -240,10 +240,7 @@ def singles(tables: Tables, statements: Sequence[tuple[str, Statement]]) -> Iter
     """Yield statements that are one row of a diagnostic, the first that has its conditions; an empty one is absent."""
     for figure, statement in statements:
         for group, rows in tables.of(statement.diagnostic, home=statement.home):
-            for condition, value in statement.where:
-                found = rows.reindex(columns=[condition]).astype(object).fillna("")[condition]
-                rows = rows[found == value]
-            rows = rows[np.isfinite(rows["value"])]
+            rows = rows_where(rows[np.isfinite(rows["value"])], statement.where)
             if len(rows):
                 yield row("training", group, statement.text, numbers(rows.iloc[0]), figure)
 

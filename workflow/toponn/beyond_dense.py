@@ -18,7 +18,7 @@ from toponn.recipes import Draw, Recipe
 from toponn.seeds import stream
 from toponn.sparse_ring import site_tensors, sparse_ring
 from toponn.states import occupied_states
-from toponn.tables import columns_of
+from toponn.tables import ABOUT, columns_of
 from toponn.trainability.route_costs import fitted_exponent
 from toponn.training.saved import Run
 
@@ -142,7 +142,7 @@ def exponent_rows(table: pd.DataFrame) -> pd.DataFrame:
         if len(cost):
             sites, sides = cost["n_sites"].to_numpy(dtype=float), cost["side"].to_numpy()
             first = sides[min(len(sides) // 2, max(0, len(sides) - 2))]
-            row = {key: table[key].iloc[0] for key in ("task", "variant", "model", "form")}
+            row = {key: table[key].iloc[0] for key in ABOUT}
             row |= {"diagnostic": "sparse_cost_exponent", "size": int(sites[-1]), "route": route, "status": "ok"}
             row |= {"sides": f"{first} to {sides[-1]}", "n_seeds": int(table["seed"].nunique())}
             fit = fitted_exponent(sites, cost["cost"].to_numpy())

@@ -119,20 +119,34 @@ def resolve(registry: Mapping[str, str], name: str, where: str) -> Any:
     module, attribute = row.split(":")
     if row == name:
         folder = module.rpartition(".")[0].replace(".", "/")
-        try:
-            found = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name == module:
-                raise ConfigError(refusal(where, name, f"a class in a file of workflow/{folder}")) from error
-            raise ConfigError(
-                f"{where}: found {name!r}, whose file imports {error.name}, which is not there"
-            ) from error
-        except Exception as error:  # a user's own file may fail in any way
-            raise ConfigError(f"{where}: found {name!r}, whose file fails: {type(error).__name__}: {error}") from error
-        if not hasattr(found, attribute):
-            raise ConfigError(refusal(where, name, f"a class in a file of workflow/{folder}"))
-        return getattr(found, attribute)
+        return imported(name, where, f"a class in a file of workflow/{folder}")
     return getattr(importlib.import_module(module), attribute)
+
+
+def imported(row: str, where: str, allowed: str) -> Any:
+    """Import and return what a user's own ``"module:attribute"`` points at.
+
+    Raises
+    ------
+    ConfigError
+        If it does not exist, or its file fails.
+    """
+    module, _, attribute = row.partition(":")
+    wrong = ConfigError(refusal(where, row, allowed))
+    if not module:
+        raise wrong
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name not in (module, module.partition(".")[0]):
+            missing = f"whose file imports {error.name}, which is not there"
+            raise ConfigError(f"{where}: found {row!r}, {missing}") from error
+        raise wrong from error
+    except Exception as error:  # a user's own file may fail in any way
+        raise ConfigError(f"{where}: found {row!r}, whose file fails: {type(error).__name__}: {error}") from error
+    if not hasattr(found, attribute):
+        raise wrong
+    return getattr(found, attribute)
 
 
 def hermitian(matrices: np.ndarray, name: str = "hamiltonian", tolerance: float = 1e-10) -> np.ndarray:

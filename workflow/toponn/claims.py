@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toponn.conventions import SIZE_UNIT
 from toponn.seeds import stream
 from toponn.statistics import mean_interval, median_band
 from toponn.tables import ALL, HOME, MISLEADING, TABLES
@@ -85,11 +86,11 @@ def decoupling(trainability: pd.DataFrame, exact: Sequence[str]) -> list[dict]:
     rows = []
     for entry in table[table["start"] == "random"].itertuples():
         decided = verdict(1 - entry.high, 1 - entry.low, 1 - SUCCEEDS)
-        unit = "cells" if entry.task == "winding" else "sites"
-        test = f"{entry.task}, {entry.form or entry.variant}, {entry.size} {unit}: share of random starts that succeed"
+        where = f"{entry.task}, {entry.form or entry.variant}, {entry.size} {SIZE_UNIT[entry.task]}"
         # What is trained at several sizes is drawn against them.
         several = table[(table["task"] == entry.task) & (table["variant"] == entry.variant)]["size"].nunique() > 1
         figure = f"sizes_{entry.task}" if several else f"success_{entry.task}"
+        test = f"{where}: share of random starts that succeed"
         rows.append(_row(2, "", entry.variant, test, (entry.value, entry.low, entry.high), decided, figure))
     return rows
 

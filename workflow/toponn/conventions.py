@@ -22,6 +22,9 @@ PAULI_Z = np.array([[1, 0], [0, -1]], dtype=complex)
 DIMENSION = {"winding": 1, "chern": 2}
 """Number of space dimensions of each task."""
 
+SIZE_UNIT = {"winding": "cells", "chern": "sites"}
+"""What the size of a sample counts."""
+
 SPLITS = ("train", "validation", "test")
 """Names of the splits; a dataset file stores their positions in this tuple."""
 

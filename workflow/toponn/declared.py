@@ -64,12 +64,12 @@ def declared_class(row: str) -> Declared:
     """
     lineage = list(_lineage(row))
     facts: dict[str, Any] = {}
+    described: dict[str, str] = {}
     for _, node in reversed(lineage):
         facts |= _literals(node.body)
-    made = next(((m, n, f) for m, n in lineage for f in n.body if getattr(f, "name", "") == "__init__"), None)
-    module, owner, constructor = made if made else (*lineage[0], None)
-    described = parameters_of(ast.get_docstring(owner) or "") | parameters_of(ast.get_docstring(lineage[0][1]) or "")
-    found = dict(_options(constructor, module, described, row)) if constructor else {}
+        described |= parameters_of(ast.get_docstring(node) or "")
+    made = next(((m, f) for m, n in lineage for f in n.body if getattr(f, "name", "") == "__init__"), None)
+    found = dict(_options(made[1], made[0], described, row)) if made else {}
     return Declared(row, _summary(lineage[0][1]), found, facts)
 
 
@@ -79,8 +79,7 @@ def declared_function(row: str, vocabulary: Any) -> Declared:
 
     Parameters
     ----------
-    vocabulary : a module in which the decorator and all names in its call are found; a decorator keeps its record in
-        the attribute ``record`` of what it is given
+    vocabulary : a module in which the decorator, which is the record, and all names in its call are found
 
     Raises
     ------
@@ -95,11 +94,11 @@ def declared_function(row: str, vocabulary: Any) -> Declared:
     if not calls:
         raise ConfigError(f"{row}: found no record; allowed: a function under a call of {vocabulary.__name__}")
     try:
-        decorator = _evaluated(calls[0], vars(vocabulary) | module.constants)
+        record = _evaluated(calls[0], vars(vocabulary) | module.constants)
     except Exception as error:
         raise ConfigError(f"{row}: its record fails ({type(error).__name__}: {error})") from error
     found = dict(_options(node, module, parameters_of(ast.get_docstring(node) or ""), row))
-    return Declared(row, _summary(node), found, {}, decorator.record)
+    return Declared(row, _summary(node), found, {}, record)
 
 
 class _Module:

@@ -126,11 +126,6 @@ def _read_sealed(path: str | Path, names: Iterable[str] | None) -> tuple[dict[st
         return {name: file[name][()] for name in wanted}, dict(file.attrs)
 
 
-def read_attributes(path: str | Path) -> dict[str, Any]:
-    """Return the root attributes of a file of `write_arrays`, without reading its arrays."""
-    return read_arrays(path, names=())[1]
-
-
 def _array_names(file: h5py.File) -> list[str]:
     names: list[str] = []
     file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
@@ -179,7 +174,7 @@ def read_csv(path: str | Path, columns: Iterable[str] | None = None) -> pd.DataF
     """
     check_metadata(path)
     try:
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])  # a name may be "null"
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except (OSError, ValueError) as error:  # a folder; what the parser or the text encoding refuses
@@ -225,11 +220,15 @@ def read_table(paths: str | Path | Iterable[str | Path], name: str) -> pd.DataFr
     return frame[columns_of(name, frame.columns)]
 
 
-def read_tables(paths: Iterable[str | Path], columns: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return the rows of several tables of the same columns, in the order given."""
-    columns = None if columns is None else list(columns)
-    frames = [read_csv(path, columns) for path in paths]
-    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+def rows_where(table: pd.DataFrame, where: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Return the rows of a table that have these words in these columns of conditions; "" is none."""
+    for condition, word in where:
+        if condition in table:
+            found = table[condition]
+            table = table[found.astype(object).where(found.notna(), "") == word]
+        elif word:
+            table = table[:0]
+    return table
 
 
 def write_json(path: str | Path, value: object) -> None:

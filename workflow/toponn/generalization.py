@@ -17,7 +17,7 @@ from toponn.joblog import LOGGER, Progress
 from toponn.models.head import predictions
 from toponn.seeds import stream
 from toponn.statistics import balanced_accuracy, class_mean, crossed_bootstrap, crossed_draws, median_band, resampled
-from toponn.tables import columns_of
+from toponn.tables import ABOUT, columns_of
 from toponn.training.devices import device_of
 from toponn.training.loop import evaluate
 from toponn.training.runs import n_places
@@ -84,7 +84,7 @@ class Evaluation:
     def read(cls, path: str | Path) -> "Evaluation":
         """Return what `write` wrote."""
         arrays, attributes = read_arrays(path)
-        return cls({key: attributes[key] for key in ("task", "variant", "model", "form", "test")}, **arrays)
+        return cls({key: attributes[key] for key in [*ABOUT, "test"]}, **arrays)
 
 
 Evaluations = Mapping[str, Mapping[str, Evaluation]]
@@ -149,7 +149,7 @@ def evaluate_runs(
     where, dataset = device_of(device), read_dataset(path, "test")
     runs = [run.to(where) for run in load_runs(folders, seeds=seeds)]
     document, test = runs[0].document, Path(path).stem
-    about = {key: document[key] for key in ("task", "variant", "model", "form")} | {"test": test}
+    about = {key: document[key] for key in ABOUT} | {"test": test}
     numbers, flops = (np.concatenate([run.document[key] for run in runs]) for key in ("seeds", "flops"))
     try:
         value = values_on(runs, dataset, where)

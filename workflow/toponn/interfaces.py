@@ -18,6 +18,7 @@ from toponn.lattices import normalised_coordinates
 from toponn.models.density import density_weight, ring_density
 from toponn.recipes import Recipe
 from toponn.states import States, projector
+from toponn.tables import ABOUT
 from toponn.training.saved import Run, load_runs
 
 VISIBLE = 0.05
@@ -64,7 +65,7 @@ def interface(
         found = local_markers(runs, states, drawn.lattice.area_per_site)
         frames.append(_rows(found, recipe["interface"]["beyond"]).assign(name=name, draw=index))
         arrays = arrays or found
-    about = {key: runs[0].document[key] for key in ("task", "variant", "model", "form")}
+    about = {key: runs[0].document[key] for key in ABOUT}
     kept = {key: arrays[key] for key in ("positions", "marker", "learned", "weight")}
     attributes = {"name": name, "system": str(drawn), "beyond": recipe["interface"]["beyond"], **about}
     return pd.concat(frames, ignore_index=True).assign(**about), kept, attributes

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from toponn.generalization import Evaluation, evaluate_runs, summary_row
-
-ABOUT = ("task", "variant", "model", "form", "test")
+from toponn.tables import ABOUT
 
 
 def evaluate_left_out(
@@ -48,6 +47,6 @@ def summary_rows(rows: pd.DataFrame, arrays: Mapping[str, np.ndarray], root: int
     for (left_out, test), some in rows.groupby(["left_out", "test"], sort=False):
         names = {key: f"{left_out}/{test}/{key}" for key in ("seeds", "label", "value")}
         own = {key: arrays[name] for key, name in names.items() if name in arrays}
-        about = {key: some.iloc[0][key] for key in ABOUT}
+        about = {key: some.iloc[0][key] for key in [*ABOUT, "test"]}
         summary.append({"left_out": left_out, **summary_row(some, Evaluation(about, **own), root)})
     return summary

@@ -133,3 +133,16 @@ def median_band(values: np.ndarray) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     low, middle, high = np.quantile(finite, [0.1, 0.5, 0.9])
     return float(middle), float(low), float(high)
+
+
+def effective_rank(eigenvalues: np.ndarray) -> np.ndarray:
+    """Return the participation ratio ``(Σλ)²/Σλ²`` (S,) of spectra (S, k): the number of eigenvalues that count.
+
+    Examples
+    --------
+    >>> effective_rank(np.array([[1.0, 1.0, 1.0, 0.0], [5.0, 0.0, 0.0, 0.0]]))
+    array([3., 1.])
+    """
+    largest = np.abs(eigenvalues).max(axis=1, keepdims=True)
+    shares = np.divide(eigenvalues, largest, out=np.full_like(eigenvalues, np.nan), where=largest > 0)
+    return shares.sum(axis=1) ** 2 / (shares**2).sum(axis=1)

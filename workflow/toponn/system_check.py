@@ -3,14 +3,13 @@
 ``python -m toponn check mine:Mine`` prints it, for a class in any file that Python finds from where it is called.
 """
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from toponn.checks import ConfigError, DataError, NotApplicable, refusal
+from toponn.checks import ConfigError, DataError, NotApplicable, imported
 from toponn.convergence import NO_GAP, crystal_estimates
 from toponn.crystals import GAP_MESH, bulk_invariant, filled_bands, gap_at_fermi_level, spread_over, typical_gap
 from toponn.geometry import check_class, check_geometry, half_filled_next_to, system_of
@@ -77,15 +76,7 @@ def family(name: str) -> System:
     """
     if ":" not in name:
         return system_of(name)
-    module, _, attribute = name.partition(":")
-    try:
-        kind = getattr(importlib.import_module(module), attribute)
-    except (ModuleNotFoundError, AttributeError, ValueError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name not in (None, module, module.partition(".")[0]):
-            raise ConfigError(f"system: found {name!r}, which imports {error.name}, which is not there") from error
-        raise ConfigError(refusal("system", name, "module:Class of a file that Python finds from here")) from error
-    except Exception as error:  # a user's own file may fail in any way
-        raise ConfigError(f"system: found {name!r}, whose file fails: {type(error).__name__}: {error}") from error
+    kind = imported(name, "system", "module:Class of a file that Python finds from here")
     check_class(kind, name)
     return kind()
 

@@ -161,7 +161,9 @@ def _table(row: str, columns: str, key: str, note: str = "", conditions: bool = 
     return Table(row, tuple(columns.split()), tuple(key.split()), note, conditions)
 
 
-_ABOUT = "task variant model form"
+ABOUT = ["task", "variant", "model", "form"]
+"""Columns that say which model of which task a row is about."""
+_ABOUT = " ".join(ABOUT)
 
 _DECLARED: Told = {
     "runs": _table(
@@ -317,7 +319,7 @@ _DECLARED: Told = {
     ),
     "answers": _table(
         "a variant's part of a statement",
-        f"question task statement {' '.join(_ABOUT.split()[1:])} value low high note figure",
+        "question task statement variant model form value low high note figure",
         "task statement variant",
     ),
 }

@@ -1,5 +1,7 @@
 """Trained rings on samples too large for dense matrices: value and cost against the number of sites."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 from scipy import stats
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
@@ -20,6 +21,7 @@ from toponn.figures.style import (
     PURPLE,
     SKY,
     VERMILION,
+    check_rows,
     panel_letter,
     styled,
 )
@@ -67,10 +69,7 @@ def beyond_dense(table: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
     DataError
         If there are no rows, or a sample, size and seed twice.
     """
-    if table.empty:
-        raise DataError("beyond_dense: found no rows")
-    if table.duplicated(["sample", "n_sites", "seed"]).any():
-        raise DataError("beyond_dense: found a sample, size and seed twice; allowed: one row each")
+    check_rows(table, "beyond_dense", ["sample", "n_sites", "seed"])
     figure = Figure(figsize=(DOUBLE_COLUMN, 3.0))
     left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
     _draw_values(left, table)
@@ -88,7 +87,7 @@ def beyond_dense(table: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
 def _draw_values(axes: Axes, table: pd.DataFrame) -> None:
     """Draw every seed beside its neighbours, with an interval of Student's t over the random vectors."""
     handles = []
-    for (name, rows), (colour, marker) in zip(table.groupby("sample", sort=False), SAMPLE_STYLES, strict=False):
+    for (name, rows), (colour, marker) in zip(table.groupby("sample", sort=False), cycle(SAMPLE_STYLES), strict=False):
         place = rows.groupby("n_sites")["seed"].rank(method="first") - 1
         count = rows.groupby("n_sites")["seed"].transform("count")
         x = rows["n_sites"] * np.exp(SPREAD * (2 * (place + 0.5) / count - 1))

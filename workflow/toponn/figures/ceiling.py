@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
+    check_rows,
     estimator_style,
     estimators_in_order,
     panel_letters,
@@ -63,10 +63,7 @@ def ceiling(table: pd.DataFrame) -> Figure:
     DataError
         If the table is empty, or holds a pair, length, strength and selection twice.
     """
-    if table.empty:
-        raise DataError("ceiling: found no rows")
-    if table.duplicated(["estimator_a", "estimator_b", "length", "strength", "selection"]).any():
-        raise DataError("ceiling: found a pair, length, strength and selection twice; allowed: one row each")
+    check_rows(table, "ceiling", ["estimator_a", "estimator_b", "length", "strength", "selection"])
     estimators_in_order([*table["estimator_a"], *table["estimator_b"]])
     pairs = list(dict.fromkeys(zip(table["estimator_a"], table["estimator_b"], strict=True)))
     lengths = sorted(set(table["length"]))

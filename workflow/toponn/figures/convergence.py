@@ -7,13 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
     PALE,
+    check_rows,
     estimator_style,
     estimators_in_order,
     panel_letters,
@@ -62,10 +62,7 @@ def convergence(table: pd.DataFrame, task: str) -> Figure:
     DataError
         If the table is empty, or holds a point, length and estimator twice.
     """
-    if table.empty:
-        raise DataError("convergence: found no rows")
-    if table.duplicated(["parameters", "length", "estimator"]).any():
-        raise DataError("convergence: found a point, length and estimator twice; allowed: one row each")
+    check_rows(table, "convergence", ["parameters", "length", "estimator"])
     names = estimators_in_order(table["estimator"])
     points = list(dict.fromkeys(table["parameters"]))
     columns = 2 if len(points) == 4 else min(3, len(points))

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from toponn.checks import DataError
+from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
@@ -26,10 +27,10 @@ from toponn.figures.style import (
     styled,
     variants_in_order,
 )
+from toponn.files import rows_where
 
 COLUMNS = 3
 SHIFT, WIDEST = 1.6, 12.0  # points between the markers of two variants at one place, and between the outermost
-SIZES = {"winding": "cells", "chern": "sites"}
 DISTANCES = {"winding": "cells", "chern": "nearest-neighbour distances"}
 BOUNDS = {
     "beyond": ("^", "low", "at least: most succeed up to here"),
@@ -110,7 +111,7 @@ def curves(
 
 
 def _with_units(label: str, task: str) -> str:
-    return label.replace("{size}", SIZES[task]).replace("{distance}", DISTANCES[task])
+    return label.replace("{size}", SIZE_UNIT[task]).replace("{distance}", DISTANCES[task])
 
 
 def _rows_of(
@@ -122,8 +123,7 @@ def _rows_of(
         return table.assign(x=0.0, name="")
     if size is not None and panel.across != "size":
         table = table[table["size"] == size]
-    for condition, value in panel.where:
-        table = table[table[condition] == value]
+    table = rows_where(table, panel.where)
     if panel.across not in table or table[panel.across].isna().any():
         raise DataError(f"curves: found {diagnostic} without a value of {panel.across}")
     table = table.assign(**_placed(table[panel.across], panel.linear)).sort_values("x")

@@ -1,6 +1,7 @@
 """The headline: the same trained weights of every model on every test, without refitting."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,16 @@ from matplotlib.patches import Rectangle
 
 from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, VERMILION, sequential_map, styled, variants_in_order
+from toponn.figures.style import (
+    BLACK,
+    DOUBLE_COLUMN,
+    GREY,
+    VERMILION,
+    check_rows,
+    sequential_map,
+    styled,
+    variants_in_order,
+)
 from toponn.figures.words import KINDS, dataset_label, wrapped
 from toponn.tables import HOME
 
@@ -20,9 +30,9 @@ LOWEST = 0.2  # balanced accuracy at the pale end of the colour map, the same in
 LEFT_OUT_ROW = 0.34  # inches
 ROW = 0.2  # inches
 HEADING = 0.8  # height of a kind's name, in units of a cell
-REFERENCE = 0.62  # width of the columns of ceiling and chance, in units of a cell
+REFERENCE = 0.62  # width of the column of ceilings, in units of a cell
 WIDE = 7  # columns whose labels have room
-GAP = 0.14  # sets the ceiling, chance and kinds of tests apart, in units of a cell
+GAP = 0.14  # sets the ceiling and kinds of tests apart, in units of a cell
 
 
 def shown_number(value: float) -> str:
@@ -49,12 +59,7 @@ def generalization_figure(given: Given) -> Figure:
 
 
 @styled
-def generalization_matrix(
-    summary: pd.DataFrame,
-    kinds: Mapping[str, str],
-    looks: Mapping[str, Look],
-    chance: Mapping[str, float] | None = None,
-) -> Figure:
+def generalization_matrix(summary: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[str, Look]) -> Figure:
     """Return the matrix test × model as coloured cells with numbers.
 
     Each cell holds the balanced accuracy over seeds and its 95 % interval; the column on the left holds the highest
@@ -70,34 +75,28 @@ def generalization_matrix(
         Test -> what it changes, in the order of the rows; those of a kind stand together under its name.
     looks
         By variant.
-    chance
-        Test -> balanced accuracy of guessing, drawn as the last column if it is given.
 
     Raises
     ------
     DataError
         If the table is empty, holds a variant and test twice, or has a test of no kind.
     """
-    if summary.empty:
-        raise DataError("generalization matrix: found no rows for this task")
-    if summary.duplicated(["variant", "test"]).any():
-        raise DataError("generalization matrix: found a variant and test twice; allowed: one row each")
+    check_rows(summary, "generalization matrix", ["variant", "test"])
     if strangers := sorted(set(summary["test"]) - set(kinds)):
         raise DataError(f"generalization matrix: found the test {strangers[0]}; allowed: {', '.join(kinds)}")
     looks = {name: looks[name] for name in variants_in_order(summary["variant"], looks)}
     tops, headings, height = _places([test for test in kinds if test in set(summary["test"])], kinds)
-    n_columns = len(looks) + REFERENCE * (1 + bool(chance)) + GAP * (1 + bool(chance))
     figure = Figure(figsize=(DOUBLE_COLUMN, ROW * height + 1.2))
     axes = figure.subplots()
-    _draw_cells(axes, summary, looks, tops, chance)
+    _draw_cells(axes, summary, looks, tops)
     for kind, top in headings.items():
         axes.text(0, top + HEADING - 0.4, KINDS.get(kind, kind), fontweight="bold", fontsize=7, ha="left", va="center")
-    axes.set_xlim(0, n_columns)
+    axes.set_xlim(0, REFERENCE + GAP + len(looks))
     axes.set_ylim(height, 0)
     axes.set_yticks([top + 0.5 for top in tops.values()], [_row_label(summary, test, kinds[test]) for test in tops])
     axes.tick_params(length=0, pad=2, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
-    _add_colour_bar(figure, axes, with_chance=bool(chance))
+    _add_colour_bar(figure, axes)
     return figure
 
 
@@ -113,14 +112,8 @@ def _places(tests: Sequence[str], kinds: Mapping[str, str]) -> tuple[dict[str, f
     return tops, headings, height
 
 
-def _draw_cells(
-    axes: Axes,
-    summary: pd.DataFrame,
-    looks: Mapping[str, Look],
-    tops: Mapping[str, float],
-    chance: Mapping[str, float] | None,
-) -> None:
-    """Draw the ceiling on the left, a column for each model, and chance on the right."""
+def _draw_cells(axes: Axes, summary: pd.DataFrame, looks: Mapping[str, Look], tops: Mapping[str, float]) -> None:
+    """Draw the ceiling on the left, and a column for each model."""
     rows = summary.set_index(["variant", "test"])
     names, middles = ["labels’\nceiling"], [REFERENCE / 2]
     for column, (variant, look) in enumerate(looks.items()):
@@ -129,14 +122,8 @@ def _draw_cells(
         middles.append(left + 0.5)
         for test, top in tops.items():
             _draw_cell(axes, left, top, rows.loc[variant, test] if (variant, test) in rows.index else None)
-    right = REFERENCE + 2 * GAP + len(looks)
-    if chance:
-        names.append("chance")
-        middles.append(right + REFERENCE / 2)
     for test, top in tops.items():
         _draw_number(axes, 0.0, top, summary.loc[summary["test"] == test, "ceiling"].max())
-        if chance:
-            _draw_number(axes, right, top, chance.get(test, np.nan))
     axes.set_xticks(middles, names, fontsize=5 if len(looks) > WIDE else 6.5)
 
 
@@ -227,10 +214,7 @@ def left_out_matrix(summary: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     DataError
         If the table is empty, or holds a variant, lattice left out and test twice.
     """
-    if summary.empty:
-        raise DataError("left-out matrix: found no rows for this task")
-    if summary.duplicated(["left_out", "variant", "test"]).any():
-        raise DataError("left-out matrix: found a variant, lattice left out and test twice; allowed: one row each")
+    check_rows(summary, "left-out matrix", ["left_out", "variant", "test"])
     variants = variants_in_order(summary["variant"], looks)
     lattices = list(dict.fromkeys(summary["test"]))
     figure = Figure(figsize=(DOUBLE_COLUMN, len(variants) * (LEFT_OUT_ROW * len(lattices) + 0.85) + 0.6))
@@ -238,7 +222,7 @@ def left_out_matrix(summary: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     for axes, variant in zip(all_axes, variants, strict=True):
         _draw_left_out(axes, summary[summary["variant"] == variant], lattices)
         axes.set_title(f"{looks[variant].label}, tested on", loc="left", pad=4)
-    _add_colour_bar(figure, list(all_axes), with_chance=False)
+    _add_colour_bar(figure, list(all_axes))
     return figure
 
 
@@ -288,7 +272,7 @@ def _draw_cell(axes: Axes, x: float, top: float, row: pd.Series | None) -> None:
 
 
 def _draw_number(axes: Axes, x: float, top: float, value: float) -> None:
-    """Draw a reference value (ceiling or chance): the same colours, no interval."""
+    """Draw a ceiling: the same colours, no interval."""
     look = {"ha": "center", "va": "center", "fontsize": 6.5}
     if not np.isfinite(value):
         axes.text(x + REFERENCE / 2, top + 0.5, "–", color=GREY, **look)
@@ -298,10 +282,9 @@ def _draw_number(axes: Axes, x: float, top: float, value: float) -> None:
     axes.text(x + REFERENCE / 2, top + 0.5, shown_number(value), color=text, **look)
 
 
-def _add_colour_bar(figure: Figure, axes: Axes, *, with_chance: bool) -> None:
-    """Draw the scale below the matrix, and say what chance is where no row does."""
+def _add_colour_bar(figure: Figure, axes: Any) -> None:
+    """Draw the scale below the matrix, and say what chance is."""
     mappable = ScalarMappable(Normalize(LOWEST, 1.0), sequential_map())
     bar = figure.colorbar(mappable, ax=axes, location="bottom", shrink=0.6, aspect=38, pad=0.01, extend="min")
     bar.outline.set_visible(False)
-    label = "balanced accuracy (95 % interval below it)"
-    bar.set_label(label if with_chance else f"{label}; chance is 1 / number of labels in the test")
+    bar.set_label("balanced accuracy (95 % interval below it); chance is 1 / number of labels in the test")

@@ -6,9 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import DOUBLE_COLUMN, PALE, panel_letter, row_note, styled, variants_in_order
+from toponn.figures.style import DOUBLE_COLUMN, PALE, check_rows, panel_letter, row_note, styled, variants_in_order
 
 PANELS = {
     "output_overlap": "correlation with the local marker\nover all samples",
@@ -49,8 +48,7 @@ def overlap(trainability: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
         If there are no such rows, or one variant twice.
     """
     rows = trainability[trainability["diagnostic"].isin(PANELS)]
-    if rows.empty or rows.duplicated(["variant", "diagnostic"]).any():
-        raise DataError(f"overlap: found {len(rows)} rows; allowed: one of each diagnostic a model")
+    check_rows(rows, "overlap", ["variant", "diagnostic"])
     variants = variants_in_order(rows["variant"], looks)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.9 + 0.24 * len(variants)))
     panels = figure.subplots(1, 2, sharey=True)

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, styled, variants_in_order
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, check_rows, styled, variants_in_order
 from toponn.figures.words import dataset_label, wrapped
 
 COLUMNS, MANY, COLUMNS_OF_MANY = 4, 8, 6  # of more than eight groups six stand in a row
@@ -56,10 +55,7 @@ def proxies(table: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     DataError
         If there are no rows, or a variant, test and proxy twice.
     """
-    if table.empty:
-        raise DataError("proxies: found no rows")
-    if table.duplicated(["variant", "test", "proxy"]).any():
-        raise DataError("proxies: found a variant, test and proxy twice; allowed: one row each")
+    check_rows(table, "proxies", ["variant", "test", "proxy"])
     groups = list(dict.fromkeys(zip(table["test"], table["proxy"], strict=True)))
     variants = variants_in_order(table["variant"], looks)
     columns = min(COLUMNS if len(groups) <= MANY else COLUMNS_OF_MANY, len(groups))

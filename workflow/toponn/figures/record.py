@@ -20,31 +20,6 @@ FILES = {
 }
 """Files that are no tables, by the names that `Record.inputs` has for them."""
 
-ABOUT = {
-    "home": "the dataset that the task trains on",
-    "task": "of the system of an entry",
-    "recipe": "the entry of the study that it is of, as plain values",
-    "boundary": "where the lines of a map are from",
-    "success": "``split`` and ``balanced_accuracy`` of a success",
-    "kinds": "test -> what it changes, in the order of the study",
-    "proxies": "the tests on which a proxy and the invariant disagree",
-    "clean": "the dataset without disorder",
-    "sizes": "``datasets``, ``variants`` and ``seeds``, at most so many or None, of the trainings at other sizes",
-    "rivals": "tested variants that do not hold the invariant, if the task has a hybrid to compare them with",
-    "left_out": "``datasets``, ``variants`` and ``seeds`` of the trainings without one dataset",
-    "split_sizes": "split -> number of samples of ``home``",
-    "test_sizes": "test -> number of samples",
-    "left_out_sizes": "dataset that is left out -> split -> number of samples",
-    "transfer_sizes": "``home`` and the tests that differ from it in size alone -> cells or sites",
-    "trained_seeds": "trained variant -> number of seeds",
-    "tested_seeds": "tested variant -> number of seeds",
-    "block_seeds": "tested ring with site tensors -> number of seeds of its first block",
-    "diagnosed_seeds": "diagnosed variant -> number of seeds, the most of the diagnostics whose figure it is",
-    "options": "options other than seeds of the diagnostics whose figure it is",
-    "panels": "those of the diagnostics whose figure it is, as mappings",
-}
-"""Facts of the study that a drawing or its caption needs, by the names that `Record.about` has for them."""
-
 
 class Look(NamedTuple):
     """How one variant looks in every figure."""
@@ -63,7 +38,7 @@ class Record:
     of : what there is one figure of: ``task``, an entry of ``map``, ``convergence``, ``ceiling`` or ``interface``, or
         nothing, for one of the whole study
     inputs : tables by name, of an entry its part of them, or `FILES`
-    about : names of `ABOUT`
+    about : facts of the study, the methods of `toponn.study.facts.Facts` of these names
     result : what the report calls it; of curves the diagnostics say it
     category : where the report shows it
     shown : whose results the report says that it shows; of an entry the entry's
@@ -78,17 +53,14 @@ class Record:
     shown: str = "all models"
     only_with: str = ""
 
-
-class figure:  # noqa: N801 a decorator
-    """Keep a `Record` of these fields beside the function that draws, as its attribute ``record``."""
-
-    def __init__(self, **fields: Any):
-        self.record = Record(**fields)
-
     def __call__(self, function: Callable) -> Callable:
-        """Return the function with its record."""
-        function.record = self.record
+        """Return the function with this record as its attribute ``record``."""
+        function.record = self
         return function
+
+
+figure = Record
+"""Decorates the function that draws."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toponn.checks import DataError
+from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, PALE, panel_letter, styled, variants_in_order
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, PALE, check_rows, panel_letter, styled, variants_in_order
 
 PLAIN = "plain"
 PANELS = {
@@ -17,7 +17,6 @@ PANELS = {
     "remedy_balanced_accuracy": "balanced accuracy",
 }
 COST, NONE = "remedy_flops", "remedies"  # of the latter are the rows that say why none applies
-UNITS = {"winding": "cells", "chern": "sites"}
 
 
 @figure(
@@ -59,10 +58,7 @@ def remedies(trainability: pd.DataFrame, task: str, looks: Mapping[str, Look]) -
         If there is no remedy, or a variant, remedy and diagnostic twice.
     """
     table = trainability[trainability["diagnostic"].isin([*PANELS, COST, NONE])]
-    if table.empty:
-        raise DataError("remedies: found no rows of remedy_success")
-    if table.duplicated(["variant", "diagnostic", "remedy"]).any():
-        raise DataError("remedies: found a variant and remedy twice; allowed: one row each")
+    check_rows(table, "remedies", ["variant", "diagnostic", "remedy"])
     rows = _rows(table, looks)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.65 + 0.19 * len(rows)))
     panels = figure.subplots(1, 2, sharey=True)
@@ -127,7 +123,7 @@ def _name_rows(
     axes.set_ylim(len(rows) - 0.4, -0.6)
     for height, (variant, remedy) in enumerate(rows):
         if not remedy:
-            about = f"{looks[variant].label}: {_about(table[table['variant'] == variant], UNITS[task])}"
+            about = f"{looks[variant].label}: {_about(table[table['variant'] == variant], SIZE_UNIT[task])}"
             place = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center", "color": BLACK}
             axes.text(0.01, height + 0.1, about, fontsize=7, fontweight="bold", **place)
 

@@ -1,5 +1,7 @@
 """What a value of the ring costs by each route against the size of the sample, and which route is chosen."""
 
+from string import ascii_lowercase
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
@@ -17,6 +18,7 @@ from toponn.figures.style import (
     GREY,
     SKY,
     VERMILION,
+    check_rows,
     panel_letter,
     size_axis,
     styled,
@@ -63,14 +65,11 @@ def route_costs(costs: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
     DataError
         If there are no costs, or a route, side and number of seeds twice.
     """
-    if costs.empty:
-        raise DataError("route_costs: found no rows")
-    if costs.duplicated(["route", "side", "seeds"]).any():
-        raise DataError("route_costs: found a route, side and number of seeds twice; allowed: one row each")
+    check_rows(costs, "route_costs", ["route", "side", "seeds"])
     counts = sorted(set(costs["seeds"]))
     figure = Figure(figsize=(DOUBLE_COLUMN, 3.1))
     grid = figure.subplots(1, len(counts), sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, count, letter in zip(grid, counts, "abcdefgh", strict=False):
+    for axes, count, letter in zip(grid, counts, ascii_lowercase, strict=False):
         rows = costs[costs["seeds"] == count]
         for name in ROUTE_STYLES:
             _draw_route(axes, rows[rows["route"] == name].sort_values("sites"), name)

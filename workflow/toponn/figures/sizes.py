@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import DOUBLE_COLUMN, legend_columns, panel_letter, styled, variants_in_order
 
 DIAGNOSTICS = ("success_fraction", "validation_balanced_accuracy")
-UNITS = {"winding": "cells", "chern": "sites"}
 SHIFT = 0.012  # of the axis, so that intervals at one size stand beside each other
 
 
@@ -61,7 +61,7 @@ def sizes(trainability: pd.DataFrame, variants: Sequence[str], task: str, looks:
         ticks = sorted(measured["size"].unique())
         axes.set_xticks(ticks, [str(size) for size in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xlabel(f"size of the training samples ({UNITS[task]})")
+        axes.set_xlabel(f"size of the training samples ({SIZE_UNIT[task]})")
         panel_letter(axes, letter)
     panels[0].set_ylim(-0.04, 1.04)
     panels[0].set_ylabel("success fraction")

@@ -12,7 +12,7 @@ from toponn.checks import DataError, choose
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, not_measured, styled, variants_in_order
 from toponn.figures.words import wrapped
-from toponn.statistics import median_band
+from toponn.statistics import effective_rank, median_band
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -42,8 +42,7 @@ POINTS = 161
 )
 def hessian_figure(given: Given) -> Figure:
     """Return the spectra of the Hessian of a task's variants."""
-    arrays = given.by_variant("arrays")
-    return spectra(arrays, "hessian", given.looks) if arrays else not_measured()
+    return spectra(given.by_variant("arrays"), "hessian", given.looks)
 
 
 @figure(
@@ -55,8 +54,7 @@ def hessian_figure(given: Given) -> Figure:
 )
 def kernel_figure(given: Given) -> Figure:
     """Return the spectra of the tangent kernel of a task's variants."""
-    arrays = given.by_variant("arrays")
-    return spectra(arrays, "kernel", given.looks) if arrays else not_measured()
+    return spectra(given.by_variant("arrays"), "kernel", given.looks)
 
 
 @styled
@@ -84,12 +82,12 @@ def spectra(arrays_by_variant: Mapping[str, Arrays], kind: str, looks: Mapping[s
     ConfigError
         If there is no such kind.
     DataError
-        If there is no variant, or one whose arrays hold no finite spectrum.
+        If the arrays of a variant hold no finite spectrum.
     """
     places = choose(PLACES, kind, "spectra")
     variants = variants_in_order(arrays_by_variant, looks)
     if not variants:
-        raise DataError(f"spectra: found no model with a spectrum of the {kind}")
+        return not_measured()
     rows = -(-len(variants) // COLUMNS)
     columns = -(-len(variants) // rows)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.75 + (1.65 if kind == "hessian" else 1.85) * rows))
@@ -131,17 +129,6 @@ def exceeding(eigenvalues: np.ndarray, weights: np.ndarray, thresholds: np.ndarr
     scaled = sign * eigenvalues / np.abs(eigenvalues).max(axis=1, keepdims=True)
     above = scaled[:, None, :] > thresholds[None, :, None]  # (S, T, k)
     return (above * weights[:, None, :]).sum(axis=2) / weights.sum(axis=1, keepdims=True)
-
-
-def effective_rank(eigenvalues: np.ndarray) -> np.ndarray:
-    """Return the participation ratio ``(Σλ)²/Σλ²`` (S,) of eigenvalues (S, B).
-
-    Examples
-    --------
-    >>> effective_rank(np.array([[3.0, 3.0, 0.0], [5.0, 0.0, 0.0]])).round(6).tolist()
-    [2.0, 1.0]
-    """
-    return eigenvalues.sum(axis=1) ** 2 / (eigenvalues**2).sum(axis=1)
 
 
 def _finite(arrays: Arrays, places: Iterable[str]) -> dict[str, list[np.ndarray]]:

@@ -13,12 +13,13 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from toponn.checks import choose
+from toponn.checks import DataError, choose
 from toponn.figures.looks import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from toponn.figures.record import Look
 from toponn.files import whole_file
@@ -108,7 +109,7 @@ def styled(function: Callable[..., Any]) -> Callable[..., Any]:
     return inside
 
 
-def variants_in_order(names: Iterable[str], looks: Mapping[str, Look]) -> list[str]:
+def variants_in_order(names: Iterable[str], looks: Mapping[str, Look], where: str = "variant") -> list[str]:
     """Return the distinct variants in the order of `looks`.
 
     Raises
@@ -123,7 +124,7 @@ def variants_in_order(names: Iterable[str], looks: Mapping[str, Look]) -> list[s
     """
     distinct = set(names)
     for name in distinct:
-        choose(looks, name, "variant")
+        choose(looks, name, where)
     return [name for name in looks if name in distinct]
 
 
@@ -146,10 +147,7 @@ def estimators_in_order(names: Iterable[str]) -> list[str]:
     >>> estimators_in_order(["bott_index", "spectral_localizer", "bott_index"])
     ['spectral_localizer', 'bott_index']
     """
-    distinct = set(names)
-    for name in distinct:
-        estimator_style(name)
-    return [name for name in ESTIMATOR_STYLES if name in distinct]
+    return variants_in_order(names, ESTIMATOR_STYLES, "toponn.figures.style.ESTIMATOR_STYLES")
 
 
 def integer_map() -> LinearSegmentedColormap:
@@ -173,6 +171,14 @@ def not_measured() -> Figure:
     figure = Figure(figsize=(SINGLE_COLUMN, 1.0))
     figure.text(0.5, 0.5, "applies to no model of this study", ha="center", va="center", color=GREY)
     return figure
+
+
+def check_rows(table: pd.DataFrame, figure: str, key: Sequence[str]) -> None:
+    """Raise DataError if a table has no rows, or two that agree in the columns of the key."""
+    if table.empty:
+        raise DataError(f"{figure}: found no rows")
+    if table.duplicated(key).any():
+        raise DataError(f"{figure}: found two rows of one {', '.join(key)}; allowed: one")
 
 
 def legend_columns(names: Sequence[str], most: int, width: float = DOUBLE_COLUMN) -> int:

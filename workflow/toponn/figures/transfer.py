@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import DOUBLE_COLUMN, GREY, legend_columns, panel_letter, size_axis, styled, variants_in_order
 
-UNITS = {"winding": "cells", "chern": "sites"}
 PANELS = {
     "balanced_accuracy": ("low", "high", "balanced accuracy"),
     "mean_error": ("error_low", "error_high", "mean error of $f$"),
@@ -60,7 +60,7 @@ def transfer(
         axes.axvline(trained, color=GREY, linewidth=0.6, linestyle=":")
         size_axis(axes, sizes.values())
         axes.tick_params(axis="x", labelrotation=90, labelsize=6)
-        axes.set_xlabel(f"size of the test samples ({UNITS[task]})")
+        axes.set_xlabel(f"size of the test samples ({SIZE_UNIT[task]})")
         axes.set_ylabel(label)
         panel_letter(axes, letter)
     ceiling = table.groupby("size")["ceiling"].max()

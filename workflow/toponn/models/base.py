@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from toponn.checks import NotApplicable, choose
+from toponn.conventions import DIMENSION
 from toponn.options import Told
 from toponn.seeds import seed_sequence
 
@@ -22,7 +23,7 @@ Inputs = Mapping[str, Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
 """Of a model's inputs, by name, without the axis of samples."""
 
-TASK_OF = {1: "winding", 2: "chern"}
+TASK_OF = {dimension: task for task, dimension in DIMENSION.items()}
 """The task of chains and that of samples in the plane, by dimension."""
 
 

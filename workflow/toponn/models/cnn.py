@@ -12,7 +12,6 @@ class CNN(Network):
 
     Parameters
     ----------
-    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
     channels : outputs of each convolution, 3 cells wide
     """
 

@@ -12,7 +12,6 @@ class MLP(Network):
 
     Parameters
     ----------
-    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
     window : cells in each direction, in the centre of the sample
     hidden : units of each hidden layer
     """

@@ -26,7 +26,6 @@ class ResNet(Network):
 
     Parameters
     ----------
-    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
     channels : of every convolution
     depth : convolutions in residual blocks of two
 

@@ -34,7 +34,18 @@ WEDGE_PIECE = 1 << 25
 
 
 class Ring(Model):
-    """A tensor ring of CP rank R over site tensors of one of the forms in `toponn.models.site_tensors`."""
+    """A tensor ring of CP rank R over site tensors of one of the forms in `toponn.models.site_tensors`.
+
+    Parameters
+    ----------
+    start : where training starts: at random weights, or at those at which the ring is the invariant
+    rank : terms R of the sum of ring contractions
+    scale : standard deviation of the site tensors at a random start
+    noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
+    route : what it is shown: loop features, occupied states or dense projectors, which give one value at different
+        costs, or the cheapest
+    closed_form : which closed form a start at one takes; the task's first if none is named
+    """
 
     family = "ring"
     cost: Told = {"winding": (1.2e-9, 2), "chern": (2e-11, 3)}
@@ -107,14 +118,7 @@ class CoordinateRing(Ring):
 
     Parameters
     ----------
-    start : where training starts: at random weights, or at those at which the network is the invariant
-    rank : terms R of the sum of ring contractions
-    scale : standard deviation of the site tensors at a random start
     width : units of each of the two hidden layers
-    noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
-    route : what it is shown: loop features, occupied states or dense projectors, which give one value at different
-        costs, or the cheapest
-    closed_form : which closed form a start at one takes; the task's first if none is named
     """
 
     form = "coordinate"
@@ -142,18 +146,7 @@ class CoordinateRing(Ring):
 
 
 class FreeRing(Ring):
-    """A tensor ring with one trainable number for each site and tensor.
-
-    Parameters
-    ----------
-    start : where training starts: at random weights, or at those at which the ring is the invariant
-    rank : terms R of the sum of ring contractions
-    scale : standard deviation of the site tensors at a random start
-    noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
-    route : what it is shown: loop features, occupied states or dense projectors, which give one value at different
-        costs, or the cheapest
-    closed_form : which closed form a start at one takes; the task's first if none is named
-    """
+    """A tensor ring with one trainable number for each site and tensor."""
 
     form = "free"
     fixed_geometry = True

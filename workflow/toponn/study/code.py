@@ -10,7 +10,6 @@ from typing import Any
 
 from toponn.checks import row_of
 from toponn.codetrace import Trace
-from toponn.declared import declared_class
 from toponn.encodings import ENCODINGS
 from toponn.lattices import LATTICES
 from toponn.models import MODELS
@@ -54,12 +53,6 @@ class Code:
             rows += [ENCODINGS[name] for name in self.plan.fact(variant, "encodings")]
             found |= dict.fromkeys(part for row in rows for part in self.member(script, row))
         return list(found)
-
-    def hybrids(self, script: str) -> list[str]:
-        """Return the code of all classes of the family that hold the invariant."""
-        rows = [row for row in MODELS.values() if declared_class(row).facts["role"] == "hybrid"]
-        encodings = {name for row in rows for name in declared_class(row).facts["encodings"]}
-        return self.rows(script, [*rows, *(ENCODINGS[name] for name in sorted(encodings))])
 
     def rows(self, script: str, rows: Iterable[str]) -> list[str]:
         """Return the code of several members."""

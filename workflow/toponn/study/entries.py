@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Gt, Len, Lt
 from pydantic import Field
 
+from toponn.checks import resolve
 from toponn.disorder import DISORDER
 from toponn.lattices import LATTICES
 from toponn.options import Count, Number, Seeds
@@ -21,11 +22,11 @@ from toponn.study.kinds import (
     Size,
     Strength,
 )
+from toponn.systems import SYSTEMS
+from toponn.systems.base import System
 
 Holes = Annotated[list[Hole], Len(1)]
-System = Annotated[str, Field(title="the name of a system, or module:Class of a file in workflow/toponn/systems")]
-SYSTEM = "The Hamiltonian family: a row of SYSTEMS, or toponn.systems.<file>:<Class>."
-LATTICE = "What the system lives on, where it lives on more than one; the first of its lattices by default."
+SystemName = Annotated[str, Field(title="the name of a system, or module:Class of a file in workflow/toponn/systems")]
 PARAMETERS = "Every parameter of the system, in units of its main hopping; phases in radians."
 TERMS = "Random terms, applied in this order; [] for clean samples."
 MARGIN = "Smallest gap of the spectral localizer, in units of the main hopping, at which a draw counts as decided."
@@ -120,11 +121,24 @@ class Outside(Settings):
     parameters: Parameters = Field(description=PARAMETERS)
 
 
-class Sample(Settings):
+class OfSystem(Settings):
+    """A system on one of its lattices."""
+
+    system: SystemName = Field(description="Hamiltonian family: a row of SYSTEMS, or toponn.systems.<file>:<Class>.")
+    lattice: Lattice | None = Field(
+        None,
+        description="What the system lives on, where it lives on more than one; the first of its lattices by default.",
+    )
+
+    @property
+    def family(self) -> type[System]:
+        """The class that the name of the system stands for."""
+        return resolve(SYSTEMS, self.system, "system")
+
+
+class Sample(OfSystem):
     """A system with its parameters and disorder."""
 
-    system: System = Field(description=SYSTEM)
-    lattice: Lattice | None = Field(None, description=LATTICE)
     parameters: Parameters = Field(description=PARAMETERS)
     disorder: list[Disorder] = Field([], description=TERMS)
 
@@ -161,11 +175,9 @@ class Interface(Sample):
     interface: Outside = Field(description="The other phase.")
 
 
-class Map(Settings):
+class Map(OfSystem):
     """A labelled phase diagram over two parameters, undecided cells included."""
 
-    system: System = Field(description=SYSTEM)
-    lattice: Lattice | None = Field(None, description=LATTICE)
     plane: Name = Field(description="One of the system's phase planes.")
     estimator: Name = Field(
         "spectral_localizer",
@@ -180,11 +192,9 @@ class Map(Settings):
     minimum_margin: Number = Field(0.1, description=MARGIN)
 
 
-class Convergence(Settings):
+class Convergence(OfSystem):
     """The error of every estimator against size and gap."""
 
-    system: System = Field(description=SYSTEM)
-    lattice: Lattice | None = Field(None, description=LATTICE)
     points: Annotated[list[Parameters], Len(1)] = Field(
         description="Parameters of the crystals that every estimator is tried on."
     )
@@ -194,11 +204,9 @@ class Convergence(Settings):
     minimum_margin: Number = Field(0.1, description=MARGIN)
 
 
-class Ceiling(Settings):
+class Ceiling(OfSystem):
     """How often independent estimators agree, against size and strength of disorder."""
 
-    system: System = Field(description=SYSTEM)
-    lattice: Lattice | None = Field(None, description=LATTICE)
     parameters: Parameters = Field(description=PARAMETERS)
     disorder: DisorderName = Field(description="The random term.")
     strengths: Annotated[list[NotNegative], Len(1), EACH_ONCE] = Field(

@@ -1,17 +1,17 @@
 """Figures of a study: which there are, from which files, and the facts that drawings and captions need.
 
-Facts are the names of `toponn.figures.record.ABOUT`: each is the method of that name, whose argument is what the figure
-is of, a `Shown`.
+Facts are the methods of `Facts` that the ``about`` of a figure's record names; their argument is what the figure is
+of, a `Shown`.
 """
 
 import math
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
+from toponn.checks import ConfigError, refusal
 from toponn.declared import declared_function
 from toponn.figures import FIGURES, record
 from toponn.figures.looks import looks
-from toponn.figures.record import FILES
 from toponn.study.plan import Plan
 
 SECTIONS = {"map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
@@ -56,10 +56,26 @@ class Facts:
         rows = {kind: row for kind, row in FIGURES.items() if kind != "curves"}
         return rows | dict.fromkeys(self.plan.curves, FIGURES["curves"])
 
+    def check_figures(self) -> None:
+        """Refuse diagnostics that draw over a figure of another kind, or name one that does not exist.
+
+        Raises
+        ------
+        ConfigError
+            At the first of them.
+        """
+        for name in self.study.trainability:
+            curves, own = self.plan.record(name).curves, self.plan.record(name).figure
+            if curves and curves.figure in FIGURES:
+                allowed = "figures of curves with other names than the figures that there are"
+                raise ConfigError(refusal(f"trainability.{name}", curves.figure, allowed))
+            if own and own not in FIGURES:
+                raise ConfigError(refusal(f"trainability.{name}", own, f"figures among {', '.join(FIGURES)}"))
+
     @cached_property
     def diagnosed(self) -> dict[str, list[str]]:
         """The kinds of figures that diagnostics name, and which these are."""
-        found = dict(self.plan.curves)
+        found = {figure: list(names) for figure, names in self.plan.curves.items()}
         for name in self.study.trainability:
             if self.plan.record(name).figure:
                 found.setdefault(self.plan.record(name).figure, []).append(name)
@@ -101,7 +117,7 @@ class Facts:
             "convergence": lambda: [f"{results}/convergence/{subject}.csv"],
             "ceiling": lambda: [f"{results}/ceiling/{subject}.csv"],
         }
-        if name in (*special, *FILES):
+        if name in special:
             return special[name]()
         if name == "interfaces" and subject in self.study.interfaces:
             return [f"{results}/interfaces/{subject}.csv"]

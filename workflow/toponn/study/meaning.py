@@ -3,16 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from toponn.checks import ConfigError, Words, choose, refusal, resolve
+from toponn.checks import ConfigError, Words, choose, refusal
+from toponn.conventions import SPLITS
 from toponn.lattices import UnitCell
-from toponn.study.entries import Dataset, Sample
+from toponn.study.entries import Dataset
 from toponn.study.members import ModelEntry
 from toponn.study.physics import check_ceiling, check_convergence, check_dataset, check_map, check_of_the_plane
 from toponn.study.settings import Study, Task
-from toponn.systems import SYSTEMS
-from toponn.systems.base import System
-
-SPLITS = ("train", "validation", "test")
 
 
 def check_meaning(study: Study) -> None:
@@ -37,7 +34,7 @@ def check_meaning(study: Study) -> None:
     for name, entry in study.interfaces.items():
         check_dataset(entry, f"interfaces.{name}")
         _check_hybrid(study, entry.model, f"interfaces.{name}.model")
-        if task_of(entry) != "chern":
+        if entry.family.task != "chern":
             raise ConfigError(refusal(f"interfaces.{name}.system", entry.system, "systems in the plane"))
     if study.beyond_dense:
         _check_hybrid(study, study.beyond_dense.model, "beyond_dense.model")
@@ -48,25 +45,15 @@ def check_meaning(study: Study) -> None:
 # --- What follows from an entry -----------------------------------------------------------------------------
 
 
-def task_of(sample: Sample) -> str:
-    """Return the task that the system of an entry belongs to."""
-    return _system(sample).task
-
-
 def has_own_sites(recipe: Dataset) -> bool:
     """Return whether every sample of a recipe has sites of its own."""
     displaced = any(term.name == "structural_displacement" for term in recipe.disorder)
-    return displaced or _system(recipe).lattice(recipe.lattice).drawn
+    return displaced or recipe.family.lattice(recipe.lattice).drawn
 
 
 def has_cells(recipe: Dataset) -> bool:
     """Return whether the sites of a recipe have unit cells."""
-    return isinstance(_system(recipe).lattice(recipe.lattice), UnitCell)
-
-
-def _system(sample: Sample) -> type[System]:
-    """Return the class of the system of an entry."""
-    return resolve(SYSTEMS, sample.system, "system")
+    return isinstance(recipe.family.lattice(recipe.lattice), UnitCell)
 
 
 def tested_models(study: Study, parts: Task) -> list[str]:
@@ -211,8 +198,8 @@ def _check_many(study: Study, parts: Task) -> None:
 def _check_task_dataset(study: Study, task: str, name: str, where: str, splits: Sequence[str]) -> None:
     """Refuse a dataset that does not exist, belongs to another task, or lacks one of `splits`."""
     recipe = choose(study.datasets, name, where)
-    if task_of(recipe) != task:
-        fitting = [key for key, other in study.datasets.items() if task_of(other) == task]
+    if recipe.family.task != task:
+        fitting = [key for key, other in study.datasets.items() if other.family.task == task]
         raise ConfigError(refusal(where, name, f"datasets of {task}: {', '.join(fitting) or 'none is defined'}"))
     for split in splits:
         if getattr(recipe.samples, split) is None:

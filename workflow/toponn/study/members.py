@@ -14,7 +14,7 @@ from toponn.models import MODELS
 from toponn.options import Seeds
 from toponn.study.kinds import Chosen, Settings, checked
 from toponn.trainability import DIAGNOSTICS, record
-from toponn.training.protocol import Training, Variant
+from toponn.training.protocol import Success, Training, Variant
 
 
 def _field(option: Option) -> tuple[Any, Any]:
@@ -24,18 +24,17 @@ def _field(option: Option) -> tuple[Any, Any]:
     return checked(option.type), Field(given, description=option.description or None)
 
 
-def _training() -> type[Settings]:
-    """Return the table of `Training`."""
-    said = parameters_of(getdoc(Training) or "")
+def _table(kind: type) -> type[Settings]:
+    """Return the table of a dataclass."""
+    summary, said = getdoc(kind).partition("\n")[0], parameters_of(getdoc(kind))
     options = {
-        f.name: Option(f.type, REQUIRED if f.default is MISSING else f.default, said[f.name]) for f in fields(Training)
+        f.name: Option(f.type, REQUIRED if f.default is MISSING else f.default, said[f.name]) for f in fields(kind)
     }
-    return create_model(
-        "Training", __base__=Settings, __doc__="How weights are fitted.", **{k: _field(o) for k, o in options.items()}
-    )
+    keys = {key: _field(option) for key, option in options.items()}
+    return create_model(kind.__name__, __base__=Settings, __doc__=summary, **keys)
 
 
-TrainingTable = _training()
+TrainingTable, SuccessTable = _table(Training), _table(Success)
 
 
 class ModelEntry(Settings):
@@ -84,27 +83,34 @@ class DiagnosisEntry(Settings):
         return {name: getattr(self, name) for name in names if name != "seeds"}
 
 
+def _entry_table(name: str, base: type[Settings], declared: Declared, own: set[str], keys: dict[str, Any]) -> Any:
+    """Return the table of an entry: keys that every such entry has, and what its class or function declares."""
+    if taken := {*own, *dir(base)} & set(declared.options):
+        raise ConfigError(f"{declared.row}: found the option {min(taken)}; allowed: other names than the entry's own")
+    options = {key: _field(option) for key, option in declared.options.items()}
+    return create_model(name.rpartition(":")[2], __base__=base, __doc__=declared.summary, **options, **keys)
+
+
 @cache
 def model_table(name: str) -> type[ModelEntry]:
     """Return the table of an entry of ``models`` that names this class."""
     declared = declared_class(row_of(MODELS, name, "model"))
-    keys = {key: _field(option) for key, option in declared.options.items()}
+    keys = {}
     if declared.facts.get("solved"):
         only = "1: the problem has one solution, so that every run would be the same."
         keys["seeds"] = (Annotated[int, Ge(1), Le(1)], Field(1, description=only))
     else:
         keys["training"] = (TrainingTable, Field(description="How weights are fitted by gradient steps."))
-    if taken := {"model", "label", "seeds", "training"} & set(declared.options):
-        raise ConfigError(f"{declared.row}: found the option {min(taken)}; allowed: other names than the entry's own")
-    return create_model(name.rpartition(":")[2], __base__=ModelEntry, __doc__=declared.summary, **keys)
+    return _entry_table(name, ModelEntry, declared, {"model", "label", "seeds", "training"}, keys)
 
 
 @cache
 def diagnostic_table(name: str) -> type[DiagnosisEntry]:
     """Return the table of an entry of ``trainability`` that names this function."""
     declared = declared_function(row_of(DIAGNOSTICS, name, "diagnostic"), record)
-    keys = {key: _field(option) for key, option in declared.options.items()}
-    return create_model(name.rpartition(":")[2], __base__=DiagnosisEntry, __doc__=declared.summary, **keys)
+    if "seeds" not in declared.options:
+        raise ConfigError(f"{declared.row}: found no option seeds; allowed: a function that takes how many")
+    return _entry_table(name, DiagnosisEntry, declared, {"diagnostic"}, {})
 
 
 AnyModel = Annotated[ModelEntry, Chosen("model", tuple(MODELS), model_table, lambda name: is_row(MODELS, name))]

@@ -10,7 +10,7 @@ from toponn.checks import ConfigError, Words, choose, refusal, unknown_key
 from toponn.conventions import DIMENSION
 from toponn.disorder import DISORDER
 from toponn.geometry import check_geometry, system_of
-from toponn.study.entries import Ceiling, Convergence, Dataset, Disorder, Interface, Map, Sample
+from toponn.study.entries import Ceiling, Convergence, Dataset, Disorder, Interface, Map, OfSystem, Sample
 
 # On-site energies break the chiral symmetry that the winding number needs, a vacancy severs a chain, and cells of a
 # chain have no distance that a displacement could change.
@@ -89,7 +89,7 @@ def _check_sample(entry: Sample, where: str) -> Any:
     return system
 
 
-def _check_system(entry: Sample | Map | Convergence | Ceiling, where: str) -> Any:
+def _check_system(entry: OfSystem, where: str) -> Any:
     """Return the system of an entry, or refuse its name or a lattice that it does not live on."""
     system = system_of(entry.system, f"{where}.system")
     system.lattice(entry.lattice, f"{where}.lattice")

@@ -50,6 +50,25 @@ def _where_written(message: str, origins: Origins) -> str:
     return message if origin is None else f"{found[1]}.{origin}.{message[found.start(3) :]}"
 
 
+def in_order(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with its keys in the order of `base`, others after: Snakemake puts those of overlays first.
+
+    Figures give out colours by the places of models, which no overlay should move.
+
+    Examples
+    --------
+    >>> in_order({"c": {"y": 1, "x": 2}, "a": 3, "b": 4}, {"a": 0, "c": {"x": 0}})
+    {'a': 3, 'c': {'x': 2, 'y': 1}, 'b': 4}
+    """
+    keys = [*(key for key in base if key in config), *(key for key in config if key not in base)]
+    return {
+        key: in_order(config[key], base[key])
+        if isinstance(config[key], Mapping) and isinstance(base.get(key), Mapping)
+        else config[key]
+        for key in keys
+    }
+
+
 def _refuse_what_nothing_bears(raw: Any) -> None:
     """Refuse keys that YAML reads as numbers, dates or truth values, and what would exhaust stack or memory."""
     todo, seen = [((), raw)], 0

@@ -5,21 +5,14 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, Len
 from pydantic import Field, field_validator
 
-from toponn.options import Count, Seeds, Share
+from toponn.options import Count, Seeds
 from toponn.study.entries import Ceiling, Convergence, Dataset, Interface, Map, Sample
 from toponn.study.kinds import EACH_ONCE, NOT_EMPTY, Name, Names, Root, Settings
-from toponn.study.members import AnyDiagnosis, AnyModel, DiagnosisEntry, ModelEntry
+from toponn.study.members import AnyDiagnosis, AnyModel, DiagnosisEntry, ModelEntry, SuccessTable
 
 __all__ = ["DiagnosisEntry", "ModelEntry", "Study", "Task"]
 
 MostSeeds = Annotated[dict[Name, Seeds], Field(title="names, each with the most seeds of a model that it takes")]
-
-
-class Success(Settings):
-    """When a run counts as a success."""
-
-    split: Literal["validation", "test"] = Field("test", description="The split of its own dataset that judges it.")
-    balanced_accuracy: Share = Field(0.99, description="A run succeeds from this value on.")
 
 
 class Search(Settings):
@@ -144,7 +137,7 @@ class Study(Settings):
         "auto", description="Where models are trained and tested; auto is CUDA where torch finds it, else the CPU."
     )
     block: Count = Field(50, description="Seeds of a model that one job trains together.")
-    success: Success = Field(Success(), description="When a run counts as a success.")
+    success: SuccessTable = Field(SuccessTable(), description="When a run counts as a success.")
     search: Search = Field(Search(), description="How learning rates given as lists are chosen.")
     tasks: Annotated[Tasks, NOT_EMPTY] = Field(description="winding: chains; chern: the plane.")
     models: Annotated[dict[Name, AnyModel], Len(1), Field(title="models by name")] = Field(

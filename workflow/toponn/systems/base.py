@@ -298,12 +298,3 @@ class LatticeSystem(System):
         k = np.array([*product(half, half), (-third, third), (third, -third)])
         E = np.linalg.eigvalsh(self.bloch(k, **parameters))
         return float(E[:, 0].max() + E[:, 1].min()) / 2
-
-    def band_edges(self, filled: int, mesh: int = 48, **parameters: float) -> tuple[float, float]:
-        """Return the highest energy of the `filled` lowest clean bands and the lowest of the others.
-
-        The mesh holds the corners and edge centres of the Brillouin zones of square and hexagonal lattices.
-        """
-        k = self.momenta(mesh).reshape(-1, self.unit_cell.dimension)
-        E = np.linalg.eigvalsh(self.bloch(k, **parameters))
-        return float(E[:, filled - 1].max()), float(E[:, filled].min())

@@ -8,7 +8,6 @@ import pandas as pd
 from scipy.spatial import ConvexHull
 
 from toponn.datasets import Dataset, read_dataset
-from toponn.models.base import require
 from toponn.options import Count, Seeds
 from toponn.trainability.record import BALANCED, Curves, Panel, diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, trained_seeds, unit_rows
@@ -72,18 +71,17 @@ def ablation(subject: Subject, *, seeds: Seeds = 20, samples: Count = 200) -> Me
         If no trained seed is finite.
     """
     trained = trained_parameters(subject, seeds)
-    names, count = trained_seeds(subject, seeds), len(next(iter(trained.values())))
-    require(count > 0, "no trained seed has finite weights")
+    names = trained_seeds(subject, seeds)
     whole = read_dataset(subject.home, subject.success.split)
     rows = balanced_rows(whole.label, samples)
     part = replace(whole, states=whole.states[rows], label=whole.label[rows], references={})
-    model = build_model(subject.variant, shapes_of(encoded(subject.variant, part, seeds=count)))
+    model = build_model(subject.variant, shapes_of(encoded(subject.variant, part, seeds=len(names))))
     measured: dict[bytes, np.ndarray] = {}  # by what is removed, since some conditions are the same
     tables = []
     for conditions, removed in ablations(edge_distance(part.states.geometry)):
         key = removed.tobytes()
         if key not in measured:
-            left = encoded(subject.variant, without_sites(part, removed), seeds=count)
+            left = encoded(subject.variant, without_sites(part, removed), seeds=len(names))
             measured[key] = scores(model, trained, left)
         here, values = Seen(model, {}, part), {"ablated_balanced_accuracy": measured[key]}
         tables.append(unit_rows(subject, here, conditions, names, **values))

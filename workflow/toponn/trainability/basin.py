@@ -11,8 +11,17 @@ from toponn.models.base import Parameters, generators
 from toponn.options import Listed, Positive, Seeds
 from toponn.seeds import stream
 from toponn.trainability.record import Curves, Panel, diagnostic
-from toponn.trainability.subject import Measured, Seen, Subject, outcome, scores, seen, success_values, unit_rows
-from toponn.training.runs import ring_area, ring_lengths
+from toponn.trainability.subject import (
+    Measured,
+    Seen,
+    Subject,
+    outcome,
+    root_mean_square,
+    scores,
+    seen_in_training,
+    success_values,
+    unit_rows,
+)
 
 
 @diagnostic(
@@ -53,8 +62,7 @@ def basin(subject: Subject, *, noise: Listed[Positive] = (0.3, 1.0, 3.0, 10.0), 
 
 def basin_rows(subject: Subject, path: Path, noise: Sequence[float], seeds: Sequence[int]) -> list[pd.DataFrame]:
     """Return the rows of one dataset, a table for each σ."""
-    splits = ("train", "validation", subject.success.split)
-    here = seen(subject.variant, path, splits, seeds=len(seeds))
+    here = seen_in_training(subject, path, len(seeds))
     exact, direction = closed_form_and_direction(subject, here, seeds)
     rows = []
     for sigma in noise:
@@ -74,7 +82,7 @@ def closed_form_and_direction(subject: Subject, here: Seen, seeds: Sequence[int]
     """
     dataset, name = here.dataset, subject.variant.name
     like = here.model.initial(generators(subject.root, dataset.name, name, seeds))
-    exact = here.model.closed_form(like, ring_lengths(dataset.states), ring_area(dataset))
+    exact = here.closed_form(like)
     draws = [stream(subject.root, "basin", dataset.name, name, seed) for seed in seeds]
     normal = {key: np.array([rng.normal(size=tuple(t.shape[1:])) for rng in draws]) for key, t in exact.items()}
     return exact, {key: torch.from_numpy(array).to(exact[key].dtype) for key, array in normal.items()}
@@ -86,8 +94,3 @@ def noisy(exact: Parameters, direction: Parameters, sigma: float) -> Parameters:
     The noise is added: if it multiplied, weights that are zero would stay zero, and most of a closed form's are.
     """
     return {key: t + sigma * root_mean_square(t) * direction[key] for key, t in exact.items()}
-
-
-def root_mean_square(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the root mean square over all axes but that of seeds, shaped to multiply the tensor."""
-    return tensor.square().mean(dim=tuple(range(1, tensor.ndim)), keepdim=True).sqrt()

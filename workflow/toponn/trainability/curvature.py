@@ -7,7 +7,6 @@ through states.
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -164,16 +163,3 @@ def jacobian(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
         slopes = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
         J[:, b] = flattened(dict(zip(leaves, slopes, strict=True)))
     return J
-
-
-def effective_rank(eigenvalues: np.ndarray) -> np.ndarray:
-    """Return the participation ratio ``(Σλ)²/Σλ²`` (S,) of spectra (S, k): the number of eigenvalues that count.
-
-    Examples
-    --------
-    >>> effective_rank(np.array([[1.0, 1.0, 1.0, 0.0], [5.0, 0.0, 0.0, 0.0]]))
-    array([3., 1.])
-    """
-    largest = np.abs(eigenvalues).max(axis=1, keepdims=True)
-    shares = np.divide(eigenvalues, largest, out=np.full_like(eigenvalues, np.nan), where=largest > 0)
-    return shares.sum(axis=1) ** 2 / (shares**2).sum(axis=1)

@@ -30,7 +30,6 @@ from toponn.trainability.subject import (
     unit_rows,
 )
 from toponn.training.loop import Samples
-from toponn.training.runs import ring_area, ring_lengths
 
 NEGLIGIBLE, STIFF = 1e-6, 1e-3
 """Sizes of an eigenvalue relative to the largest of either sign: zero up to the one, stiff above the other.
@@ -112,8 +111,7 @@ def places(subject: Subject, here: Seen, seeds: int) -> Iterator[tuple[str, list
         yield "trained", numbers, trained_parameters(subject, seeds)
     if here.model.closed_forms.get(subject.task):
         like = {name: tensor[:1] for name, tensor in doubled_parameters(random).items()}
-        lengths, area = ring_lengths(here.dataset.states), ring_area(here.dataset)
-        yield "closed_form", [0], here.model.closed_form(like, lengths, area)
+        yield "closed_form", [0], here.closed_form(like)
 
 
 def exact_spectrum(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,8 @@ import pandas as pd
 import torch
 
 from toponn.options import Count, Seeds
-from toponn.trainability.curvature import effective_rank, tangent_kernel
+from toponn.statistics import effective_rank
+from toponn.trainability.curvature import tangent_kernel
 from toponn.trainability.record import Statement, diagnostic
 from toponn.trainability.subject import (
     Measured,
@@ -49,10 +50,10 @@ def kernel(subject: Subject, *, seeds: Seeds = 5, samples: Count = 100) -> Measu
     """
     here = seen(subject.variant, subject.home, ["train"], seeds=seeds)
     first = doubled(here.samples["train"].batch(slice(0, samples)))
-    numbers = trained_seeds(subject, seeds)
+    end, numbers = trained_parameters(subject, seeds), trained_seeds(subject, seeds)
     start = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, numbers)
     rows, arrays = [], {}
-    for at, parameters in {"start": start, "end": trained_parameters(subject, seeds)}.items():
+    for at, parameters in {"start": start, "end": end}.items():
         K = tangent_kernel(here.model, doubled_parameters(parameters), first)
         values = torch.linalg.eigvalsh(K).flip(1).numpy()
         arrays[f"{at}/eigenvalues"] = values

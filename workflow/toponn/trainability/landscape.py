@@ -34,7 +34,6 @@ from toponn.trainability.subject import (
     unit_rows,
 )
 from toponn.training.loop import Samples, evaluate
-from toponn.training.runs import ring_area, ring_lengths
 
 BEYOND = 0.4
 """How far the plane reaches beyond its three points, as a share of their extent."""
@@ -182,8 +181,6 @@ def landscape(
     """
     here = seen(subject.variant, subject.home, ["train"], seeds=seeds, uses=LOOKS)
     trained = trained_parameters(subject, seeds)
-    count = len(next(iter(trained.values())))
-    require(count > 0, "no trained seed has finite weights")
     end = closed_form(here, trained)
     space = Space.of(here, doubled(here.samples["train"].batch(slice(0, samples))))
     exact = space.points(end)
@@ -196,7 +193,7 @@ def landscape(
         "unaligned": ({"aligned": "no"}, learned, exact),
         "random": ({"origin": "random", "aligned": "yes"}, start, exact),
     }
-    if count > 1:
+    if len(names) > 1:
         first, second = _seeds(learned, slice(0, -1)), _seeds(learned, slice(1, None))
         lines["between"] = {"between": "trained", "aligned": "yes"}, space.aligned(first, second), second
     arrays, rows = {"line/t": np.linspace(-reach, 1 + reach, points)}, []
@@ -220,7 +217,7 @@ def landscape(
 def closed_form(here: Seen, like: Parameters) -> Parameters:
     """Return the weights of the closed form in float64, of one seed, shaped as those of trained seeds."""
     one = {name: tensor[:1] for name, tensor in doubled_parameters(like).items()}
-    return here.model.closed_form(one, ring_lengths(here.dataset.states), ring_area(here.dataset))
+    return here.closed_form(one)
 
 
 def barrier(losses: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from toponn.datasets import Dataset, read_dataset
 from toponn.generalization import Evaluation, Evaluations
 from toponn.joblog import LOGGER
 from toponn.statistics import balanced_accuracy, crossed_bootstrap
-from toponn.tables import columns_of
+from toponn.tables import ABOUT, columns_of
 from toponn.trainability.local_proxy import LocalProxy
 from toponn.training.runs import n_places
 
@@ -149,7 +149,7 @@ def overlap_rows(home: str | Path, evaluations: Evaluations) -> pd.DataFrame:
         evaluation = _of_samples(found[Path(home).stem], dataset)
         if evaluation.value is None:
             continue
-        about = {key: evaluation.about[key] for key in ("task", "variant", "model", "form")}
+        about = {key: evaluation.about[key] for key in ABOUT}
         about |= {"size": n_places(dataset.states), "reference": reference, "status": "ok"}
         for diagnostic, labels in within.items():
             overlap = correlation(evaluation.value, dataset.references[reference], labels)

@@ -14,12 +14,9 @@ The study reads the record from the file (`toponn.declared`), without importing 
 module, or literals.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import NamedTuple
 
 SUCCESS, BALANCED = "success fraction", "balanced accuracy"
 ABILITIES = {
@@ -41,7 +38,7 @@ class Panel(NamedTuple):
     diagnostic : of the rows that are drawn
     across : the condition on the x axis, or ``size``
     x_label, y_label : ``{size}`` and ``{distance}`` stand for the task's units
-    where : (condition, value) that rows must have, see `rows_where`
+    where : (condition, value) that rows must have, see `toponn.files.rows_where`
     band : whether intervals are bands rather than bars
     before : a quantity that is drawn dashed beside it
     linear : whether the x axis is linear
@@ -81,7 +78,7 @@ class Statement(NamedTuple):
     ----------
     diagnostic : of the row
     text : the statement
-    where : (condition, value) that the row must have, see `rows_where`
+    where : (condition, value) that the row must have, see `toponn.files.rows_where`
     home : whether only rows of the size that the task trains on count
     """
 
@@ -112,25 +109,11 @@ class Record:
     figure: str = ""
     statements: tuple[Statement, ...] = ()
 
-
-def rows_where(table: "pd.DataFrame", where: Iterable[tuple[str, str]]) -> "pd.DataFrame":
-    """Return the rows of a table that have these words in these columns of conditions; "" is none."""
-    for condition, word in where:
-        if condition in table:
-            found = table[condition]
-            table = table[found.astype(object).where(found.notna(), "") == word]
-        elif word:
-            table = table[:0]
-    return table
-
-
-class diagnostic:  # noqa: N801 a decorator
-    """Keep a `Record` of these fields beside a diagnostic, as its attribute ``record``."""
-
-    def __init__(self, **fields: Any):
-        self.record = Record(**fields)
-
     def __call__(self, function: Callable) -> Callable:
-        """Return the function with its record."""
-        function.record = self.record
+        """Return the function with this record as its attribute ``record``."""
+        function.record = self
         return function
+
+
+diagnostic = Record
+"""Decorates the function that measures."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from toponn.checks import NotApplicable
 from toponn.datasets import read_dataset
@@ -23,12 +22,14 @@ from toponn.trainability.subject import (
     Subject,
     inapplicable_row,
     outcome,
+    root_mean_square,
     scores,
     seen,
+    seen_in_training,
     success_values,
     unit_rows,
 )
-from toponn.training.runs import epoch_flops, ring_area, ring_lengths, start_parameters
+from toponn.training.runs import epoch_flops, ring_lengths, start_parameters
 from toponn.training.views import build_model
 
 SMALL_SHARE = 1 / 3
@@ -70,8 +71,7 @@ def remedies(
     ranks : numbers of rings in the sums that are tried
     sweeps : most sweeps of alternating least squares
     """
-    splits = ("train", "validation", subject.success.split)
-    here = seen(subject.variant, subject.home, splits, seeds=seeds)
+    here = seen_in_training(subject, subject.home, seeds)
     budget = subject.variant.training.epochs * epoch_cost(subject, here, start_of(subject, here, seeds))
     options: dict[str, Callable[[Subject, Seen, int, float], Result]] = {
         "plain": plain,
@@ -152,7 +152,7 @@ def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: 
 
 def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Result:
     """Return what training on smaller samples first, and at home with the rest of the budget, comes to."""
-    stages = [seen(subject.variant, path, tuple(home.samples), seeds=seeds) for path in smaller(subject, home)]
+    stages = [seen_in_training(subject, path, seeds) for path in smaller(subject, home)]
     require(len(stages) > 0, "there are no smaller samples")
     costs = [epoch_cost(subject, here, start_of(subject, here, seeds)) for here in [*stages, home]]
     plan = stage_epochs(costs, subject.variant.training.epochs, budget)
@@ -209,18 +209,14 @@ def closed_form_scale(here: Seen, start: Parameters) -> Parameters:
         If the model has no closed form.
     """
     model: Model = here.model
-    exact = model.closed_form(start, ring_lengths(here.dataset.states), ring_area(here.dataset))
+    exact = here.closed_form(start)
     if not model.multilinear:
-        return {name: t * root_mean_square(exact[name], 1) / root_mean_square(t, 1) for name, t in start.items()}
+        return {name: t * root_mean_square(exact[name]) / root_mean_square(t) for name, t in start.items()}
     coordinates = here.samples["train"].inputs["coordinates"]
     wanted, found = (model.tensors(parameters, coordinates) for parameters in (exact, start))  # (S, R, order, N)
     factor = root_mean_square(wanted[:, :1], 3) / root_mean_square(found, 3)
     factor = factor.flatten(1, 2)  # (S, R·order, 1)
-    if model.fixed_geometry:
+    if set(start) == {"site"}:
         return {"site": start["site"] * factor}
+    require({"v", "c"} <= set(start), "it is not known which of its weights scale the site tensors")
     return {**start, "v": start["v"] * factor, "c": start["c"] * factor[..., 0]}
-
-
-def root_mean_square(tensor: Tensor, first: int) -> Tensor:
-    """Return the root mean square over the axes from `first` on, which are kept with length one."""
-    return tensor.square().mean(dim=tuple(range(first, tensor.ndim)), keepdim=True).sqrt()

@@ -15,8 +15,6 @@ from toponn.models import wedges
 from toponn.models.ring import WEDGE_PIECE, of_projector, of_states, through_states
 from toponn.states import projector
 
-SIDES = (6, 8, 10, 12, 16, 20, 24, 30, 40)
-SEEDS = (1, 20)
 ROUTES = ("loops", "loops_made", "occupied", "projector")
 ORBITALS = 2
 SAMPLES = 40
@@ -89,9 +87,7 @@ def size_costs(side: int, seeds: Iterable[int], *, rng: np.random.Generator) -> 
     return rows
 
 
-def route_costs(
-    sides: Iterable[int] = SIDES, seeds: Iterable[int] = SEEDS, *, rng: np.random.Generator
-) -> pd.DataFrame:
+def route_costs(sides: Iterable[int], seeds: Iterable[int], *, rng: np.random.Generator) -> pd.DataFrame:
     """Return processor seconds per seed and sample of a forward pass of a rank-1 ring in single precision.
 
     Returns

@@ -14,14 +14,14 @@ from torch import Tensor
 from toponn.checks import NotApplicable
 from toponn.datasets import Dataset, read_dataset
 from toponn.joblog import LOGGER
-from toponn.models.base import Model, Parameters, finite_seeds
+from toponn.models.base import Model, Parameters, finite_seeds, require
 from toponn.models.head import predictions
 from toponn.statistics import balanced_accuracy
 from toponn.trainability.record import ABILITIES
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, Trained, evaluate, train
 from toponn.training.protocol import Success, Variant
-from toponn.training.runs import ring_lengths
+from toponn.training.runs import ring_area, ring_lengths
 from toponn.training.saved import load_runs
 from toponn.training.views import build_model, encoded, shapes_of
 
@@ -87,6 +87,10 @@ class Seen:
         """Number of cells (1D) or sites (2D) of a sample."""
         return len(ring_lengths(self.dataset.states))
 
+    def closed_form(self, like: Parameters) -> Parameters:
+        """Return the closed form of the model on these samples, shaped and typed like `like`."""
+        return self.model.closed_form(like, ring_lengths(self.dataset.states), ring_area(self.dataset))
+
 
 def seen(variant: Variant, path: Path, splits: Sequence[str], *, seeds: int, uses: int | None = None) -> Seen:
     """Return splits of a dataset as a variant sees them.
@@ -105,6 +109,11 @@ def seen(variant: Variant, path: Path, splits: Sequence[str], *, seeds: int, use
     samples = {split: encoded(variant, part, seeds=seeds, uses=uses) for split, part in parts.items()}
     first = next(iter(parts))
     return Seen(build_model(variant, shapes_of(samples[first])), samples, parts[first])
+
+
+def seen_in_training(subject: Subject, path: Path, seeds: int) -> Seen:
+    """Return the splits of a dataset that training and its score need, as the subject's variant sees them."""
+    return seen(subject.variant, path, ("train", "validation", subject.success.split), seeds=seeds)
 
 
 def first_samples(dataset: Dataset, count: int) -> Dataset:
@@ -150,9 +159,16 @@ def study_runs(subject: Subject) -> tuple[list[int], Parameters]:
 
 
 def trained_parameters(subject: Subject, seeds: int) -> Parameters:
-    """Return the trained weights of the first `seeds` seeds that did not fail, without the head's temperature."""
+    """Return the trained weights of the first `seeds` seeds that did not fail, without the head's temperature.
+
+    Raises
+    ------
+    NotApplicable
+        If all failed.
+    """
     _, every = study_runs(subject)
     finite = torch.nonzero(finite_seeds(every)).flatten()[:seeds]
+    require(len(finite) > 0, "no trained seed has finite weights")
     return {name: tensor[finite] for name, tensor in every.items()}
 
 
@@ -234,6 +250,11 @@ def scored_rows(
     """Return rows ``<kind>_success`` and ``<kind>_balanced_accuracy`` of scores (S,), NaN where a seed failed."""
     values = {f"{kind}_success": success_values(subject, scores), f"{kind}_balanced_accuracy": scores}
     return unit_rows(subject, here, conditions, seeds, **values)
+
+
+def root_mean_square(tensor: Tensor, first: int = 1) -> Tensor:
+    """Return the root mean square over the axes from `first` on, which are kept with length one."""
+    return tensor.square().mean(dim=tuple(range(first, tensor.ndim)), keepdim=True).sqrt()
 
 
 def success_values(subject: Subject, scores: np.ndarray) -> np.ndarray:

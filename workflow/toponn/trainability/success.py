@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from toponn.statistics import median_band, wilson_interval
+from toponn.tables import ABOUT
 
 KEYS = ["task", "dataset", "variant", "model", "form", "start"]
 
@@ -72,7 +73,7 @@ def not_applicable_rows(runs: pd.DataFrame, cases: Iterable[Mapping[str, str]]) 
     runs : rows of the runs table, of a variant those on its task's own dataset first
     cases : ``task``, ``variant``, ``diagnostic`` and ``reason``
     """
-    homes = runs.drop_duplicates(["task", "variant"])[["task", "variant", "model", "form", "size"]]
+    homes = runs.drop_duplicates(["task", "variant"])[[*ABOUT, "size"]]
     cases = pd.DataFrame(list(cases), columns=["task", "variant", "diagnostic", "reason"])
     rows = cases.merge(homes, on=["task", "variant"])
     rows["status"] = "not applicable: " + rows.pop("reason")

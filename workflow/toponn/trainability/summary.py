@@ -6,10 +6,9 @@ from scipy import stats
 
 from toponn.seeds import stream
 from toponn.statistics import mean_interval, median_band, wilson_interval
-from toponn.tables import TABLES
+from toponn.tables import ABOUT, TABLES
 from toponn.trainability.half_success import half_success
 
-ABOUT = ["task", "variant", "model", "form"]
 MEANS = ("gradient_variance", "start_gradient_norm")
 """Diagnostics of which the mean over seeds is the quantity that is asked for."""
 

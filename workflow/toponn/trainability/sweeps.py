@@ -19,18 +19,11 @@ from toponn.trainability.subject import (
     fitted_scores,
     outcome,
     scored_rows,
-    seen,
+    seen_in_training,
     study_scores,
 )
 from toponn.training.runs import start_parameters
 from toponn.training.views import build_model
-
-SPLITS = ("train", "validation")
-
-
-def at_home(subject: Subject, seeds: int) -> Seen:
-    """Return what training needs of the subject's own dataset."""
-    return seen(subject.variant, subject.home, (*SPLITS, subject.success.split), seeds=seeds)
 
 
 @diagnostic(
@@ -58,7 +51,7 @@ def learning_rates(
     factors : times the learning rate that the search chose
     seeds : at most so many of each model
     """
-    here, rate = at_home(subject, seeds), subject.variant.training.learning_rate
+    here, rate = seen_in_training(subject, subject.home, seeds), subject.variant.training.learning_rate
     initial = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, range(seeds))
     rows = []
     for factor in factors:
@@ -88,7 +81,7 @@ def scales(subject: Subject, *, factors: Listed[Positive] = (0.1, 0.3, 1.0, 3.0,
     factors : times the weights at the usual random start
     seeds : at most so many of each model
     """
-    here, rows = at_home(subject, seeds), []
+    here, rows = seen_in_training(subject, subject.home, seeds), []
     for factor in factors:
         if factor == 1:
             held_out = study_scores(subject, here, seeds)
@@ -138,8 +131,7 @@ def sample_sizes(
     subsets : of each number, among which the seeds are shared out
     seeds : at most so many of each model
     """
-    many = subject.datasets["many"][0]
-    here = seen(subject.variant, many, (*SPLITS, subject.success.split), seeds=seeds)
+    here = seen_in_training(subject, subject.datasets["many"][0], seeds)
     usual, rows = len(read_dataset(subject.home, "train")), []
     for count in samples:
         groups = [list(range(first, seeds, subsets)) for first in range(min(subsets, seeds))]

@@ -56,12 +56,12 @@ class Success:
 
     Parameters
     ----------
-    split : of its own dataset, on which it is judged
-    balanced_accuracy : from which on it succeeds
+    split : of its own dataset, by which it is judged
+    balanced_accuracy : from which on a run succeeds
     """
 
-    split: Literal["validation", "test"]
-    balanced_accuracy: Share
+    split: Literal["validation", "test"] = "test"
+    balanced_accuracy: Share = 0.99
 
 
 @dataclass(frozen=True)
