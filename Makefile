@@ -26,7 +26,8 @@ STUDY = $(shell sed -n "s/^[\"']*study[\"']* *: *[\"']*\([a-z0-9_]*\).*/\1/p" co
 REPORT = results/$(STUDY)/report.html
 REPORT_LOG = results/$(STUDY)/logs/report.log
 # A report that is older than any of these is made again.
-REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow/studies workflow/report workflow/rules
+REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow/studies workflow/report \
+	workflow/rules workflow/toponn/tables.py workflow/toponn/figures
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:

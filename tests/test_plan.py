@@ -53,9 +53,21 @@ def test_a_block_that_was_trained_with_more_seeds_keeps_them_and_other_numbers_d
     for there, kept in ((range(50, 100), 50), (range(50, 55), 10), (range(40, 90), 10), (range(50, 120), 10)):
         path.write_text(json.dumps({"seeds": list(there)}))
         assert len(few.seed_blocks("qwz_8", "cnn")[1]) == kept
+    path.write_text("[1, 2]")
+    assert len(few.seed_blocks("qwz_8", "cnn")[1]) == 10
     path.write_text("half of a fi")
     assert few.seed_blocks("qwz_8", "cnn")[1] == list(range(50, 60))
     assert ["qwz_8", "cnn", 60] in few.wanted_seeds()
+
+
+def test_a_training_without_a_lattice_keeps_its_seeds_like_a_block(tmp_path):
+    few = Plan(read_study(raw()), tmp_path)
+    path = tmp_path / f"{few.results}/left_out/chern/lattice_square/cnn/settings.json"
+    path.parent.mkdir(parents=True)
+    assert few.left_out_seeds("chern", "lattice_square", "cnn") == list(range(20))
+    path.write_text(json.dumps({"seeds": list(range(30))}))
+    assert few.left_out_seeds("chern", "lattice_square", "cnn") == list(range(30))
+    assert few.left_out_seeds("chern", "lattice_kagome", "cnn") == list(range(20))
 
 
 def test_models_that_start_at_the_closed_form_are_trained_but_not_tested(default):

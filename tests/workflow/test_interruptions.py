@@ -40,8 +40,6 @@ def small(study: dict) -> dict:
         recipe["samples"] = {split: min(count, 60) for split, count in recipe["samples"].items()}
     for settings in study["models"].values():
         settings.get("training", {})["epochs"] = 10
-        if settings.get("start") == "random":
-            settings.pop("noise")  # which the config refuses at a random start, its default too
     for name, option in (("learning_rates", "factors"), ("scales", "factors"), ("basin", "noise")):
         study["trainability"][name][option] = study["trainability"][name][option][:2]
     study["trainability"]["sample_sizes"]["samples"] = [30, 60]

@@ -115,6 +115,11 @@ def columns(*tables):
     return {table: list(TABLES[table].columns) for table in tables}
 
 
+def unordered(*tables):
+    """Return the columns of the tables that a job writes a part of, whose order matters where the parts are joined."""
+    return {table: sorted(found) for table, found in columns(*tables).items()}
+
+
 def reported(path, category, result):
     """Return the path of a table that the report shows."""
     labels = {"result": result, "of": "table"}

@@ -24,7 +24,7 @@ rule evaluate:
         kind=lambda w: PLAN.kinds(w.task)[w.test],
         seeds=lambda w: LIMITS.test_seeds(w.task, w.variant, w.test),
         device=DEVICE,
-        columns=columns("generalization"),
+        columns=unordered("generalization"),
     message:
         "Testing {wildcards.variant} on {wildcards.test}"
     script:
@@ -54,7 +54,7 @@ rule evaluate_left_out:
         datasets=lambda w: PLAN.left_out(w.task)[0],
         seeds=lambda w: PLAN.left_out(w.task)[2],
         device=DEVICE,
-        columns=columns("left_out"),
+        columns=unordered("left_out"),
     message:
         "Testing {wildcards.variant} on the lattices that were left out, {wildcards.task}"
     script:
@@ -91,7 +91,7 @@ rule interface:
             if k != "model"
         },
         seed=SEED,
-        columns=columns("interfaces"),
+        columns=unordered("interfaces"),
     message:
         "Looking at the density of the rings over two phases, {wildcards.interface}"
     script:

@@ -20,7 +20,7 @@ rule expressivity:
             "scripts/expressivity.py", STUDY.datasets[PLAN.home(w.task)]
         ),
         recipe=lambda w: plain(STUDY.datasets[PLAN.home(w.task)]),
-        columns=columns("trainability"),
+        columns=unordered("trainability"),
     message:
         "Comparing the closed form with the reference formula, {wildcards.task}"
     script:
@@ -65,7 +65,7 @@ rule diagnose:
         success=SUCCESS,
         seed=SEED,
         device=DEVICE,
-        columns=columns("diagnostics"),
+        columns=unordered("diagnostics"),
     message:
         "Taking training apart: {wildcards.diagnostic} of {wildcards.variant}, {wildcards.task}"
     script:
@@ -94,7 +94,7 @@ rule site_tensors:
         seeds=lambda w: {
             v: min(STUDY.models[v].seeds, STUDY.block) for v in PLAN.rings(w.task)
         },
-        columns=columns("trainability"),
+        columns=unordered("trainability"),
     message:
         "Reading off the learned site tensors, {wildcards.task}"
     script:
@@ -122,7 +122,7 @@ rule proxies:
         image=CODE.rows("scripts/proxies.py", [ENCODINGS["cell_image"]]),
         task=lambda w: w.task,
         seed=SEED,
-        columns=columns("proxies", "diagnostics"),
+        columns=unordered("proxies", "diagnostics"),
     message:
         "Confronting the models with proxies of the invariant, {wildcards.task}"
     script:

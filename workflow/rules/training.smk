@@ -90,7 +90,7 @@ use rule train as train_left_out with:
         code=lambda w: CODE.model("scripts/train.py", w.variant),
         task=lambda w: w.task,
         variant=variant_of,
-        seeds=lambda w: list(range(PLAN.left_out(w.task)[2])),
+        seeds=lambda w: PLAN.left_out_seeds(w.task, w.dataset, w.variant),
         success=SUCCESS,
         seed=SEED,
         device=DEVICE,

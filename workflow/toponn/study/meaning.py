@@ -222,7 +222,7 @@ def _check_model(study: Study, task: str, name: str, where: str) -> None:
         fitting = [key for key, other in study.models.items() if task in other.declared.facts["tasks"]]
         raise ConfigError(refusal(where, name, f"models of {task}: {', '.join(fitting) or 'none is defined'}"))
     noise, start = entry.variant.options.get("noise"), entry.variant.start
-    if start == "random" and "noise" in entry.model_fields_set:
+    if start == "random" and noise:
         allowed = "no noise on a random start, since it is random"
         raise ConfigError(refusal(f"models.{name}.noise", noise, allowed))
     if start == "closed_form" and not noise and entry.seeds > 1:

@@ -93,14 +93,23 @@ class Plan:
         So a study with fewer seeds trains nothing: whoever reads runs takes the first ones.
         """
         found = blocks(self.n_seeds(self.task_of(dataset), dataset, variant), self.study.block)
+        there = self._seeds_in(self.run_file(dataset, variant, len(found) - 1, "settings.json"))
+        whole = there[: len(found[-1])] == found[-1] and len(there) <= self.study.block
+        return [*found[:-1], there] if whole else found
+
+    def left_out_seeds(self, task: str, dataset: str, variant: str) -> list[int]:
+        """Return the seeds of a training without one dataset, which keeps what it has like a block."""
+        wanted = list(range(self.left_out(task)[2]))
+        there = self._seeds_in(f"{self.results}/left_out/{task}/{dataset}/{variant}/settings.json")
+        return there if there[: len(wanted)] == wanted else wanted
+
+    def _seeds_in(self, path: str) -> list[int]:
+        """Return the seeds of a run that is there, none where there is no such file."""
         try:
-            path = self.root / self.run_file(dataset, variant, len(found) - 1, "settings.json")
-            there = json.loads(path.read_text(encoding="utf-8"))["seeds"]
+            there = json.loads((self.root / path).read_text(encoding="utf-8"))["seeds"]
         except (OSError, ValueError, KeyError, TypeError):
-            return found
-        if isinstance(there, list) and there[: len(found[-1])] == found[-1] and len(there) <= self.study.block:
-            found[-1] = there
-        return found
+            return []
+        return there if isinstance(there, list) else []
 
     def trials(self, variant: str) -> int:
         """Return how many learning rates and weight decays of a variant there are to try, 0 where none is a list."""
