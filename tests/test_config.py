@@ -1,5 +1,6 @@
 import copy
 import math
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -13,13 +14,14 @@ from toponn.checks import ConfigError, resolve
 from toponn.declared import Declared, Option
 from toponn.disorder import DISORDER
 from toponn.models import MODELS
+from toponn.options import Seeds
 from toponn.shapes import SHAPE_DIMENSION, SHAPES
 from toponn.study import members, physics, schema
 from toponn.study.entries import SHAPE_TABLES
 from toponn.study.expand import expanded
 from toponn.study.read import read_study
 from toponn.systems import SYSTEMS
-from toponn.trainability import DIAGNOSTICS
+from toponn.trainability import DIAGNOSTICS, record
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = ROOT / "workflow" / "studies"
@@ -913,3 +915,66 @@ def test_checking_a_study_imports_neither_torch_nor_pandas():
         text=True,
     )
     assert (done.stderr.strip(), done.returncode) == ("", 0)
+
+
+def test_a_name_of_two_kinds_is_ambiguous_in_only_and_its_table_is_not():
+    twin = ("models", "chern", {"like": "cnn"})
+    sentence = "only: found 'chern'; allowed: only: {tasks: chern} or only: {models: chern}, since it is a name of both"
+    assert refused(changed(twin, ("only", "chern"))) == sentence
+    assert read_study(changed(twin, ("only", {"tasks": "chern"}))).tasks.winding is None
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("models", "x", {"like": "cnn", "label": "CNN"}), "models.x.label: found 'CNN'; allowed: another label than"),
+        (("models", "x", {"like": "cnn", "label": "a $x"}), "models.x.label: found 'a $x'; allowed: up to 40"),
+        (("onyl", "chern"), "onyl: found an unknown key; allowed: study, "),
+        (
+            ("models", "x", {"model": "toponn.models.network:Network"}),
+            "toponn.models.network:Network: found a class without module; allowed: a model, which derives from",
+        ),
+        (
+            ("models", "x", {"model": "toponn.models.network:Residual"}),
+            "toponn.models.network:Residual: found a class without family; allowed: a model",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_a_user_adds_wrongly_is_refused_in_one_sentence(change, sentence):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_study(changed(change))
+
+
+def test_an_entry_like_a_family_needs_a_size():
+    short = merged(load(ROOT / "config.yaml"), {"datasets": {"a": {"like": "qwz"}}})
+    with pytest.raises(ConfigError, match=r"datasets\.a\.like: found 'qwz'; allowed: a dataset of this family \(qwz_5"):
+        read_study(short)
+    short["datasets"]["a"]["size"] = 11
+    assert read_study(short).datasets["a"].shape.size == [11, 11]
+
+
+def test_what_null_removes_goes_from_the_lists_that_name_it_and_the_training_dataset_is_missed():
+    study = read_study(changed(("models", "cnn", None), ("datasets", "qwz_6", None), ("route_costs", None)))
+    assert "cnn" not in study.tasks.chern.models and "cnn" not in study.tasks.chern.left_out.models
+    assert "qwz_6" not in study.tasks.chern.tests.sizes and study.route_costs is None
+    assert "tasks.chern.dataset: found 'qwz_8'" in refused(changed(("datasets", "qwz_8", None)))
+
+
+RECORDS = [
+    ({"needs": ("run",)}, "needs: found 'run'; allowed: clean, "),
+    ({"trainings": "nope"}, "trainings: found 'nope'; allowed: seeds"),
+    ({"conditions": {"variant": "x"}}, "conditions: found 'variant'; allowed: names that are no columns of the tables"),
+    (
+        {"curves": record.Curves("c", (record.Panel("d", "sampels", "x", "y"),))},
+        "curves: found 'sampels'; allowed: size",
+    ),
+    ({"statements": (record.Statement("d", "text", (("at", "start"),)),)}, "statements: found 'at'; allowed: size"),
+]
+
+
+@pytest.mark.parametrize(("fields", "sentence"), RECORDS, ids=[sentence[:20] for _, sentence in RECORDS])
+def test_a_record_that_names_what_there_is_not_is_refused(fields, sentence):
+    said = Declared("toponn.trainability.x:x", "", {"seeds": Option(Seeds, 2)}, record=record.Record(**fields))
+    with pytest.raises(ConfigError, match=re.escape(f"toponn.trainability.x:x: {sentence}")):
+        members._check_record(said)

@@ -257,7 +257,7 @@ def table_files():
     """Return every table."""
     names = ("generalization", "generalization_summary", "superiority", "trainability")
     names += ("references", "claims") + (
-        ("route_costs", "route_exponents") if STUDY.route_costs else ()
+        ("route_costs", "route_exponents") if PLAN.route_costs else ()
     )
     found = [f"{PLAN.tables}/{name}.csv" for name in names]
     found += [path for table in JOINED for path in joined(table)]

@@ -55,7 +55,7 @@ rule trainability_table:
         diagnostics=joined("diagnostics"),
         runs=PLAN.run_files("runs.csv", sizes=True),
         histories=PLAN.run_files("history.csv", sizes=True),
-        expressivity=PLAN.task_files("expressivity.csv", TASKS),
+        expressivity=PLAN.task_files("expressivity.csv", PLAN.with_hybrids()),
         site_tensors=PLAN.task_files("site_tensors.csv", PLAN.with_rings()),
     output:
         table=reported("<tables>/trainability.csv", "Trainability", "diagnostics"),

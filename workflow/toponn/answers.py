@@ -209,7 +209,9 @@ def basins(tables: Tables) -> Iterator[Row]:
     text = "Relative noise on the closed form at which half of the retrainings succeed"
     for group, rows in tables.of("half_success_noise"):
         (value, low, high), note = numbers(rows.iloc[0]), ""
-        if not np.isfinite(value):
+        if not np.isfinite(value) and low == 0 and np.isinf(high):
+            note = "undecided: surely neither more nor fewer than half at any noise that was tried"
+        elif not np.isfinite(value):
             note = f"at least {low:g}" if np.isinf(high) else f"at most {high:g}"
             value, low = (low, low) if np.isinf(high) else (high, 0.0)
         yield row("training", group, text, (value, low, high), "basin", note)

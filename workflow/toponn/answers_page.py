@@ -37,6 +37,7 @@ def page(
     for question in QUESTIONS.values():
         parts.append(f"<h2>{escape(question)}</h2>")
         mine = answers[answers["question"] == question]
+        parts += [] if len(mine) else ["<p>Nothing was measured in this study that answers this.</p>"]
         for statement, rows in mine.groupby("statement", sort=False):
             parts.append(f"<h3>{escape(statement)}</h3>{_table(rows, places, labels)}")
     return document("Answers", parts + pages.figures(places, figures))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Declared:
     summary : first line of its docstring
     options : its keyword-only arguments
     facts : of a class, its attributes that are literals, those of its bases included
+    abstract : of a class, the methods that it and its bases leave open
     record : of a function, what its decorator is given
     """
 
@@ -50,6 +52,7 @@ class Declared:
     summary: str
     options: Mapping[str, Option]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    abstract: tuple[str, ...] = ()
     record: Any = None
 
 
@@ -70,7 +73,7 @@ def declared_class(row: str) -> Declared:
         described |= parameters_of(ast.get_docstring(node) or "")
     made = next(((m, f) for m, n in lineage for f in n.body if getattr(f, "name", "") == "__init__"), None)
     found = dict(_options(made[1], made[0], described, row)) if made else {}
-    return Declared(row, _summary(lineage[0][1]), found, facts)
+    return Declared(row, _summary(lineage[0][1]), found, facts, _abstract(lineage))
 
 
 @cache
@@ -98,7 +101,7 @@ def declared_function(row: str, vocabulary: Any) -> Declared:
     except Exception as error:
         raise ConfigError(f"{row}: its record fails ({type(error).__name__}: {error})") from error
     found = dict(_options(node, module, parameters_of(ast.get_docstring(node) or ""), row))
-    return Declared(row, _summary(node), found, {}, record)
+    return Declared(row, _summary(node), found, record=record)
 
 
 class _Module:
@@ -116,6 +119,10 @@ class _Module:
             raise ConfigError(f"{name}: found {error.msg!r} on line {error.lineno}; allowed: Python code") from None
         self.name, self.constants = name, _literals(self.tree.body)
         imports = [node for node in self.tree.body if isinstance(node, ast.ImportFrom)]
+        packages = [alias.name for node in self.tree.body if isinstance(node, ast.Import) for alias in node.names]
+        for package in {full.partition(".")[0] for full in [*packages, *(node.module or "" for node in imports)]}:
+            if package and find_spec(package) is None:
+                raise ConfigError(f"{name}: its file imports {package}, which is not there; allowed: what is installed")
         self.origins = {a.asname or a.name: (node.module or "", a.name) for node in imports for a in node.names}
 
     @staticmethod
@@ -137,6 +144,16 @@ def _lineage(row: str) -> Iterator[tuple[_Module, ast.ClassDef]]:
         origin, there = (module.name, base) if base in local else module.origins.get(base, ("", ""))
         if origin.partition(".")[0] == __name__.partition(".")[0]:
             yield from _lineage(f"{origin}:{there}")
+
+
+def _abstract(lineage: list[tuple["_Module", ast.ClassDef]]) -> tuple[str, ...]:
+    """Return the methods whose nearest definition is an abstract one."""
+    nearest: dict[str, ast.FunctionDef] = {}
+    for _, node in lineage:
+        for method in node.body:
+            if isinstance(method, ast.FunctionDef):
+                nearest.setdefault(method.name, method)
+    return tuple(n for n, m in nearest.items() if "abstractmethod" in map(_name, m.decorator_list))
 
 
 def _options(node: ast.FunctionDef, module: _Module, described: Mapping[str, str], row: str) -> Iterator:

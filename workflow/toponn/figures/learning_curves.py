@@ -23,6 +23,7 @@ NEUTRAL = "#5b7083"  # stands for every model's colour in the legend
     about=("success", "trained_seeds", "split_sizes", "home"),
     result="learning curves",
     category="Training",
+    only_with="stepwise",
 )
 def learning_curves_figure(given: Given) -> Figure:
     """Return the learning curves of the variants of a task that are trained over epochs, of the seeds of the study."""

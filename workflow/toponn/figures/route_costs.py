@@ -40,6 +40,7 @@ ROUTE_STYLES = {
     result="cost against size",
     category="Trainability",
     shown="tensor rings",
+    only_with="route_costs",
 )
 def route_costs_figure(given: Given) -> Figure:
     """Return the costs of the routes of the ring."""

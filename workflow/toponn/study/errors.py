@@ -30,6 +30,7 @@ def sentence(error: ValidationError, raw: Any, root: type[BaseModel]) -> str:
     if found["type"] == "extra_forbidden":
         _, table, given = _place(tuple(found["loc"])[:-1], raw, root)
         known = list(_bare(table, given).model_fields) + (short_keys(path[0]) if len(path) == 3 else [])
+        known += ["only"] if len(path) == 1 else []
         return unknown_key(where, path[-1], known, given)
     if "[key]" in found["loc"]:
         table = _place(tuple(found["loc"])[:-2], raw, root)[1]

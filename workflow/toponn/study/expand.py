@@ -55,6 +55,11 @@ def expanded(raw: Any) -> tuple[Any, Origins]:
     if not isinstance(raw, Mapping):
         return raw, {}
     study, origins = _without_nulls(raw), {}
+    if "route_costs" in raw and raw["route_costs"] is None:  # the one part that is made if nothing is said of it
+        study["route_costs"] = None
+    gone = {name for table in ("models", "datasets") for name, entry in _table(raw, table).items() if entry is None}
+    if gone and isinstance(study.get("tasks"), Mapping):
+        study["tasks"] = {task: _without(parts, gone) for task, parts in study["tasks"].items()}
     for table in TABLES:
         if isinstance(study.get(table), Mapping):
             removed = {name for name, entry in raw[table].items() if entry is None}
@@ -75,6 +80,16 @@ def _without_nulls(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {k: v if k == "training" else _without_nulls(v) for k, v in value.items() if v is not None}
+
+
+def _without(value: Any, gone: set[str]) -> Any:
+    """Return a task without entries that were removed by null; the dataset that it trains on stays, to be refused."""
+    if isinstance(value, list):
+        return [name for name in value if not (isinstance(name, str) and name in gone)]
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: _without(part, gone) for key, part in value.items() if key not in gone}
+    return {k: p for k, p in kept.items() if k == "dataset" or not (isinstance(p, str) and p in gone)}
 
 
 # --- Entries that refer to others ------------------------------------------------------------------------------------
@@ -144,6 +159,12 @@ class _Entries:
         known = [other for other in dict.fromkeys([*self.entries, *self.made]) if other != name]
         if not isinstance(like, str) or like not in known:
             raise ConfigError(refusal(where, like, f"another entry: {', '.join(known)}", nearest(like, known)))
+        if like in {family for family, _ in self.made.values()} and not {"size", "sizes", "shape"} & set(
+            self.entries[name]
+        ):
+            made = [one for one, (family, _) in self.made.items() if family == like]
+            allowed = f"a dataset of this family ({', '.join(made)}), or a size beside it"
+            raise ConfigError(refusal(where, like, allowed, made[0]))
         if like in chain:
             circle = " like ".join((*chain[chain.index(like) :], name, like))
             raise ConfigError(refusal(where, like, f"an entry that is not like this one ({circle})"))
@@ -200,6 +221,11 @@ def _named(only: Any, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, list
         return {kind: _names(given, f"only.{kind}", tables[kind]) for kind, given in only.items()}
     names = _names(only or [only], "only", [name for table in tables.values() for name in table])
     found = {kind: [name for name in names if name in table] for kind, table in tables.items()}
+    for name in names:
+        kinds = [kind for kind, some in found.items() if name in some]
+        if len(kinds) > 1:
+            allowed = " or ".join(f"only: {{{kind}: {name}}}" for kind in kinds)
+            raise ConfigError(refusal("only", name, f"{allowed}, since it is a name of both"))
     return {kind: some for kind, some in found.items() if some}
 
 

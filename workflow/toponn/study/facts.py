@@ -175,6 +175,10 @@ class Facts:
 
     # --- Facts -----------------------------------------------------------------------------------------------------
 
+    def route_costs(self, shown: Shown) -> bool:
+        """Return whether the study measures what the routes of its rings cost."""
+        return self.plan.route_costs is not None
+
     def home(self, shown: Shown) -> str:
         """Return the dataset that the task trains on."""
         return self.plan.home(shown.subject if shown.subject in self.plan.tasks else "chern")
@@ -254,6 +258,10 @@ class Facts:
     def trained_seeds(self, shown: Shown) -> dict[str, int]:
         """Return the number of seeds of each trained variant."""
         return {name: self.study.models[name].seeds for name in self.plan.trained(shown.subject)}
+
+    def stepwise(self, shown: Shown) -> list[str]:
+        """Return the trained variants that are trained over epochs, not solved."""
+        return [name for name in self.plan.trained(shown.subject) if not self.plan.fact(name, "solved")]
 
     def tested_seeds(self, shown: Shown) -> dict[str, int]:
         """Return the number of seeds of each tested variant."""

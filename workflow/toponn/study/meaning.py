@@ -22,6 +22,13 @@ def check_meaning(study: Study) -> None:
     """
     for name, recipe in study.datasets.items():
         check_dataset(recipe, f"datasets.{name}")
+    labels: dict[str, str] = {}
+    for name, entry in study.models.items():
+        label = entry.label or name.replace("_", " ")
+        if label in labels:
+            allowed = f"another label than that of {labels[label]}, or no figure tells them apart"
+            raise ConfigError(refusal(f"models.{name}.label", label, allowed))
+        labels[label] = name
     for task, parts in study.tasks:
         if parts is not None:
             _check_task(study, task, parts)

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 from pydantic import Field, create_model
 
-from toponn.checks import ConfigError, is_row, row_of
+from toponn.checks import ConfigError, is_row, refusal, row_of
 from toponn.declared import REQUIRED, Declared, Option, declared_class, declared_function, parameters_of
 from toponn.models import MODELS
 from toponn.options import Seeds
 from toponn.study.kinds import Chosen, Settings, checked
+from toponn.tables import TABLES
 from toponn.trainability import DIAGNOSTICS, record
 from toponn.training.protocol import Success, Training, Variant
 
@@ -37,11 +38,14 @@ def _table(kind: type) -> type[Settings]:
 TrainingTable, SuccessTable = _table(Training), _table(Success)
 
 
+LABEL = "up to 40 characters on one line, without $ and backslash, which figures would take for mathematics"
+
+
 class ModelEntry(Settings):
     """A model of the study: a class of the family with its options, how many seeds of it, and how it is trained."""
 
     model: str = Field(description="A row of MODELS, or toponn.models.<file>:<Class>.")
-    label: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+    label: Annotated[str, Field(title=LABEL, min_length=1, max_length=40, pattern=r"^[^$\\\n]+$")] | None = Field(
         None, description="What figures call it, if not by its key."
     )
     seeds: Seeds = Field(description="Independent runs, which differ in their random numbers alone.")
@@ -91,10 +95,35 @@ def _entry_table(name: str, base: type[Settings], declared: Declared, own: set[s
     return create_model(name.rpartition(":")[2], __base__=base, __doc__=declared.summary, **options, **keys)
 
 
+def _check_record(declared: Declared) -> None:
+    """Refuse a record that names what there is not, or conditions that are columns already."""
+    said, columns = declared.record, {*TABLES["diagnostics"].columns, *TABLES["trainability"].columns}
+    known = {"runs", *record.ABILITIES, *record.ROLES, *(f"{role}?" for role in record.ROLES)}
+    across = {"size", *said.conditions}
+    panels = said.curves.panels if said.curves else ()
+    named = [
+        ("needs", said.needs, known),
+        ("trainings", [said.trainings] if isinstance(said.trainings, str) else [], set(declared.options)),
+        ("curves", [panel.across for panel in panels], across),
+        ("curves", [key for panel in panels for key, _ in panel.where], across),
+        ("statements", [key for part in said.statements for key, _ in part.where], across),
+        ("conditions", said.conditions, set(said.conditions) - columns),
+    ]
+    for key, found, allowed in named:
+        for name in found:
+            if name not in allowed:
+                listed = ", ".join(sorted(allowed)) or "no name"
+                wanted = "names that are no columns of the tables" if key == "conditions" else listed
+                raise ConfigError(refusal(f"{declared.row}: {key}", name, wanted))
+
+
 @cache
 def model_table(name: str) -> type[ModelEntry]:
     """Return the table of an entry of ``models`` that names this class."""
     declared = declared_class(row_of(MODELS, name, "model"))
+    if lacking := [*declared.abstract, *(key for key in ("family", "role", "tasks") if key not in declared.facts)]:
+        allowed = f"a model, which derives from toponn.models.network.Network or base.Model, with {', '.join(lacking)}"
+        raise ConfigError(f"{declared.row}: found a class without {lacking[0]}; allowed: {allowed}")
     keys = {}
     if declared.facts.get("solved"):
         only = "1: the problem has one solution, so that every run would be the same."
@@ -110,7 +139,9 @@ def diagnostic_table(name: str) -> type[DiagnosisEntry]:
     declared = declared_function(row_of(DIAGNOSTICS, name, "diagnostic"), record)
     if "seeds" not in declared.options:
         raise ConfigError(f"{declared.row}: found no option seeds; allowed: a function that takes how many")
-    return _entry_table(name, DiagnosisEntry, declared, {"diagnostic"}, {})
+    table = _entry_table(name, DiagnosisEntry, declared, {"diagnostic"}, {})
+    _check_record(declared)
+    return table
 
 
 AnyModel = Annotated[ModelEntry, Chosen("model", tuple(MODELS), model_table, lambda name: is_row(MODELS, name))]

@@ -233,6 +233,11 @@ class Plan:
         """The samples beyond dense matrices, None where the study has none."""
         return self.study.beyond_dense if self.study.beyond_dense and self.study.beyond_dense.samples else None
 
+    @property
+    def route_costs(self) -> Any:
+        """What to measure of the routes of tensor rings, None where the study has none."""
+        return self.study.route_costs if self.with_rings() else None
+
     def wanted_seeds(self) -> list[list[Any]]:
         """Return [dataset, variant, seeds] of every training: a block may have been trained with more."""
         found = self.trainings(sizes=True)
@@ -310,6 +315,10 @@ class Plan:
     def task_files(self, pattern: str, tasks: Iterable[str]) -> list[str]:
         """Return a file of the folder ``trainability`` for each of these tasks."""
         return [f"{self.results}/trainability/{task}/{pattern}" for task in tasks]
+
+    def with_hybrids(self) -> list[str]:
+        """Return the tasks that train a model which holds the invariant, whose closed form is then put to the test."""
+        return [t for t in self.tasks if any(self.fact(name, "role") == "hybrid" for name in self.trained(t))]
 
     def with_rings(self) -> list[str]:
         """Return the tasks that have rings with site tensors."""

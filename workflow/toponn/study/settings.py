@@ -152,7 +152,7 @@ class Study(Settings):
     interfaces: Annotated[dict[Name, Interface], Field(title="samples with two phases by name")] = Field(
         {}, description="Samples with two phases, by name."
     )
-    route_costs: RouteCosts = Field(RouteCosts(), description="What the routes of the tensor ring cost.")
+    route_costs: RouteCosts | None = Field(RouteCosts(), description="What the routes of the tensor ring cost.")
     beyond_dense: BeyondDense | None = Field(None, description="A trained ring on samples beyond dense matrices.")
     maps: Annotated[dict[Name, Map], Field(title="labelled phase diagrams by name")] = Field(
         {}, description="Labelled phase diagrams, by name."

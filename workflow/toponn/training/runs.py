@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from toponn.datasets import Dataset, read_dataset
 from toponn.digests import digest
 from toponn.files import write_arrays, write_json, write_table
+from toponn.joblog import LOGGER
 from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
 from toponn.provenance import provenance
@@ -90,6 +91,9 @@ def train_block(
     used, training = list(samples["train"]), list(samples["train"].values())
     dataset = next(part for part in splits["train"] if part.name == used[0])
     dataset = replace(dataset, name=together or dataset.name)
+    found = np.unique(np.concatenate([group.labels.numpy() for group in samples[success.split].values()]))
+    if len(found) == 1:
+        LOGGER.warning("the %s split has the label %d alone: any constant answer succeeds", success.split, found[0])
     samples = {split: list(seen.values()) for split, seen in samples.items()}
     model = build_model(variant, shapes_of(training[0]))
     checksums = [part.attributes["checksum"] for part in splits["train"]]
