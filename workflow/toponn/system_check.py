@@ -127,16 +127,23 @@ def _gap(system: LatticeSystem, point: Point, mesh: int) -> float:
         return 0.0
 
 
+def _crossed(system: LatticeSystem, point: Point) -> list[bool]:
+    """Return which of the clean bands the Fermi level of the class lies in."""
+    bloch = system.bloch(system.momenta(GAP_MESH[system.unit_cell.dimension]), **point)
+    E, level = np.linalg.eigvalsh(bloch).reshape(-1, bloch.shape[-1]), system.fermi_level(**point)
+    return [level is not None and band.min() < level < band.max() for band in E.T]
+
+
 def _bands(system: LatticeSystem) -> str:
     """Return the bands in the middle of the parameters."""
     middle, mesh = system.middle(), GAP_MESH[system.unit_cell.dimension]
     bloch = system.bloch(system.momenta(mesh), **middle)
     E = np.linalg.eigvalsh(bloch).reshape(-1, bloch.shape[-1])
     filled, gap = filled_bands(system, middle, bloch), _gap(system, middle, mesh)
-    rows = [
-        (str(i + 1), _number(band.min()), _number(band.max()), "filled" if i < filled else "")
-        for i, band in enumerate(E.T)
-    ]
+    crossed = _crossed(system, middle)
+    words = ["partly filled" if crossed[i] else "filled" if i < filled else "" for i in range(len(crossed))]
+    ends = [(_number(band.min()), _number(band.max())) for band in E.T]
+    rows = [(str(i + 1), *ends[i], word) for i, word in enumerate(words)]
     said = f"gap {gap:.2f}, invariant {bulk_invariant(system, middle, mesh)}" if gap > NO_GAP else "no gap"
     return f"Bands at the middle of the parameters, {_words(middle)}: {said}\n" + table(
         ("band", "lowest", "highest", ""), rows
@@ -287,6 +294,10 @@ def _said(recipe: Recipe, point: Point) -> dict[str, Estimate]:
     there = replace(recipe, parameters=point)
     try:
         found = dict(reversed(crystal_estimates(there, 1).items()))
+        system = recipe.system
+        closed = found and gap_at_fermi_level(system, point, GAP_MESH[system.unit_cell.dimension]) <= NO_GAP
+        if closed or (found and any(_crossed(system, point))):  # where no integer is defined
+            found = {name: replace(said, decided=np.zeros_like(said.decided)) for name, said in found.items()}
     except DataError:  # no crystal, as at an irrational flux
         found = {}
     samples = there.samples([there.draw(0)])
