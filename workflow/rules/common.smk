@@ -35,7 +35,7 @@ try:
     tables = [yaml.load(text, Loader=yaml.CSafeLoader) for text in texts]
     base = {key: part for table in tables for key, part in table.items()}
     STUDY = read_study(in_order(config, base))
-    PLAN = Plan(STUDY, ROOT)
+    PLAN = Plan(STUDY)
     FACTS = Facts(PLAN)
     FACTS.check_figures()
 except ConfigError as error:

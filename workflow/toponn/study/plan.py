@@ -34,7 +34,7 @@ class Plan:
     Parameters
     ----------
     study : checked
-    root : folder under which ``results/`` lies
+    root : folder under which ``results/`` lies, by default the working directory
     """
 
     def __init__(self, study: Study, root: Path | str = "."):
