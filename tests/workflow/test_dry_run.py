@@ -118,3 +118,12 @@ def test_a_wrong_study_is_refused_in_one_sentence(fresh_project, wrong, says):
 def test_the_workflow_is_clean_by_snakemakes_own_rules(fresh_project):
     run = fresh_project.snakemake("--lint")
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("line", ["study: mine", 'study: "mine"', '"study": mine', "'study' : 'mine'  # a remark"])
+def test_the_report_lies_in_the_folder_of_the_study_however_the_overlay_writes_its_name(fresh_project, line):
+    path = fresh_project.root / "named.yaml"
+    path.write_text(f"{line}\n", encoding="utf-8")
+    run = fresh_project.command("make", "-n", "report", "CONFIG=named.yaml")
+    path.unlink()
+    assert run.returncode == 0 and "results/mine/report.html" in run.stdout, run.stdout + run.stderr
