@@ -41,8 +41,9 @@ def refusal(where: str, found: object, allowed: str, suggestion: object = None) 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
     """Return the member of `names` that looks most like `name`, or None where nothing does."""
-    close = difflib.get_close_matches(str(name), list(names), n=1)
-    return close[0] if close else None
+    folded = {known.casefold(): known for known in reversed(list(names))}
+    close = difflib.get_close_matches(str(name).casefold(), list(folded)[::-1], n=1)
+    return folded[close[0]] if close else None
 
 
 def short(value: Any) -> str:
@@ -145,7 +146,9 @@ def imported(row: str, where: str, allowed: str) -> Any:
     except Exception as error:  # a user's own file may fail in any way
         raise ConfigError(f"{where}: found {row!r}, whose file fails: {type(error).__name__}: {error}") from error
     if not hasattr(found, attribute):
-        raise wrong
+        names = [name for name, value in vars(found).items() if isinstance(value, type) and value.__module__ == module]
+        meant = nearest(attribute, names)
+        raise ConfigError(refusal(where, row, allowed, f"{module}:{meant}" if meant else None))
     return getattr(found, attribute)
 
 
