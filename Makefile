@@ -54,7 +54,7 @@ test: $(INSTALLED)
 	@# The tests of the finished quick study beside all others, which are printed after them.
 	@mkdir -p .pytest_cache; $(IN_VENV) pytest -m "not benchmark and not fuzz and not finished" > .pytest_cache/others.log 2>&1 & \
 	others=$$!; trap "kill $$others" INT TERM; \
-	$(IN_VENV) pytest -m "finished and not benchmark" -p no:cacheprovider tests/workflow; finished=$$?; \
+	$(IN_VENV) pytest -m "finished and not benchmark and not whole" -p no:cacheprovider tests/workflow; finished=$$?; \
 	wait $$others; others=$$?; cat .pytest_cache/others.log; exit $$((finished + others))
 
 lint: $(INSTALLED)

@@ -128,6 +128,12 @@ class Project:
                 found[path.stem] = [{k: text for k, text in row.items() if k not in TIMES[path.stem]} for row in rows]
         return found
 
+    def rows(self, study: str, table: str) -> list[dict[str, str]]:
+        """Return the rows of a table without the columns that hold times, and without empty entries."""
+        path = self.root / "results" / study / "tables" / f"{table}.csv"
+        rows, times = csv.DictReader(path.read_text(encoding="utf-8").splitlines()), TIMES.get(table, ())
+        return [{key: text for key, text in row.items() if text and key not in times} for row in rows]
+
     @contextmanager
     def edited(self, path: str, text: str) -> Iterator[None]:
         """Give a file another text for a while."""

@@ -268,12 +268,14 @@ def test_a_full_disk_ends_jobs_in_a_sentence_and_the_next_call_goes_on(undisturb
 
 def test_a_second_run_in_the_same_folder_says_so_and_stops(interrupted):
     project, _ = interrupted
-    tables_of = project.root / "results/small/tables/references.csv"
-    tables_of.unlink()
+    drawn = sorted((project.root / "results/small/figures").glob("*.pdf"))[:16]
+    for path in drawn:  # work for longer than the second call takes to begin
+        path.unlink()
     first = started(project)
     assert until_a_job_runs(project, first)
     second = project.snakemake("--cores", "1")
+    ended = first.wait()
     sentence = second.stderr.splitlines()[-1]
     assert second.returncode == 1
     assert f"results/small: another run works on this study, process {first.pid} on " in sentence
-    assert first.wait() == 0 and tables_of.exists()
+    assert ended == 0 and len(drawn) == 16 and all(path.exists() for path in drawn)

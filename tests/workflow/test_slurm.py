@@ -111,6 +111,32 @@ def slurm() -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+FEW = """
+only: [chern, ring_coordinate, loop_ridge, kernel, pruning]
+tasks: {chern: {proxies: [], sizes: null}}
+maps: null
+convergence: null
+ceiling: null
+interfaces: null
+beyond_dense: null
+"""
+"""A few minutes of the quick study, with a job of nearly every rule that clusters run."""
+
+
+def test_a_part_of_the_quick_study_gives_the_same_rows_through_slurm(finished_project, own_project, slurm):
+    (own_project.root / "few.yaml").write_text(FEW, encoding="utf-8")
+    call = ("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
+    call += ("--configfile", QUICK, "few.yaml", "--seconds-between-status-checks", "2")
+    run = slurm.snakemake(own_project, *call)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
+    assert 0 < len(re.findall("has been submitted with SLURM jobid", run.stderr)) < 30, "small jobs travel together"
+    for table in ("runs", "search", "generalization", "generalization_summary", "left_out_summary", "diagnostics"):
+        few, whole = (each.rows("quick", table) for each in (own_project, finished_project))
+        assert few and not [row for row in few if row not in whole], table
+    assert "Nothing to be done" in slurm.snakemake(own_project, *call).stderr
+
+
+@pytest.mark.whole
 def test_the_quick_study_gives_the_same_tables_through_slurm(finished_project, own_project, slurm):
     run = slurm.snakemake(own_project, *SLURM)
     assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
