@@ -40,7 +40,7 @@ class Code:
         found: dict[str, None] = {}
         for entry in entries:
             rows = [row_of(SYSTEMS, entry.system, "system")]
-            lattice = entry.lattice or self.plan.system(entry).lattices[0]
+            lattice = entry.lattice or entry.family.lattices[0]
             rows += [LATTICES[lattice]] if lattice in LATTICES else []
             found |= dict.fromkeys(part for row in rows for part in self.member(script, row))
         return list(found)

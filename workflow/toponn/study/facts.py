@@ -190,7 +190,7 @@ class Facts:
 
     def task(self, shown: Shown) -> str:
         """Return the task of the system of an entry."""
-        return self.plan.system(self.entry(shown)).task
+        return self.entry(shown).family.task
 
     def recipe(self, shown: Shown) -> dict[str, Any]:
         """Return the entry as plain values."""
@@ -200,7 +200,7 @@ class Facts:
     def boundary(self, shown: Shown) -> str:
         """Return where the lines of a map are from."""
         entry = self.entry(shown)
-        return self.plan.system(entry)().phase_planes()[entry.plane].source
+        return entry.family().phase_planes()[entry.plane].source
 
     def success(self, shown: Shown) -> dict[str, Any]:
         """Return the split and the balanced accuracy of a success."""

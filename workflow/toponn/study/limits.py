@@ -52,7 +52,7 @@ class Limits:
 
         The densest points, those of the Ammann-Beenker tiling, are 1.21 a unit of area.
         """
-        system = self.plan.system(entry)
+        system = entry.family
         return math.ceil((2 * area if system.task == "winding" else 1.25 * area) * system.n_orbitals)
 
     def orbitals(self, entry: Any) -> int:
@@ -62,7 +62,7 @@ class Limits:
 
     def orbitals_at(self, entry: Any, length: float) -> int:
         """Return an upper bound of the orbitals of a segment or square of this length."""
-        return self.orbitals_on(entry, length if self.plan.system(entry).task == "winding" else length**2)
+        return self.orbitals_on(entry, length if entry.family.task == "winding" else length**2)
 
     def n_samples(self, dataset: str) -> int:
         """Return the number of samples in all splits of a dataset."""

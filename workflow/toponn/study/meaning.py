@@ -63,11 +63,6 @@ def has_cells(recipe: Dataset) -> bool:
     return isinstance(recipe.family.lattice(recipe.lattice), UnitCell)
 
 
-def tested_models(study: Study, parts: Task) -> list[str]:
-    """Return the models of a task that are put to its tests: those with a random start."""
-    return [name for name in parts.models if study.models[name].variant.start == "random"]
-
-
 # --- Tasks --------------------------------------------------------------------------------------------------
 
 
@@ -80,7 +75,7 @@ def _check_task(study: Study, task: str, parts: Task) -> None:
         choose(study.models, name, f"{where}.models[{i}]")
         _check_model(study, task, name, f"{where}.models[{i}]")
         _check_window(study, parts.dataset, name)
-    if not tested_models(study, parts):
+    if not study.tested(parts):
         allowed = "at least one model with a random start, since only these are put to the tests"
         raise ConfigError(refusal(f"{where}.models", parts.models, allowed))
     _check_sizes(study, task, parts)
@@ -134,7 +129,7 @@ def _check_left_out(study: Study, task: str, parts: Task) -> None:
     for i, name in enumerate(parts.left_out.datasets):
         _check_task_dataset(study, task, name, f"{where}.datasets[{i}]", SPLITS)
     recipes = [study.datasets[name] for name in parts.left_out.datasets]
-    tested = dict.fromkeys(tested_models(study, parts))
+    tested = dict.fromkeys(study.tested(parts))
     for i, name in enumerate(parts.left_out.models):
         here = f"{where}.models[{i}]"
         choose(tested, name, here)  # whose learning rate the task's dataset chose
@@ -155,7 +150,7 @@ def _check_diagnosed(study: Study, task: str, parts: Task) -> None:
     """Refuse models that the task does not train from a random start."""
     where = f"tasks.{task}.diagnosed"
     for i, name in enumerate(parts.diagnosed.models):
-        choose(dict.fromkeys(tested_models(study, parts)), name, f"{where}.models[{i}]")
+        choose(dict.fromkeys(study.tested(parts)), name, f"{where}.models[{i}]")
     for name in parts.diagnosed.seeds:
         choose(study.models, name, f"{where}.seeds")
 
@@ -273,9 +268,7 @@ def _check_window(study: Study, dataset: str, name: str) -> None:
 
 def _check_hybrid(study: Study, name: str, where: str) -> None:
     """Refuse a model that is no hybrid for any size which the task chern trains from a random start."""
-    tested = tested_models(study, study.tasks.chern)
-    facts = {key: study.models[key].declared.facts for key in tested}
-    fitting = [key for key in tested if facts[key]["role"] == "hybrid" and not facts[key]["fixed_geometry"]]
+    fitting = study.hybrids(study.tasks.chern)
     if name not in fitting:
         known = ", ".join(fitting) or "there is none"
         allowed = f"hybrids of tasks.chern.models that take any size and start at random: {known}"

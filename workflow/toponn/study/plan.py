@@ -10,9 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from toponn.checks import resolve
 from toponn.study.settings import Study, Task
-from toponn.systems import SYSTEMS
 from toponn.tables import HOME, MISLEADING
 from toponn.trainability.record import ABILITIES, ROLES
 
@@ -59,15 +57,11 @@ class Plan:
 
     def tested(self, task: str) -> list[str]:
         """Return those that are put to its tests: all that start at random."""
-        return [name for name in self.trained(task) if self.study.models[name].variant.start == "random"]
+        return self.study.tested(self.tasks[task])
 
     def hybrids(self, task: str) -> list[str]:
         """Return those that hold the invariant and run on any size, which rivals are compared with."""
-        return [
-            name
-            for name in self.tested(task)
-            if self.fact(name, "role") == "hybrid" and not self.fact(name, "fixed_geometry")
-        ]
+        return self.study.hybrids(self.tasks[task])
 
     def rivals(self, task: str) -> list[str]:
         """Return those that do not hold the invariant and are trained step by step."""
@@ -118,13 +112,9 @@ class Plan:
 
     # --- Datasets and tests --------------------------------------------------------------------------------------
 
-    def system(self, entry: Any) -> Any:
-        """Return the class of the system that an entry of the study names."""
-        return resolve(SYSTEMS, entry.system, "system")
-
     def task_of(self, dataset: str) -> str:
         """Return the task that the system of a dataset belongs to."""
-        return self.system(self.study.datasets[dataset]).task
+        return self.study.datasets[dataset].family.task
 
     def kinds(self, task: str) -> dict[str, str]:
         """Return each test and what it changes: the training dataset's own first, by its test split."""

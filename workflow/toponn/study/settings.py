@@ -171,3 +171,12 @@ class Study(Settings):
         for name, entry in models.items():
             entry._name = name
         return models
+
+    def tested(self, parts: Task) -> list[str]:
+        """Return the models of a task that are put to its tests: those that start at random."""
+        return [name for name in parts.models if self.models[name].variant.start == "random"]
+
+    def hybrids(self, parts: Task) -> list[str]:
+        """Return those of them that hold the invariant and run on any size, which rivals are compared with."""
+        facts = {name: self.models[name].declared.facts for name in self.tested(parts)}
+        return [name for name, fact in facts.items() if fact["role"] == "hybrid" and not fact["fixed_geometry"]]
