@@ -27,7 +27,7 @@ REPORT = results/$(STUDY)/report.html
 REPORT_LOG = results/$(STUDY)/logs/report.log
 # A report that is older than any of these is made again; it is renamed when it is whole.
 REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow/studies workflow/report \
-	workflow/rules workflow/toponn/tables.py workflow/toponn/figures
+	workflow/rules workflow/toponn/tools/tables.py workflow/toponn/figures
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:

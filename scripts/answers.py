@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.answers import Tables, answers, verdicts
-from toponn.answers_page import page
-from toponn.files import read_table, whole_file, write_table
-from toponn.joblog import job_log
-from toponn.trainability.record import Statement
+from toponn.tools.files import read_table, whole_file, write_table
+from toponn.tools.joblog import job_log
+from toponn.tools.statements import Statement
+from toponn.verdicts.answers import Tables, answers, verdicts
+from toponn.verdicts.answers_page import page
 
 with job_log(snakemake):
     given, runs = snakemake.params, read_table(snakemake.input.runs, "runs")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from toponn.claims import claims_table
-from toponn.claims_page import page
-from toponn.files import read_table, whole_file, write_table
-from toponn.joblog import job_log
+from toponn.tools.files import read_table, whole_file, write_table
+from toponn.tools.joblog import job_log
+from toponn.verdicts.claims import claims_table
+from toponn.verdicts.claims_page import page
 
 MADE_FROM = {"trainability": "trainability", "generalization": "generalization"}
 MADE_FROM |= {"summary": "generalization_summary", "superiority": "superiority"}

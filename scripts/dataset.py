@@ -1,8 +1,8 @@
 """Draw, label and store one dataset."""
 
-from toponn.datasets import write_dataset
-from toponn.generation import generate
-from toponn.joblog import job_log
+from toponn.data.datasets import write_dataset
+from toponn.data.generation import generate
+from toponn.tools.joblog import job_log
 
 with job_log(snakemake) as log:
     arrays, attributes = generate(name=snakemake.params.name, seed=snakemake.params.seed, **snakemake.params.recipe)

@@ -1,11 +1,11 @@
 """Compare every hybrid at its closed-form weights with the reference formula."""
 
-from toponn.files import write_table
-from toponn.joblog import job_log
+from toponn.tools.files import write_table
+from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
-    from toponn.datasets import read_dataset
-    from toponn.seeds import stream
+    from toponn.data.datasets import read_dataset
+    from toponn.tools.seeds import stream
     from toponn.trainability.expressivity import expressivity_rows
 
     dataset = read_dataset(snakemake.input[0], "validation")

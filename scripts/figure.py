@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.checks import resolve
 from toponn.figures import FIGURES
 from toponn.figures.record import Given, Look
 from toponn.figures.style import save
-from toponn.joblog import job_log
+from toponn.tools.checks import resolve
+from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     wanted = snakemake.params

@@ -1,7 +1,7 @@
 """Join the rows of files of one table, of runs those of the seeds that the study asks for."""
 
-from toponn.files import read_table, write_table
-from toponn.joblog import job_log
+from toponn.tools.files import read_table, write_table
+from toponn.tools.joblog import job_log
 from toponn.trainability.success import first_seeds
 
 with job_log(snakemake):

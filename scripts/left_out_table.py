@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from toponn.files import read_arrays, read_table, write_table
-from toponn.joblog import job_log
+from toponn.tools.files import read_arrays, read_table, write_table
+from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
-    from toponn.left_out import summary_rows
+    from toponn.generalization.left_out import summary_rows
 
     tables, summary = [read_table(path, "left_out") for path in snakemake.input.tables], []
     for table, path in zip(tables, snakemake.input.predictions, strict=True):

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from toponn.files import write_table
-from toponn.joblog import job_log
+from toponn.tools.files import write_table
+from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
-    from toponn.generalization import Evaluation, by_variant
-    from toponn.seeds import stream
-    from toponn.trainability.proxies import overlap_rows, proxy_rows
+    from toponn.generalization.evaluation import Evaluation, by_variant
+    from toponn.generalization.proxies import overlap_rows, proxy_rows
+    from toponn.tools.seeds import stream
 
     home, rng = snakemake.input.home, stream(snakemake.params.seed, "proxies", snakemake.wildcards.task)
     evaluations = by_variant(map(Evaluation.read, snakemake.input.predictions))

@@ -1,7 +1,7 @@
 """Choose the learning rate and weight decay of one variant on the validation split of its task's dataset."""
 
-from toponn.files import write_table
-from toponn.joblog import job_log
+from toponn.tools.files import write_table
+from toponn.tools.joblog import job_log
 
 with job_log(snakemake) as log:
     from toponn.training.protocol import Variant

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from toponn.digests import digest
-from toponn.files import read_table
-from toponn.joblog import job_log
+from toponn.tools.digests import digest
+from toponn.tools.files import read_table
+from toponn.tools.joblog import job_log
 
 with job_log(snakemake) as log:
     from toponn.training.protocol import Success, Variant

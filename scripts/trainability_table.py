@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from toponn.files import read_table, write_table
-from toponn.joblog import job_log
+from toponn.tools.files import read_table, write_table
+from toponn.tools.joblog import job_log
 from toponn.trainability.success import first_seeds, not_applicable_rows, start_rows, success_rows
 from toponn.trainability.summary import diagnostic_rows
 

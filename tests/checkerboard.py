@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from toponn.lattices import UnitCell
-from toponn.systems.base import Bond, LatticeSystem, Parameter
+from toponn.matter.lattices import UnitCell
+from toponn.matter.systems.base import Bond, LatticeSystem, Parameter
 
 ONE = np.ones((1, 1))
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from toponn.digests import digest
-from toponn.files import write_arrays, write_json
+from toponn.tools.digests import digest
+from toponn.tools.files import write_arrays, write_json
 
 B, N, FILLED = 6, 4, 2
 CHAIN = {"name": "tiny", "task": "winding", "area_per_site": 1.0}

@@ -1,4 +1,4 @@
-"""Reads the imports of library and scripts and fails on any arrow that the table below does not have."""
+"""Reads the imports of library and scripts, and fails on any that the tables of folders below do not allow."""
 
 import ast
 import sys
@@ -9,102 +9,38 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STANDARD = sys.stdlib_module_names
 
-BASE = {"conventions", "checks", "digests", "provenance", "results_folder", "seeds", "files", "statistics", "joblog"}
-BASE |= {"codetrace", "yaml_files", "options", "declared", "tables"}
-PHYSICS = {"lattices", "point_sets", "shapes", "systems", "disorder", "states", "invariants", "geometry"}
-LEARNING = {"models", "training"}
-
-ARROWS = {
-    # level 0: each other only (there are no circles: a test of its own)
-    **dict.fromkeys(BASE, BASE),
-    # 1
-    "lattices": BASE,
-    "point_sets": BASE | {"lattices", "shapes"},
-    "shapes": BASE | {"lattices"},
-    "systems": BASE | {"lattices"},
-    "disorder": BASE | {"lattices", "systems"},
-    "geometry": BASE | {"lattices", "shapes", "systems"},
-    "states": BASE,
-    "invariants": BASE | {"lattices", "shapes", "states"},
-    "crystals": BASE | PHYSICS,
-    "recipes": BASE | PHYSICS | {"crystals"},
-    # 2: of families the dicts alone, and what their members declare
-    "study": BASE
-    | {"disorder", "encodings", "figures", "geometry", "lattices", "models", "shapes", "systems"}
-    | {"trainability", "training"},
-    # 3
-    "encodings": BASE | {"lattices", "states"},
-    "datasets": BASE | PHYSICS | {"encodings"},
-    "generation": BASE | PHYSICS | {"crystals", "recipes", "datasets"},
-    "phase_maps": BASE | PHYSICS | {"recipes"},
-    "convergence": BASE | PHYSICS | {"crystals", "recipes"},
-    "references": BASE | PHYSICS | {"recipes", "convergence", "datasets"},
-    "system_check": BASE | PHYSICS | {"crystals", "recipes", "convergence"},
-    "__main__": BASE | {"system_check"},
-    # 3'
-    "models": BASE,
-    "training": BASE | {"models"},
-    # 4
-    "generalization": BASE | LEARNING | {"datasets", "encodings", "states"},
-    "trainability": BASE | PHYSICS | LEARNING | {"datasets", "encodings", "generalization", "generation"},
-    "left_out": BASE | {"generalization"},
-    "sparse_ring": BASE | LEARNING | {"lattices", "invariants"},
-    "beyond_dense": BASE | LEARNING | {"states", "invariants", "recipes", "sparse_ring", "trainability"},
-    # 5
-    "superiority": BASE | {"generalization"},
-    "interfaces": BASE | PHYSICS | LEARNING | {"encodings", "generalization", "recipes"},
-    "claims": BASE,
-    "answers": BASE | {"trainability"},
-    "figures": BASE,
-    "pages": BASE,
-    "answers_page": BASE | {"answers", "pages"},
-    "claims_page": BASE | {"claims", "pages"},
+ROOMS = {
+    "tools": set(),
+    "matter": {"tools"},
+    "invariants": {"tools", "matter"},
+    "data": {"tools", "matter", "invariants"},
+    "labels": {"tools", "matter", "invariants", "data"},
+    "models": {"tools"},
+    "training": {"tools", "matter", "data", "models"},
+    "trainability": {"tools", "matter", "invariants", "data", "models", "training"},
+    "generalization": {"tools", "matter", "invariants", "data", "models", "training"},
+    "verdicts": {"tools"},
+    "figures": {"tools"},
+    "study": {"tools", "matter", "invariants", "data", "labels", "models", "training", "trainability", "figures"},
 }
-"""What each module or family may import from the library, besides its own family."""
+"""What the modules of each folder may import from the others; beside them stands `__main__`, the command line."""
 
-DOORS = {
-    # where data enters the learning arm: modules that the loop and the models do not import
-    "toponn.training.views": {"toponn.datasets", "toponn.encodings", "toponn.encodings.routes", "toponn.states"},
-    "toponn.training.runs": {"toponn.datasets", "toponn.states"},
-    "toponn.training.search": {"toponn.datasets"},
-    "toponn.training.saved": {"toponn.states"},
-    # the names of the arrays that all samples share: the family's dict alone, none of its members
-    "toponn.training.loop": {"toponn.encodings"},
-}
-"""Further arrows of single modules, each to exactly these modules."""
-
-THIRD_PARTIES = {
-    **dict.fromkeys(
-        BASE | PHYSICS | {"recipes", "crystals", "encodings", "datasets", "generation", "phase_maps"}, {"numpy"}
-    ),
-    **dict.fromkeys(["codetrace", "joblog", "digests", "provenance", "results_folder", "tables", "declared"], set()),
-    "options": {"annotated_types"},
-    "study": {"annotated_types", "pydantic", "pydantic_core"},
-    "yaml_files": {"yaml"},
-    "files": {"numpy", "h5py", "pandas"},
-    "statistics": {"numpy", "scipy", "pandas"},
-    **dict.fromkeys(["lattices", "point_sets", "shapes", "systems", "invariants"], {"numpy", "scipy"}),
-    "system_check": {"numpy"},
-    "__main__": set(),
-    "convergence": {"numpy", "pandas"},
-    "states": {"numpy", "torch"},  # the one exception of the physics arm: batched eigensolvers
-    "references": {"numpy", "pandas"},
+PACKAGES = {
+    "tools": {"annotated_types", "h5py", "numpy", "pandas", "scipy"},
+    "matter": {"numpy", "scipy", "torch"},
+    "invariants": {"numpy", "scipy"},
+    "data": {"numpy"},
+    "labels": {"numpy", "pandas"},
     "models": {"numpy", "torch"},
     "training": {"numpy", "pandas", "torch"},
-    "generalization": {"numpy", "pandas", "torch"},
     "trainability": {"numpy", "pandas", "scipy", "torch"},
-    "left_out": {"numpy", "pandas"},
-    "superiority": {"numpy", "pandas"},
-    "interfaces": {"numpy", "pandas", "torch"},
-    "sparse_ring": {"numpy", "scipy", "torch"},
-    "beyond_dense": {"numpy", "pandas", "torch"},
-    "claims": {"numpy", "pandas", "scipy"},
-    "answers": {"numpy", "pandas"},
-    "pages": set(),
-    "answers_page": {"pandas"},
-    "claims_page": {"pandas"},
-    "figures": {"numpy", "pandas", "scipy", "matplotlib"},
+    "generalization": {"numpy", "pandas", "scipy", "torch"},
+    "verdicts": {"jinja2", "numpy", "pandas", "scipy"},
+    "figures": {"matplotlib", "numpy", "pandas", "scipy"},
+    "study": {"annotated_types", "pydantic", "pydantic_core", "yaml"},
 }
+"""What the modules of each folder may import from elsewhere, beside the standard library."""
+
 SCRIPTS_MAY = {"toponn", "numpy", "pandas", "torch"}
 HEAVY = {"torch", "scipy", "matplotlib", "pandas", "h5py"}
 
@@ -156,7 +92,7 @@ def imported(name, modules, deferred=True):
 
 
 def unit(module):
-    """Return the row of the table that a module of the library belongs to."""
+    """Return the folder of the library that a module lies in."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else parts[0]
 
@@ -168,8 +104,7 @@ def forbidden_arrows(modules):
         for other in sorted(imported(name, modules)):
             if other.split(".")[0] != "toponn":
                 continue
-            allowed = unit(other) == unit(name) or unit(other) in ARROWS.get(unit(name), set())
-            if not allowed and other not in DOORS.get(name, set()):
+            if unit(other) not in {unit(name), "toponn"} | ROOMS.get(unit(name), set(ROOMS)):
                 wrong.append(f"{name} -> {other}")
     return wrong
 
@@ -178,7 +113,7 @@ def forbidden_third_parties(modules):
     wrong = []
     for name in modules:
         for other in sorted({full.split(".")[0] for full in imported(name, modules)} - STANDARD - {"toponn"}):
-            if other not in THIRD_PARTIES.get(unit(name), set()):
+            if other not in PACKAGES.get(unit(name), set()):
                 wrong.append(f"{name} -> {other}")
     return wrong
 
@@ -256,11 +191,35 @@ def registries(modules):
 # --- Laws -------------------------------------------------------------------------------------------------
 
 
-def test_every_module_of_the_library_has_a_row_in_the_table():
-    units = {unit(name) for name in library()} - {"toponn"}
-    assert units <= set(ARROWS), "state the level of what is new"
-    assert set(ARROWS) == set(THIRD_PARTIES)
-    assert set(ARROWS) <= units, "rows of modules that are gone"
+def test_every_folder_of_the_library_has_a_row_and_its_contents_in_its_docstring():
+    modules = library()
+    folders = {unit(name) for name in modules} - {"toponn", "__main__"}
+    assert folders == set(ROOMS) == set(PACKAGES)
+    for name in modules:
+        room, *rest = name.split(".")[1:] or [""]
+        if room in ROOMS and len(rest) == 1:
+            contents = modules[f"toponn.{room}"]
+            assert f"`{rest[0]}`" in contents or f'"{name}:' in contents, (
+                f"toponn/{room}/__init__.py says nothing of {name}"
+            )
+
+
+def test_of_the_physics_the_eigensolvers_alone_use_torch():
+    modules = library()
+    physics = [name for name in modules if unit(name) in ("matter", "invariants", "data", "labels")]
+    assert [name for name in physics if "torch" in {full.split(".")[0] for full in imported(name, modules)}] == [
+        "toponn.matter.states"
+    ]
+
+
+def test_no_folder_imports_one_that_stands_after_it():
+    order = list(ROOMS)
+    assert all(order.index(other) < order.index(name) for name in ROOMS for other in ROOMS[name])
+
+
+def test_the_readme_and_the_package_name_every_folder():
+    texts = [(ROOT / "README.md").read_text(encoding="utf-8"), library()["toponn"]]
+    assert [name for name in ROOMS for text in texts if f"`{name}`" not in text and f"toponn/{name}/" not in text] == []
 
 
 def test_the_library_has_no_arrow_beyond_the_table():
@@ -269,14 +228,6 @@ def test_the_library_has_no_arrow_beyond_the_table():
 
 def test_the_library_uses_no_package_beyond_the_table():
     assert forbidden_third_parties(library()) == []
-
-
-def test_the_models_and_the_loop_never_see_lattices_systems_or_invariants():
-    modules = library()
-    for name in modules:
-        if unit(name) in LEARNING:
-            units = {unit(other) for other in imported(name, modules)}
-            assert not units & {"lattices", "systems", "invariants", "disorder", "shapes", "generation"}, name
 
 
 def test_there_are_no_circular_imports():
@@ -312,8 +263,8 @@ def test_what_the_snakefile_imports_loads_nothing_heavy():
     # It is parsed again by every job. A system is imported for its parameters when the config is checked.
     modules = library()
     reached = {name for name in modules if unit(name) == "study"}
-    reached |= {"toponn.yaml_files", "toponn.codetrace", "toponn.joblog"}
-    reached |= {module for family, _, module, _ in registries(modules) if family == "toponn.systems"}
+    reached |= {"toponn.study.yaml_files", "toponn.study.codetrace", "toponn.tools.joblog"}
+    reached |= {module for family, _, module, _ in registries(modules) if family == "toponn.matter.systems"}
     packages, todo = set(), list(reached)
     while todo:
         for full in imported(todo.pop(), modules, deferred=False):
@@ -327,7 +278,9 @@ def test_what_the_snakefile_imports_loads_nothing_heavy():
 def test_every_row_of_a_familys_dict_points_at_something_that_exists():
     modules = library()
     rows = registries(modules)
-    assert {"toponn.systems", "toponn.models", "toponn.encodings", "toponn.invariants"} <= {row[0] for row in rows}
+    assert {"toponn.matter.systems", "toponn.models", "toponn.data.encodings", "toponn.invariants"} <= {
+        row[0] for row in rows
+    }
     for family, key, module, attribute in rows:
         assert module in modules, f"{family}: {key}"
         body = ast.parse(modules[module]).body
@@ -336,7 +289,7 @@ def test_every_row_of_a_familys_dict_points_at_something_that_exists():
         assert attribute in defined, f"{family}: {key}"
 
 
-@pytest.mark.parametrize("family", ["toponn.systems", "toponn.models", "toponn.encodings"])
+@pytest.mark.parametrize("family", ["toponn.matter.systems", "toponn.models", "toponn.data.encodings"])
 def test_a_member_of_a_family_imports_no_other_member(family):
     # So that a job is rerun by the member that it names and by no other.
     modules = library()
@@ -358,44 +311,38 @@ def test_a_figure_shares_with_the_others_nothing_but_the_style():
 TINY = {
     "toponn": "",
     "toponn.models": "MODELS = {'cnn': 'toponn.models.cnn:CNN'}",
-    "toponn.models.cnn": "from toponn.checks import choose",
-    "toponn.checks": "import numpy as np",
-    "toponn.lattices": "",
+    "toponn.models.cnn": "from toponn.tools.checks import choose",
+    "toponn.tools.checks": "import numpy as np",
+    "toponn.matter.lattices": "",
 }
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "from toponn.lattices import cut",
-        "import toponn.lattices",
-        "from toponn import lattices",
-        "from ..lattices import cut",
-        "from .. import lattices",
-        "def f():\n    from toponn.lattices import cut",
+        "from toponn.matter.lattices import cut",
+        "import toponn.matter.lattices",
+        "from toponn.matter import lattices",
+        "from ..matter.lattices import cut",
+        "from ..matter import lattices",
+        "def f():\n    from toponn.matter.lattices import cut",
     ],
 )
 def test_an_arrow_against_the_table_is_found_however_it_is_written(text):
     assert forbidden_arrows(TINY) == []
-    assert forbidden_arrows(TINY | {"toponn.models.cnn": text}) == ["toponn.models.cnn -> toponn.lattices"]
-
-
-def test_the_door_of_one_module_is_not_open_to_others():
-    text = "from toponn.datasets import read_dataset"
-    modules = TINY | {"toponn.datasets": "", "toponn.training.runs": text, "toponn.training.loop": text}
-    assert forbidden_arrows(modules) == ["toponn.training.loop -> toponn.datasets"]
+    assert forbidden_arrows(TINY | {"toponn.models.cnn": text}) == ["toponn.models.cnn -> toponn.matter.lattices"]
 
 
 def test_a_package_against_the_table_is_found():
     assert forbidden_third_parties(TINY) == []
-    wrong = TINY | {"toponn.lattices": "def f():\n    import torch.linalg"}
-    assert forbidden_third_parties(wrong) == ["toponn.lattices -> torch"]
+    wrong = TINY | {"toponn.matter.lattices": "def f():\n    import h5py.h5f"}
+    assert forbidden_third_parties(wrong) == ["toponn.matter.lattices -> h5py"]
 
 
 def test_a_circle_is_found_even_through_a_function():
-    wrong = TINY | {"toponn.checks": "def f():\n    from toponn.models import cnn"}
+    wrong = TINY | {"toponn.tools.checks": "def f():\n    from toponn.models import cnn"}
     assert circles(TINY) == []
-    assert circles(wrong) == ["toponn.checks", "toponn.models.cnn", "toponn.checks"]
+    assert circles(wrong) == ["toponn.models.cnn", "toponn.tools.checks", "toponn.models.cnn"]
 
 
 @pytest.mark.parametrize(
@@ -411,7 +358,7 @@ def test_a_circle_is_found_even_through_a_function():
 )
 def test_a_danger_is_found_however_it_is_written(text):
     assert dangers(TINY) == []
-    assert dangers(TINY | {"toponn.checks": text})
+    assert dangers(TINY | {"toponn.tools.checks": text})
 
 
 @pytest.mark.parametrize(
@@ -419,4 +366,4 @@ def test_a_danger_is_found_however_it_is_written(text):
 )
 def test_an_import_that_does_something_is_found(text):
     assert effects(TINY) == []
-    assert effects(TINY | {"toponn.checks": text})
+    assert effects(TINY | {"toponn.tools.checks": text})

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from toponn.checks import resolve
-from toponn.encodings.loops import loops
-from toponn.generation import generate
+from toponn.data.encodings.loops import loops
+from toponn.data.generation import generate
+from toponn.data.recipes import Recipe
+from toponn.matter.states import States, occupied_states, projector
 from toponn.models import MODELS
 from toponn.models.base import generators
 from toponn.models.ring import CoordinateRing
-from toponn.recipes import Recipe
-from toponn.states import States, occupied_states, projector
+from toponn.tools.checks import resolve
 from toponn.training.loop import Samples, train
 
 pytestmark = pytest.mark.benchmark

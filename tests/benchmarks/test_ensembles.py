@@ -10,12 +10,12 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from toponn.datasets import dataset_of
-from toponn.generation import generate
+from toponn.data.datasets import dataset_of
+from toponn.data.generation import generate
+from toponn.matter.states import projector
 from toponn.models.base import generators
 from toponn.models.head import predictions
-from toponn.states import projector
-from toponn.statistics import balanced_accuracy, wilson_interval
+from toponn.tools.statistics import balanced_accuracy, wilson_interval
 from toponn.training.loop import evaluate, train
 from toponn.training.protocol import Training, Variant
 from toponn.training.views import build_model, encoded, shapes_of

@@ -15,12 +15,12 @@ import pytest
 import torch
 from by_hand import centred, qwz, sample
 
+from toponn.generalization.sparse_ring import sparse_ring
 from toponn.invariants import localizer, sparse
 from toponn.invariants.bott import bott_index
 from toponn.invariants.filled import FilledProjector
+from toponn.matter.states import occupied_states
 from toponn.models.ring import KAPPA, of_states
-from toponn.sparse_ring import sparse_ring
-from toponn.states import occupied_states
 
 pytestmark = pytest.mark.benchmark
 TESTS = Path(__file__).resolve().parents[1]

@@ -30,7 +30,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch.nn import functional
-from toponn.checks import resolve
+from toponn.tools.checks import resolve
 from toponn.models import MODELS
 from toponn.models.base import generators
 from toponn.models.head import INTEGERS, TEMPERATURE, negative_log_likelihood

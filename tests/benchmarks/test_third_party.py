@@ -14,14 +14,14 @@ import torch
 from libraries import PYBOTT_CHERN, TBKIT_CHERN, library_or_skip
 from scipy.sparse import csr_matrix
 
-from toponn.disorder import onsite_box
 from toponn.invariants.bott import bott_index
 from toponn.invariants.estimates import spectral_localizer
 from toponn.invariants.samples import Samples
-from toponn.lattices import Sites, cut, torus
-from toponn.shapes import bulk_window, rectangle
-from toponn.states import occupied_states
-from toponn.systems.qwz import QWZ
+from toponn.matter.disorder import onsite_box
+from toponn.matter.lattices import Sites, cut, torus
+from toponn.matter.shapes import bulk_window, rectangle
+from toponn.matter.states import occupied_states
+from toponn.matter.systems.qwz import QWZ
 
 pytestmark = pytest.mark.benchmark
 SYSTEM = QWZ()

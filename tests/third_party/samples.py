@@ -6,15 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
-from toponn.disorder import bond_box, onsite_box
-from toponn.lattices import Sites, cut, torus
-from toponn.shapes import Shape, disk, rectangle
-from toponn.states import occupied_states, projector
-from toponn.systems.base import LatticeSystem, Terms
-from toponn.systems.extended_ssh import ExtendedSSH
-from toponn.systems.haldane import Haldane
-from toponn.systems.qwz import QWZ
-from toponn.systems.ssh import SSH
+from toponn.matter.disorder import bond_box, onsite_box
+from toponn.matter.lattices import Sites, cut, torus
+from toponn.matter.shapes import Shape, disk, rectangle
+from toponn.matter.states import occupied_states, projector
+from toponn.matter.systems.base import LatticeSystem, Terms
+from toponn.matter.systems.extended_ssh import ExtendedSSH
+from toponn.matter.systems.haldane import Haldane
+from toponn.matter.systems.qwz import QWZ
+from toponn.matter.systems.ssh import SSH
 
 SYSTEMS = {"qwz": QWZ(), "haldane": Haldane(), "ssh": SSH(), "extended_ssh": ExtendedSSH()}
 SHAPES = {

@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix, diags
 from tolerances import agree
 
 from toponn.invariants.chern import local_chern_marker
-from toponn.shapes import segment
+from toponn.matter.shapes import segment
 
 TABLES = {
     "qwz": ({"mass": -0.8}, SHAPES["qwz"]["disk"]),

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from conftest import QUICK
 
-from toponn.tables import TABLES, columns_of
+from toponn.tools.tables import TABLES, columns_of
 
 pytestmark = pytest.mark.slow
 
@@ -207,7 +207,7 @@ def test_a_second_make_runs_nothing_and_keeps_the_report(finished_project, resul
     ("path", "after"),
     [
         ("workflow/report/tables.rst", "\nAs of today.\n"),
-        ("workflow/toponn/tables.py", "\n\n# Whose meanings of columns captions show.\n"),
+        ("workflow/toponn/tools/tables.py", "\n\n# Whose meanings of columns captions show.\n"),
     ],
 )
 def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, results, path, after):

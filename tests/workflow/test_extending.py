@@ -12,7 +12,7 @@ RIVAL = '''"""A small transformer over the cells of the cell image."""
 from torch import Tensor, nn
 
 from toponn.models.network import Network
-from toponn.options import Count, Whole
+from toponn.tools.options import Count, Whole
 
 
 class Attention(nn.Module):
@@ -53,7 +53,7 @@ class Transformer(Network):
 '''
 DIAGNOSTIC = '''"""How far the outputs of trained seeds lie apart."""
 
-from toponn.options import Count, Seeds
+from toponn.tools.options import Count, Seeds
 from toponn.trainability.record import Curves, Panel, diagnostic
 from toponn.trainability.subject import Measured, Subject, seen, trained_parameters, trained_seeds, unit_rows
 
@@ -76,9 +76,9 @@ SYSTEM = '''"""QWZ with a staggered mass: a unit cell of two sites, A and B, on 
 
 import numpy as np
 
-from toponn.conventions import PAULI_X, PAULI_Y, PAULI_Z
-from toponn.lattices import UnitCell
-from toponn.systems.base import Bond, LatticeSystem, Parameter
+from toponn.tools.conventions import PAULI_X, PAULI_Y, PAULI_Z
+from toponn.matter.lattices import UnitCell
+from toponn.matter.systems.base import Bond, LatticeSystem, Parameter
 
 CHECKERBOARD = UnitCell("checkerboard", vectors=((1.0, 1.0), (1.0, -1.0)), basis=((0.0, 0.0), (1.0, 0.0)))
 
@@ -129,7 +129,7 @@ TINY = {
     "datasets": {
         "qwz_8": {"samples": {"train": 40, "validation": 20, "test": 20}},
         "staggered": {
-            "system": "toponn.systems.staggered:Staggered",
+            "system": "toponn.matter.systems.staggered:Staggered",
             "shape": {"name": "rectangle", "size": [8, 8]},
             "parameters": {"mass": [-3.5, 3.5], "staggering": [-0.5, 0.5]},
             "samples": {"test": 20},

@@ -8,10 +8,10 @@ import numpy as np
 import yaml
 
 ROOT = Path(__file__).parents[2]
-FILE = "workflow/toponn/systems/checkerboard.py"
+FILE = "workflow/toponn/matter/systems/checkerboard.py"
 SYSTEM = (ROOT / "tests" / "checkerboard.py").read_text(encoding="utf-8")
 ENTRY = {
-    "system": "toponn.systems.checkerboard:Checkerboard",
+    "system": "toponn.matter.systems.checkerboard:Checkerboard",
     "shape": {"name": "rectangle", "size": [8, 8]},
     "parameters": {"mass": [-4.0, 4.0], "diagonal": 0.5},
     "disorder": [],

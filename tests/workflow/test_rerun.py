@@ -262,12 +262,12 @@ def test_a_systems_module_reruns_its_datasets_and_what_depends_on_them(finished_
     study = finished_project.study(QUICK)
     expected = AFTER_TESTS | {"datasets/extended_ssh_24.h5", "tables/references.csv"} | _labels("extended_ssh")
     expected |= _proxies("winding") | _evaluations("winding", _tested(study, "winding"), ["extended_ssh_24"])
-    with _changed_code(finished_project, "workflow/toponn/systems/extended_ssh.py"):
+    with _changed_code(finished_project, "workflow/toponn/matter/systems/extended_ssh.py"):
         assert finished_project.pending() == expected
 
 
 def test_a_system_of_no_dataset_reruns_the_studies_of_its_labels_alone(finished_project):
-    with _changed_code(finished_project, "workflow/toponn/systems/higher_chern.py"):
+    with _changed_code(finished_project, "workflow/toponn/matter/systems/higher_chern.py"):
         assert finished_project.pending() == _labels("higher_chern")
 
 
@@ -275,7 +275,7 @@ def test_a_lattice_reruns_its_dataset_the_runs_that_see_it_and_the_studies_of_it
     expected = _labels("amorphous", "quasicrystal") | {"datasets/lattice_random.h5", "tables/references.csv"}
     expected |= CLAIMS | _left_out(finished_project.study(QUICK), changed="lattice_random")
     # Of lattices, which are named in strings as systems are.
-    with _changed_code(finished_project, "workflow/toponn/point_sets.py"):
+    with _changed_code(finished_project, "workflow/toponn/matter/point_sets.py"):
         assert finished_project.pending() == expected
 
 
@@ -378,7 +378,7 @@ def test_a_figures_module_redraws_that_figure_alone_and_the_page_that_shows_it(f
     ("path", "before", "after"),
     [
         # A meaning, which captions of the report show.
-        ("workflow/toponn/tables.py", "what was measured", "a number that was measured"),
+        ("workflow/toponn/tools/tables.py", "what was measured", "a number that was measured"),
         # Records: of a diagnostic what a condition is, of a figure what the report calls it.
         ("workflow/toponn/trainability/clean.py", "the clean one, or the one", "the one without disorder, or the one"),
         ("workflow/toponn/figures/transfer.py", "accuracy on other sizes", "accuracy against size"),
@@ -399,11 +399,15 @@ def test_a_record_that_jobs_are_told_reruns_these(finished_project):
 
 
 def test_the_order_of_a_tables_columns_reruns_the_jobs_that_write_it(finished_project):
-    with _reworded(finished_project, "workflow/toponn/tables.py", '"claim statement kind', '"claim kind statement'):
+    with _reworded(
+        finished_project, "workflow/toponn/tools/tables.py", '"claim statement kind', '"claim kind statement'
+    ):
         assert finished_project.pending() == CLAIMS
 
 
-@pytest.mark.parametrize("path", ["workflow/toponn/files.py", "workflow/toponn/systems/qwz.py", "scripts/train.py"])
+@pytest.mark.parametrize(
+    "path", ["workflow/toponn/tools/files.py", "workflow/toponn/matter/systems/qwz.py", "scripts/train.py"]
+)
 def test_a_comment_a_docstring_and_a_new_time_stamp_rerun_nothing(finished_project, path):
     text = finished_project.text(path)
     reworded = re.sub(r'^"""', '"""Reworded. ', text, count=1)

@@ -16,18 +16,18 @@ os.environ.update(
 PYTHON = sys.executable
 sys.executable = shlex.quote(sys.executable)
 
-from toponn.checks import ConfigError
-from toponn.digests import digest
-from toponn.joblog import REPAIRS, RUN, die_with, whoami
-from toponn.provenance import STUDY_DIGEST
+from toponn.tools.checks import ConfigError
+from toponn.tools.digests import digest
+from toponn.tools.joblog import REPAIRS, RUN, die_with, whoami
+from toponn.tools.provenance import STUDY_DIGEST
 from toponn.figures import FIGURES
 from toponn.study.code import Code
 from toponn.study.facts import Facts
 from toponn.study.limits import Limits
 from toponn.study.plan import Plan
 from toponn.study.read import in_order, read_study
-from toponn.tables import COLUMNS, TABLES
-from toponn.encodings import ENCODINGS
+from toponn.tools.tables import COLUMNS, TABLES
+from toponn.data.encodings import ENCODINGS
 from toponn.trainability.record import ROLES
 
 try:

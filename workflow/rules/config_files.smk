@@ -8,7 +8,7 @@ ROOT = Path(workflow.basedir)
 LIBRARY = str(ROOT / "workflow")
 sys.path.insert(0, LIBRARY)
 
-from toponn.yaml_files import refuse_files
+from toponn.study.yaml_files import refuse_files
 
 OWN = ["workflow/studies/labels.yaml", "config.yaml"]
 if workflow.is_main_process:  # its jobs get what it has read

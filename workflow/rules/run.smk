@@ -1,8 +1,8 @@
 # Before the first job of a call: this run alone works on the study, and what was damaged or lost is made again first.
 from snakemake.cli import get_argument_parser
 
-from toponn.checks import DataError
-from toponn.results_folder import (
+from toponn.tools.checks import DataError
+from toponn.tools.results_folder import (
     Busy,
     damaged,
     forget_dead_runs,

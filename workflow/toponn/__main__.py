@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from toponn.checks import ConfigError
+from toponn.tools.checks import ConfigError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     check = commands.add_parser("check", help="print bands, gap, symmetries, filling and estimators of a system")
     check.add_argument("system", help="a system of the study, such as qwz, or module:Class of a file of your own")
     try:
-        from toponn.system_check import check_system  # here: --help needs no physics
+        from toponn.labels.system_check import check_system  # here: --help needs no physics
 
         print(check_system(parser.parse_args(arguments).system))
     except ConfigError as error:

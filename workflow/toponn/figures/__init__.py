@@ -1,4 +1,7 @@
-"""Tables to figures: one file a figure, over one style. Import what you need from the modules."""
+"""Tables to figures: one file a figure, over one `style`.
+
+`record` says what a figure is given, `looks` which colour and marker a variant has, `words` what its axes are called.
+"""
 
 FIGURES = {
     "phase_map": "toponn.figures.phase_map:phase_map_figure",

@@ -12,8 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from toponn.checks import DataError
-from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
@@ -27,7 +25,9 @@ from toponn.figures.style import (
     styled,
     variants_in_order,
 )
-from toponn.files import rows_where
+from toponn.tools.checks import DataError
+from toponn.tools.conventions import SIZE_UNIT
+from toponn.tools.files import rows_where
 
 COLUMNS = 3
 SHIFT, WIDEST = 1.6, 12.0  # points between the markers of two variants at one place, and between the outermost

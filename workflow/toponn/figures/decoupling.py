@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, not_measured, styled, variants_in_order
 from toponn.figures.words import dataset_label, wrapped
-from toponn.statistics import wilson_interval
+from toponn.tools.checks import DataError
+from toponn.tools.statistics import wilson_interval
 
 COLUMNS = 5
 NEAR = 0.05  # of the clean accuracy

@@ -11,7 +11,6 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
@@ -24,7 +23,8 @@ from toponn.figures.style import (
     variants_in_order,
 )
 from toponn.figures.words import KINDS, dataset_label, wrapped
-from toponn.tables import HOME
+from toponn.tools.checks import DataError
+from toponn.tools.tables import HOME
 
 LOWEST = 0.2  # balanced accuracy at the pale end of the colour map, the same in every figure
 LEFT_OUT_ROW = 0.34  # inches

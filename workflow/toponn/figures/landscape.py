@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
@@ -22,6 +21,7 @@ from toponn.figures.style import (
     variants_in_order,
 )
 from toponn.figures.words import wrapped
+from toponn.tools.checks import DataError
 
 LOSS = "loss $\\frac{1}{2}\\langle(f-C)^2\\rangle$"
 LINES = {

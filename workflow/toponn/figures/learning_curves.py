@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, panel_letters, styled, variants_in_order
 from toponn.figures.words import wrapped
+from toponn.tools.checks import DataError
 
 COLUMNS = 3
 NEUTRAL = "#5b7083"  # stands for every model's colour in the legend

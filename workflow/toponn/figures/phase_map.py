@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, figure
 from toponn.figures.style import BLACK, GREY, SINGLE_COLUMN, integer_map, styled
 from toponn.figures.words import numbers_label, signed, system_label, wrapped
+from toponn.tools.checks import DataError
 
 OUTERMOST = 3  # integers beyond it share its colour
 FEW = 8  # so many lines at most are drawn bold; more are the bands of a spectrum

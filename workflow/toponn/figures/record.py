@@ -1,7 +1,7 @@
 """The record that stands above a figure: what there is one of, which files and facts it shows, and where.
 
 The Snakefile makes the rules of figures from the records of `toponn.figures.FIGURES` alone, which are read without
-importing the files (`toponn.declared`); names in the call are those of this module, or literals.
+importing the files (`toponn.study.declared`); names in the call are those of this module, or literals.
 """
 
 from collections.abc import Callable, Mapping
@@ -82,7 +82,7 @@ class Given:
 
     def table(self, name: str) -> "pd.DataFrame":
         """Return a table, of what the figure is of alone."""
-        from toponn.files import read_table  # here, because the Snakefile reads records
+        from toponn.tools.files import read_table  # here, because the Snakefile reads records
 
         table = read_table(self.files[name], name)
         column = "name" if "name" in table else "task"
@@ -90,14 +90,14 @@ class Given:
 
     def arrays(self, name: str) -> "tuple[dict[str, Any], dict[str, Any]]":
         """Return the arrays and attributes of a file."""
-        from toponn.files import read_arrays
+        from toponn.tools.files import read_arrays
 
         (path,) = self.files[name]
         return read_arrays(path)
 
     def by_variant(self, name: str) -> "dict[str, dict[str, Any]]":
         """Return the arrays of a file for each variant, without the variants that have none."""
-        from toponn.files import read_arrays
+        from toponn.tools.files import read_arrays
 
         found = {path.stem: read_arrays(path)[0] for path in self.files[name]}
         return {variant: arrays for variant, arrays in found.items() if arrays}

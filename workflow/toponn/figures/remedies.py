@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, PALE, check_rows, panel_letter, styled, variants_in_order
+from toponn.tools.conventions import SIZE_UNIT
 
 PLAIN = "plain"
 PANELS = {

@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from scipy.spatial import cKDTree
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, styled, variants_in_order
+from toponn.tools.checks import DataError
 
 AT_MOST_SIDE_BY_SIDE = 6  # columns of lattices; more tensors put the rings below each other
 DASHES = (0, (4, 1.5))

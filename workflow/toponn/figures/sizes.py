@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import DOUBLE_COLUMN, legend_columns, panel_letter, styled, variants_in_order
+from toponn.tools.conventions import SIZE_UNIT
 
 DIAGNOSTICS = ("success_fraction", "validation_balanced_accuracy")
 SHIFT = 0.012  # of the axis, so that intervals at one size stand beside each other

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from toponn.checks import DataError, choose
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, not_measured, styled, variants_in_order
 from toponn.figures.words import wrapped
-from toponn.statistics import effective_rank, median_band
+from toponn.tools.checks import DataError, choose
+from toponn.tools.statistics import effective_rank, median_band
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -19,11 +19,11 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from toponn.checks import DataError, choose
 from toponn.figures.looks import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from toponn.figures.record import Look
-from toponn.files import whole_file
-from toponn.provenance import provenance
+from toponn.tools.checks import DataError, choose
+from toponn.tools.files import whole_file
+from toponn.tools.provenance import provenance
 
 SINGLE_COLUMN = 3.4  # inches
 DOUBLE_COLUMN = 7.0
@@ -222,8 +222,8 @@ def size_axis(axes: Axes, sizes: Iterable[float]) -> None:
 def save(figure: Figure, stem: str | Path) -> None:
     """Write `<stem>.pdf` and `<stem>.png`; both appear whole, and only once both are drawn.
 
-    The same figure gives the same bytes on every rerun of the same code and study: no date is written, but what made
-    it (`toponn.provenance`) is, as keywords of the PDF and description of the PNG. Nothing but the caller holds the
+    The same figure gives the same bytes on every rerun of the same code and study: no date is written, but what made it
+    (`toponn.tools.provenance`) is, as keywords of the PDF and description of the PNG. Nothing but the caller holds the
     figure (pyplot does not know it), so it needs no closing.
     """
     made_by = "; ".join(f"{key} {value}" for key, value in provenance().items())

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from toponn.checks import DataError
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import (
     BLACK,
@@ -21,6 +20,7 @@ from toponn.figures.style import (
     variants_in_order,
 )
 from toponn.figures.words import KINDS, dataset_label, wrapped
+from toponn.tools.checks import DataError
 
 ROW = 0.16  # inches
 CLAIMED = 0.15
@@ -47,7 +47,7 @@ def superiority(paired: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[s
 
     Parameters
     ----------
-    paired : rows of one task of `toponn.superiority`
+    paired : rows of one task of `toponn.generalization.superiority`
     kinds : test -> what it changes, in the order of the rows
     looks : by variant
 

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toponn.conventions import SIZE_UNIT
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import DOUBLE_COLUMN, GREY, legend_columns, panel_letter, size_axis, styled, variants_in_order
+from toponn.tools.conventions import SIZE_UNIT
 
 PANELS = {
     "balanced_accuracy": ("low", "high", "balanced accuracy"),

@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 
-from toponn.tables import MISLEADING
+from toponn.tools.tables import MISLEADING
 
 KINDS = {
     "sizes": "other sizes",
@@ -49,7 +49,7 @@ def system_label(name: str) -> str:
 
     Examples
     --------
-    >>> system_label("kitaev_chain"), system_label("toponn.systems.mine:Mine")
+    >>> system_label("kitaev_chain"), system_label("toponn.matter.systems.mine:Mine")
     ('Kitaev chain', 'Mine')
     """
     return dataset_label(name.rpartition(":")[2])

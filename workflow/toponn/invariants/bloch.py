@@ -36,7 +36,7 @@ def chern_number(bloch: np.ndarray, filled: int | None = None) -> np.ndarray:
 
     References
     ----------
-    T. Fukui, Y. Hatsugai, H. Suzuki, J. Phys. Soc. Jpn. 74, 1674 (2005), with the sign of `toponn.conventions`.
+    T. Fukui, Y. Hatsugai, H. Suzuki, J. Phys. Soc. Jpn. 74, 1674 (2005), with the sign of `toponn.tools.conventions`.
     """
     _, vectors = np.linalg.eigh(bloch)
     u = vectors[..., : bloch.shape[-1] // 2 if filled is None else filled]

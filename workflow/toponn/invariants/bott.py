@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from toponn.checks import DataError
-from toponn.states import eigenstates, eigenvalues
+from toponn.matter.states import eigenstates, eigenvalues
+from toponn.tools.checks import DataError
 
 CHUNK_BYTES = 2**22
 """Of the states that are multiplied at once: few enough to stay in the processor's cache."""

@@ -10,8 +10,8 @@ from scipy.linalg.blas import zaxpy
 from scipy.sparse.linalg import eigsh
 from scipy.special import erfc
 
-from toponn.checks import ConfigError, DataError, refusal
 from toponn.invariants.inertia import DENSE, random_start
+from toponn.tools.checks import ConfigError, DataError, refusal
 
 MAXIMAL_ORDER = 2**18
 """Of the polynomial that stands for the projector."""

@@ -6,8 +6,8 @@ All forms are one ring, ``Im tr(D_a P D_b P D_c P)``, with diagonal site tensors
 import numpy as np
 from scipy.spatial import QhullError, Voronoi
 
-from toponn.checks import DataError
-from toponn.lattices import TOUCHING
+from toponn.matter.lattices import TOUCHING
+from toponn.tools.checks import DataError
 
 
 def ring_trace(P: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:

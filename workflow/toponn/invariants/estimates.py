@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from toponn.checks import ConfigError, DataError, NotApplicable, refusal
 from toponn.invariants import bott, chern, localizer, sparse, strips, winding
 from toponn.invariants.samples import Samples
-from toponn.shapes import in_window, window
+from toponn.matter.shapes import in_window, window
+from toponn.tools.checks import ConfigError, DataError, NotApplicable, refusal
 
 CLEAR = 0.25
 """Margin, in distance of a value from the middle between two integers, from which on its integer is given."""

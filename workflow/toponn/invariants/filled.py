@@ -10,9 +10,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from toponn.checks import ConfigError, DataError, refusal
 from toponn.invariants.chebyshev import PolynomialProjector, Recurrence, without_outliers
 from toponn.invariants.inertia import DENSE, SHIFTS, factorised, random_start, signature_and_gap, with_diagonal
+from toponn.tools.checks import ConfigError, DataError, refusal
 
 FEW = 0.1
 """Part of all states up to which those in the window are searched for by the Lanczos method."""

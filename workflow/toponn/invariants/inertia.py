@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, SuperLU, eigsh, splu
 
-from toponn.checks import DataError
+from toponn.tools.checks import DataError
 
 SHIFTS = (0.0, 1e-8, 1e-6)
 """Shifts of the matrix, in units of `scale`, tried in turn where pivots of the one before vanish or cost precision."""

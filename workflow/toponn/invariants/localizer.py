@@ -6,8 +6,8 @@ the hybrid network can express. Its gap is the margin: no perturbation of smalle
 
 import numpy as np
 
-from toponn.checks import hermitian
-from toponn.states import eigenvalues
+from toponn.matter.states import eigenvalues
+from toponn.tools.checks import hermitian
 
 
 def odd_localizer(h: np.ndarray, positions: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from toponn.checks import DataError, NotApplicable, hermitian
-from toponn.shapes import Shape, local_coordinates
-from toponn.states import (
+from toponn.matter.shapes import Shape, local_coordinates
+from toponn.matter.states import (
     chiral_block,
     chiral_occupied_states,
     is_chiral_chain,
@@ -15,6 +14,7 @@ from toponn.states import (
     polar_factor,
     projector,
 )
+from toponn.tools.checks import DataError, NotApplicable, hermitian
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from toponn.checks import ConfigError, DataError, refusal
 from toponn.invariants.chebyshev import PolynomialProjector, without_outliers
 from toponn.invariants.inertia import signature_and_gap
+from toponn.tools.checks import ConfigError, DataError, refusal
 
 BATCH_BYTES = 2**27
 """Size of one block of vectors that the marker multiplies at once; it holds five of them."""

@@ -13,10 +13,10 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, shortest_path
 
-from toponn.checks import hermitian
 from toponn.invariants import localizer
 from toponn.invariants.inertia import SAFETY
-from toponn.states import eigenstates, eigenvalues
+from toponn.matter.states import eigenstates, eigenvalues
+from toponn.tools.checks import hermitian
 
 BATCH = 32
 """Samples eliminated at once."""

@@ -1,6 +1,9 @@
 """Learnable maps from a state to a distribution over integers.
 
-`base` says what a model is, `network` how to write one of torch layers; rings stand in `ring` and `wavefunction`.
+- `base`: what a model is; `head`: from f to a distribution over integers
+- `ring`, `wavefunction`: tensor rings; `site_tensors`, `wedges`: their parts; `density`: their value site by site
+- `closed_forms`: weights at which a ring is the invariant
+- `network`: how to write a model of torch layers; `minimal_filtering`: its fast convolution
 """
 
 MODELS = {

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.checks import NotApplicable, choose
-from toponn.conventions import DIMENSION
-from toponn.options import Told
-from toponn.seeds import seed_sequence
+from toponn.tools.checks import NotApplicable, choose
+from toponn.tools.conventions import DIMENSION
+from toponn.tools.options import Told
+from toponn.tools.seeds import seed_sequence
 
 Parameters = dict[str, Tensor]
 """Named tensors whose first axis runs over the S seeds of a block."""
@@ -30,8 +30,8 @@ TASK_OF = {dimension: task for task, dimension in DIMENSION.items()}
 class Model(ABC):
     """A map from inputs to a real value f for every seed and sample; all seeds of a block are computed together.
 
-    A subclass says in literals what it is; the study reads them without importing the file (`toponn.declared`).
-    Its constructor takes the shapes of its training inputs and, as keywords with types of `toponn.options` and
+    A subclass says in literals what it is; the study reads them without importing the file (`toponn.study.declared`).
+    Its constructor takes the shapes of its training inputs and, as keywords with types of `toponn.tools.options` and
     defaults, what a user may set under the model's key in the config::
 
         def __init__(self, shapes: Shapes, *, width: Count = 16, route: Literal["auto", "loops"] = "auto"): ...
@@ -49,7 +49,7 @@ class Model(ABC):
     tasks: ClassVar[tuple[str, ...]] = ("winding", "chern")
     """Where it can be trained."""
     encodings: ClassVar[tuple[str, ...]] = ("cell_image",)
-    """What it can be shown, rows of `toponn.encodings.ENCODINGS`, each enough by itself.
+    """What it can be shown, rows of `toponn.data.encodings.ENCODINGS`, each enough by itself.
 
     Of several the cheapest is taken, or the one that an option ``route`` names. An option of an encoding, such as
     ``stencil``, is an option of the model under the same name.

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.checks import DataError
 from toponn.models.base import Parameters
+from toponn.tools.checks import DataError
 
 SWITCH, EDGE, STEEPNESS, JOIN = 5.0, 0.7, 6.0, 6.0
 """Slope of the switches, half-width and slope of the window, and slope with which 2D joins the windows of x and y."""

@@ -4,7 +4,7 @@ from torch import nn
 
 from toponn.models.base import Shapes
 from toponn.models.network import CONVOLUTIONS, Network, pooled
-from toponn.options import Count, Several, Told, Whole
+from toponn.tools.options import Count, Several, Told, Whole
 
 
 class CNN(Network):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from toponn.models.base import Inputs, Model, Parameters, Shapes, require
 from toponn.models.head import predictions
-from toponn.options import Listed, Positive, Told
+from toponn.tools.options import Listed, Positive, Told
 
 
 class LoopRidge(Model):

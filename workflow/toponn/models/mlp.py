@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from toponn.models.base import Inputs, Shapes, require
 from toponn.models.network import Network
-from toponn.options import Count, Several, Told, Whole
+from toponn.tools.options import Count, Several, Told, Whole
 
 
 class MLP(Network):

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from toponn.models.base import Inputs, Model, Parameters, Shapes, require
 from toponn.models.minimal_filtering import TAPS, Tiles
-from toponn.options import Whole
+from toponn.tools.options import Whole
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
 
@@ -28,12 +28,12 @@ class Network(Model):
 
     A rival is one file in ``toponn/models``, with a subclass that says its family and its module, and one entry of the
     config, ``model: toponn.models.transformer:Transformer``. Everything that torch can apply and differentiate will do,
-    on the cell image of `toponn.encodings.cell_image` or on what the method `prepared` makes of it. Two things will
-    not: random numbers (dropout), for a run must be the same again, and samples that meet (batch normalisation), for
-    then a value depends on the batch. Attributes of `toponn.models.base.Model` say where it differs from the usual:
+    on the cell image of `toponn.data.encodings.cell_image` or on what the method `prepared` makes of it. Two things
+    will not: random numbers (dropout), for a run must be the same again, and samples that meet (batch normalisation),
+    for then a value depends on the batch. Attributes of `toponn.models.base.Model` say where it differs from the usual:
     ``fixed_geometry = True`` for one that runs on the grid of training alone, ``twice_differentiable = False`` where a
     layer has no second derivative. What a user may set are keyword arguments of the constructor, with types of
-    `toponn.options` and defaults, described in the docstring.
+    `toponn.tools.options` and defaults, described in the docstring.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Network(Model):
     --------
     Attention over the cells, for samples of any size; eight seeds at once, of three samples of 4 × 4 cells:
 
-    >>> from toponn.options import Count
+    >>> from toponn.tools.options import Count
     >>> class Attention(nn.Module):
     ...     def __init__(self, channels, width, heads):
     ...         super().__init__()

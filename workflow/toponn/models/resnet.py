@@ -6,7 +6,7 @@ from torch import nn
 
 from toponn.models.base import Shapes
 from toponn.models.network import CONVOLUTIONS, Network, Residual, pooled
-from toponn.options import Annotated, Even, Ge, MultipleOf, Told, Whole
+from toponn.tools.options import Annotated, Even, Ge, MultipleOf, Told, Whole
 
 GROUPS = 4
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from toponn.checks import choose
 from toponn.models.base import Inputs, Model, Parameters, Shapes, require
 from toponn.models.closed_forms import SITE_TENSORS, coordinate_weights, free_weights
 from toponn.models.site_tensors import Coordinate, Free
 from toponn.models.wedges import loop_tensors, wedge_value
-from toponn.options import Count, Number, Positive, Told
+from toponn.tools.checks import choose
+from toponn.tools.options import Count, Number, Positive, Told
 
 KAPPA = {2: 0.5, 3: 4 * np.pi}
 """Factor of the order-n ring, with which its closed forms are the invariant."""

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.checks import ConfigError, choose, refusal
 from toponn.models.base import Inputs, Model, Parameters, Shapes, require
 from toponn.models.closed_forms import wavefunction_tensors
 from toponn.models.site_tensors import gaussian
-from toponn.options import Listed, Number, Positive, Told
+from toponn.tools.checks import ConfigError, choose, refusal
+from toponn.tools.options import Listed, Number, Positive, Told
 
 TENSORS = ("selection", "contraction", "position", "window")
 """What can be trained."""

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from toponn.checks import row_of
-from toponn.codetrace import Trace
-from toponn.encodings import ENCODINGS
-from toponn.lattices import LATTICES
+from toponn.data.encodings import ENCODINGS
+from toponn.matter.lattices import LATTICES
+from toponn.matter.systems import SYSTEMS
 from toponn.models import MODELS
+from toponn.study.codetrace import Trace
 from toponn.study.plan import Plan
-from toponn.systems import SYSTEMS
+from toponn.tools.checks import row_of
 
 
 class Code:

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from annotated_types import Gt, Len, Lt
 from pydantic import Field
 
-from toponn.checks import resolve
-from toponn.disorder import DISORDER
-from toponn.lattices import LATTICES
-from toponn.options import Count, Number, Seeds
+from toponn.matter.disorder import DISORDER
+from toponn.matter.lattices import LATTICES
+from toponn.matter.systems import SYSTEMS
+from toponn.matter.systems.base import System
 from toponn.study.kinds import (
     EACH_ONCE,
     NOT_EMPTY,
@@ -22,11 +22,13 @@ from toponn.study.kinds import (
     Size,
     Strength,
 )
-from toponn.systems import SYSTEMS
-from toponn.systems.base import System
+from toponn.tools.checks import resolve
+from toponn.tools.options import Count, Number, Seeds
 
 Holes = Annotated[list[Hole], Len(1)]
-SystemName = Annotated[str, Field(title="the name of a system, or module:Class of a file in workflow/toponn/systems")]
+SystemName = Annotated[
+    str, Field(title="the name of a system, or module:Class of a file in workflow/toponn/matter/systems")
+]
 PARAMETERS = "Every parameter of the system, in units of its main hopping; phases in radians."
 TERMS = "Random terms, applied in this order; [] for clean samples."
 MARGIN = "Smallest gap of the spectral localizer, in units of the main hopping, at which a draw counts as decided."
@@ -124,7 +126,9 @@ class Outside(Settings):
 class OfSystem(Settings):
     """A system on one of its lattices."""
 
-    system: SystemName = Field(description="Hamiltonian family: a row of SYSTEMS, or toponn.systems.<file>:<Class>.")
+    system: SystemName = Field(
+        description="Hamiltonian family: a row of SYSTEMS, or toponn.matter.systems.<file>:<Class>."
+    )
     lattice: Lattice | None = Field(
         None,
         description="What the system lives on, where it lives on more than one; the first of its lattices by default.",

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, ValidationError
 
-from toponn.checks import ConfigError, Words, dotted, nearest, refusal, short, unknown_key
 from toponn.study.expand import short_keys
 from toponn.study.kinds import Chosen
+from toponn.tools.checks import ConfigError, Words, dotted, nearest, refusal, short, unknown_key
 
 MISSING = object()
 
@@ -115,7 +115,7 @@ def allowed(kind: Any) -> str:
 
     Examples
     --------
-    >>> from toponn.options import Even, Listed, Literal, Share
+    >>> from toponn.tools.options import Even, Listed, Literal, Share
     >>> allowed(Listed[Even])
     'a list of 1 or more, each an even number from 8'
     >>> allowed(Share), allowed(Literal["kept", "dropped"]), allowed(bool)

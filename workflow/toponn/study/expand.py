@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from toponn.checks import ConfigError, Words, nearest, refusal, resolve, unknown_key
-from toponn.systems import SYSTEMS
+from toponn.matter.systems import SYSTEMS
+from toponn.tools.checks import ConfigError, Words, nearest, refusal, resolve, unknown_key
 
 TABLES = ("datasets", "models", "maps", "convergence", "ceiling", "interfaces")
 """Tables whose entries may be like others."""

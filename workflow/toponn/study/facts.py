@@ -8,11 +8,11 @@ import math
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
-from toponn.checks import ConfigError, refusal
-from toponn.declared import declared_function
 from toponn.figures import FIGURES, record
 from toponn.figures.looks import looks
+from toponn.study.declared import declared_function
 from toponn.study.plan import Plan
+from toponn.tools.checks import ConfigError, refusal
 
 SECTIONS = {"map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
 """The section of the study whose entries a figure is of."""

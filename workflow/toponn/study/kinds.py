@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Len
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WrapValidator, create_model
 from pydantic_core import PydanticCustomError, core_schema
 
-from toponn.options import Unique
+from toponn.tools.options import Unique
 
 
 class Settings(BaseModel):
@@ -57,7 +57,7 @@ def one_or_list(one: Any, many: Any) -> Any:
 
 
 def checked(kind: Any) -> Any:
-    """Return a type of `toponn.options` as pydantic checks it: its lists without repetition, its unions told apart."""
+    """Return a type of `toponn.tools.options` as pydantic checks it: lists without repetition, unions told apart."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         marks = (EACH_ONCE if isinstance(mark, Unique) else mark for mark in arguments[1:])

@@ -7,7 +7,7 @@ is four times as much and ten minutes. Memory beyond the libraries is counted in
 import math
 from typing import Any, NamedTuple
 
-from toponn.shapes import shape_of
+from toponn.matter.shapes import shape_of
 from toponn.study.meaning import has_own_sites
 from toponn.study.plan import Plan
 from toponn.trainability.record import ROLES

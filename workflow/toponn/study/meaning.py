@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from toponn.checks import ConfigError, Words, choose, refusal
-from toponn.conventions import SPLITS
-from toponn.lattices import UnitCell
+from toponn.matter.lattices import UnitCell
 from toponn.study.entries import Dataset
 from toponn.study.members import ModelEntry
 from toponn.study.physics import check_ceiling, check_convergence, check_dataset, check_map, check_of_the_plane
 from toponn.study.settings import Study, Task
+from toponn.tools.checks import ConfigError, Words, choose, refusal
+from toponn.tools.conventions import SPLITS
 
 
 def check_meaning(study: Study) -> None:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 from pydantic import Field, create_model
 
-from toponn.checks import ConfigError, is_row, refusal, row_of
-from toponn.declared import REQUIRED, Declared, Option, declared_class, declared_function, parameters_of
 from toponn.models import MODELS
-from toponn.options import Seeds
+from toponn.study.declared import REQUIRED, Declared, Option, declared_class, declared_function, parameters_of
 from toponn.study.kinds import Chosen, Settings, checked
-from toponn.tables import TABLES
+from toponn.tools.checks import ConfigError, is_row, refusal, row_of
+from toponn.tools.options import Seeds
+from toponn.tools.tables import TABLES
 from toponn.trainability import DIAGNOSTICS, record
 from toponn.training.protocol import Success, Training, Variant
 

@@ -6,11 +6,11 @@ Each refuses with one sentence, ``key.path: found X; allowed: Y``.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toponn.checks import ConfigError, Words, choose, refusal, unknown_key
-from toponn.conventions import DIMENSION
-from toponn.disorder import DISORDER
-from toponn.geometry import check_geometry, system_of
+from toponn.matter.disorder import DISORDER
+from toponn.matter.geometry import check_geometry, system_of
 from toponn.study.entries import Ceiling, Convergence, Dataset, Disorder, Interface, Map, OfSystem, Sample
+from toponn.tools.checks import ConfigError, Words, choose, refusal, unknown_key
+from toponn.tools.conventions import DIMENSION
 
 # On-site energies break the chiral symmetry that the winding number needs, a vacancy severs a chain, and cells of a
 # chain have no distance that a displacement could change.

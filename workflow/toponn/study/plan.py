@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toponn.study.settings import Study, Task
-from toponn.tables import HOME, MISLEADING
+from toponn.tools.tables import HOME, MISLEADING
 from toponn.trainability.record import ABILITIES, ROLES
 
 

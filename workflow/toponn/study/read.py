@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from toponn.checks import ConfigError, Words, dotted, refusal, short
 from toponn.study.errors import sentence
 from toponn.study.expand import Origins, expanded
 from toponn.study.meaning import check_meaning
 from toponn.study.settings import Study
-from toponn.yaml_files import DEEPEST
+from toponn.study.yaml_files import DEEPEST
+from toponn.tools.checks import ConfigError, Words, dotted, refusal, short
 
 MOST_VALUES = 100_000
 """Keys and entries of a study; config.yaml has a thousand."""

@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from toponn.declared import declared_function
-from toponn.tables import COLUMNS, TABLES
+from toponn.study.declared import declared_function
+from toponn.tools.tables import COLUMNS, TABLES
 from toponn.trainability import DIAGNOSTICS, record
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "tables.md"
@@ -16,7 +16,7 @@ def reference() -> str:
     """Return the page in Markdown."""
     parts = [
         "# Tables",
-        "Made from `workflow/toponn/tables.py` and the diagnostics' records: `python -m toponn.study.reference`.",
+        "Made from `workflow/toponn/tools/tables.py` and the diagnostics' records: `python -m toponn.study.reference`.",
         "They stand in `results/<study>/tables/<name>.csv`; `history` stands in the folder of each run.",
         "Beside every table, in `<name>.csv-metadata.json`, are its columns, number of rows, SHA-256 and provenance.",
     ]

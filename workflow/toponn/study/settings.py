@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, Len
 from pydantic import Field, field_validator
 
-from toponn.options import Count, Seeds
 from toponn.study.entries import Ceiling, Convergence, Dataset, Interface, Map, Sample
 from toponn.study.kinds import EACH_ONCE, NOT_EMPTY, Name, Names, Root, Settings
 from toponn.study.members import AnyDiagnosis, AnyModel, DiagnosisEntry, ModelEntry, SuccessTable
+from toponn.tools.options import Count, Seeds
 
 __all__ = ["DiagnosisEntry", "ModelEntry", "Study", "Task"]
 

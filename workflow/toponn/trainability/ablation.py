@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import ConvexHull
 
-from toponn.datasets import Dataset, read_dataset
-from toponn.options import Count, Seeds
+from toponn.data.datasets import Dataset, read_dataset
+from toponn.tools.options import Count, Seeds
 from toponn.trainability.record import BALANCED, Curves, Panel, diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, trained_seeds, unit_rows
 from toponn.training.views import build_model, encoded, shapes_of

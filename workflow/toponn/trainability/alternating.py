@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.encodings.loops import triple_indices
+from toponn.data.encodings.loops import triple_indices
 from toponn.models.base import Parameters, require
 from toponn.models.ring import KAPPA, Ring
 from toponn.trainability.subject import squared_loss

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from toponn.models.base import Parameters, generators
-from toponn.options import Listed, Positive, Seeds
-from toponn.seeds import stream
+from toponn.tools.options import Listed, Positive, Seeds
+from toponn.tools.seeds import stream
 from toponn.trainability.record import Curves, Panel, diagnostic
 from toponn.trainability.subject import (
     Measured,

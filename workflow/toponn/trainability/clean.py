@@ -3,7 +3,7 @@
 import pandas as pd
 
 from toponn.models.base import Parameters
-from toponn.options import Seeds
+from toponn.tools.options import Seeds
 from toponn.trainability.record import diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, fitted_parameters, outcome, scores, seen, unit_rows
 from toponn.training.runs import start_parameters

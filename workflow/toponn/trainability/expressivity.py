@@ -8,19 +8,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.datasets import Dataset, dataset_of
-from toponn.generalization import label_ceiling
-from toponn.generation import generate
+from toponn.data.datasets import Dataset, dataset_of, label_ceiling, ring_area
+from toponn.data.generation import generate
 from toponn.invariants import chern, winding
-from toponn.lattices import normalised_coordinates
+from toponn.matter.lattices import normalised_coordinates
+from toponn.matter.shapes import bulk_window
+from toponn.matter.states import polar_factor, projector, ring_lengths
 from toponn.models.base import Inputs, Model, Parameters
 from toponn.models.closed_forms import switches
 from toponn.models.ring import CoordinateRing, FreeRing
 from toponn.models.wavefunction import Wavefunction
-from toponn.shapes import bulk_window
-from toponn.states import polar_factor, projector
-from toponn.statistics import balanced_accuracy, crossed_bootstrap
-from toponn.training.runs import ring_area, ring_lengths
+from toponn.tools.statistics import balanced_accuracy, crossed_bootstrap
 
 HYBRIDS = {
     "coordinate_ring": (CoordinateRing, {"width": 8}),

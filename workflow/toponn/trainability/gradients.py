@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.checks import NotApplicable
-from toponn.datasets import read_dataset
-from toponn.joblog import LOGGER
+from toponn.data.datasets import read_dataset
 from toponn.models.base import Model, Parameters, require
-from toponn.options import Count, Seeds
-from toponn.trainability.record import Curves, Panel, Statement, diagnostic
+from toponn.tools.checks import NotApplicable
+from toponn.tools.joblog import LOGGER
+from toponn.tools.options import Count, Seeds
+from toponn.tools.statements import Statement
+from toponn.trainability.record import Curves, Panel, diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, first_samples, squared_loss, unit_rows
 from toponn.training.loop import Samples
 from toponn.training.runs import start_parameters

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
-from toponn.checks import DataError, refusal
-from toponn.statistics import wilson_interval
+from toponn.tools.checks import DataError, refusal
+from toponn.tools.statistics import wilson_interval
 
 
 def half_success(frame: pd.DataFrame) -> tuple[float, float, float]:

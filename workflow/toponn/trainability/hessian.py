@@ -13,10 +13,11 @@ import pandas as pd
 import torch
 
 from toponn.models.base import Model, Parameters, count_parameters, generators
-from toponn.options import Count, Seeds
-from toponn.seeds import stream
+from toponn.tools.options import Count, Seeds
+from toponn.tools.seeds import stream
+from toponn.tools.statements import Statement
 from toponn.trainability.curvature import exact_hessian, hessian_product, lanczos
-from toponn.trainability.record import Statement, diagnostic
+from toponn.trainability.record import diagnostic
 from toponn.trainability.subject import (
     Measured,
     Seen,

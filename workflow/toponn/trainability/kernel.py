@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.options import Count, Seeds
-from toponn.statistics import effective_rank
+from toponn.tools.options import Count, Seeds
+from toponn.tools.statements import Statement
+from toponn.tools.statistics import effective_rank
 from toponn.trainability.curvature import tangent_kernel
-from toponn.trainability.record import Statement, diagnostic
+from toponn.trainability.record import diagnostic
 from toponn.trainability.subject import (
     Measured,
     Subject,

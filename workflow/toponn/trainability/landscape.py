@@ -17,10 +17,11 @@ from torch import Tensor
 from toponn.models.base import Model, Parameters, generators, require
 from toponn.models.ring import FreeRing
 from toponn.models.wavefunction import DEGREES
-from toponn.options import Annotated, Count, Ge, Number, Seeds
-from toponn.seeds import stream
+from toponn.tools.options import Annotated, Count, Ge, Number, Seeds
+from toponn.tools.seeds import stream
+from toponn.tools.statements import Statement
 from toponn.trainability.alignment import unimodular_alignment, wavefunction_alignment
-from toponn.trainability.record import Statement, diagnostic
+from toponn.trainability.record import diagnostic
 from toponn.trainability.subject import (
     Measured,
     Seen,

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from toponn.encodings.loops import pair_indices, triple_indices
+from toponn.data.encodings.loops import pair_indices, triple_indices
+from toponn.matter.states import States, ring_lengths
 from toponn.models.base import Parameters, require
-from toponn.options import Count, Listed, Seeds
-from toponn.states import States
+from toponn.tools.options import Count, Listed, Seeds
 from toponn.trainability.record import BALANCED, Curves, Panel, diagnostic
 from toponn.trainability.subject import (
     Measured,
@@ -24,7 +24,6 @@ from toponn.trainability.subject import (
     trained_seeds,
     unit_rows,
 )
-from toponn.training.runs import ring_lengths
 
 SHARE = 0.9
 """Of the squared singular values, that `weight_rank` keeps."""

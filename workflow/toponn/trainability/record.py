@@ -10,13 +10,15 @@ A user's own diagnostic is one file with one function under `diagnostic`, and on
     )
     def learning_rates(subject: Subject, *, factors: Listed[Positive] = (0.3, 1.0), seeds: Seeds = 20) -> Measured: ...
 
-The study reads the record from the file (`toponn.declared`), without importing it: names in the call are those of this
-module, or literals.
+The study reads the record from the file (`toponn.study.declared`), without importing it: names in the call are those of
+this module, or literals.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from toponn.tools.statements import Statement
 
 SUCCESS, BALANCED = "success fraction", "balanced accuracy"
 ABILITIES = {
@@ -38,7 +40,7 @@ class Panel(NamedTuple):
     diagnostic : of the rows that are drawn
     across : the condition on the x axis, or ``size``
     x_label, y_label : ``{size}`` and ``{distance}`` stand for the task's units
-    where : (condition, value) that rows must have, see `toponn.files.rows_where`
+    where : (condition, value) that rows must have, see `toponn.tools.files.rows_where`
     band : whether intervals are bands rather than bars
     before : a quantity that is drawn dashed beside it
     linear : whether the x axis is linear
@@ -69,23 +71,6 @@ class Curves(NamedTuple):
     figure: str
     panels: tuple[Panel, ...]
     title: str = ""
-
-
-class Statement(NamedTuple):
-    """A sentence of the page of answers that is one row of a diagnostic.
-
-    Attributes
-    ----------
-    diagnostic : of the row
-    text : the statement
-    where : (condition, value) that the row must have, see `toponn.files.rows_where`
-    home : whether only rows of the size that the task trains on count
-    """
-
-    diagnostic: str
-    text: str
-    where: tuple[tuple[str, str], ...] = ()
-    home: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from toponn.checks import NotApplicable
-from toponn.datasets import read_dataset
+from toponn.data.datasets import read_dataset
+from toponn.matter.states import ring_lengths
 from toponn.models.base import Model, Parameters, require
 from toponn.models.head import TEMPERATURE
-from toponn.options import Annotated, Count, Ge, Seeds, Unique
+from toponn.tools.checks import NotApplicable
+from toponn.tools.options import Annotated, Count, Ge, Seeds, Unique
 from toponn.trainability.alternating import alternating, sweep_flops
 from toponn.trainability.growing import grown
 from toponn.trainability.record import diagnostic
@@ -29,7 +30,7 @@ from toponn.trainability.subject import (
     success_values,
     unit_rows,
 )
-from toponn.training.runs import epoch_flops, ring_lengths, start_parameters
+from toponn.training.runs import epoch_flops, start_parameters
 from toponn.training.views import build_model
 
 SMALL_SHARE = 1 / 3

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
-from toponn.encodings.loops import BATCH_ENTRIES, triple_loops
-from toponn.encodings.routes import MEMORY, route
-from toponn.joblog import LOGGER
+from toponn.data.encodings.loops import BATCH_ENTRIES, triple_loops
+from toponn.data.encodings.routes import MEMORY, route
+from toponn.matter.states import projector
 from toponn.models import wedges
 from toponn.models.ring import WEDGE_PIECE, of_projector, of_states, through_states
-from toponn.states import projector
+from toponn.tools.joblog import LOGGER
+from toponn.tools.statistics import fitted_exponent
 
 ROUTES = ("loops", "loops_made", "occupied", "projector")
 ORBITALS = 2
@@ -128,25 +128,6 @@ def measured_crossovers(costs: pd.DataFrame, one: str, other: str, seeds: int) -
     x, gap = np.log(table.index.to_numpy(dtype=float)), np.log(table[one] / table[other]).to_numpy()
     change = np.flatnonzero(np.sign(gap[1:]) != np.sign(gap[:-1]))
     return [float(np.exp(x[k] - gap[k] * (x[k + 1] - x[k]) / (gap[k + 1] - gap[k]))) for k in change]
-
-
-def fitted_exponent(sites: np.ndarray, cost: np.ndarray) -> tuple[float, float, float]:
-    """Return k of ``cost ∝ sites^k`` and its 95 % interval, by least squares of logarithms over the larger half.
-
-    Without three sizes there is no interval, without two no exponent (NaN).
-
-    Examples
-    --------
-    >>> sites = np.array([4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
-    >>> [round(k, 6) for k in fitted_exponent(sites, 1e-9 * sites**3)]
-    [3.0, 3.0, 3.0]
-    """
-    if len(sites) < 2:
-        return np.nan, np.nan, np.nan
-    order = np.argsort(sites)[min(len(sites) // 2, len(sites) - 2) :]
-    fit = stats.linregress(np.log(sites[order]), np.log(cost[order]))
-    reach = stats.t.ppf(0.975, len(order) - 2) * fit.stderr if len(order) > 2 else np.nan
-    return float(fit.slope), float(fit.slope - reach), float(fit.slope + reach)
 
 
 def exponent_rows(costs: pd.DataFrame) -> pd.DataFrame:

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.datasets import Dataset
+from toponn.data.datasets import Dataset, ring_area
+from toponn.matter.states import ring_lengths
 from toponn.models.base import finite_seeds
 from toponn.models.head import predictions
 from toponn.models.wedges import wedge
-from toponn.statistics import balanced_accuracy, median_band
+from toponn.tools.statistics import balanced_accuracy, median_band
 from toponn.training.loop import evaluate
-from toponn.training.runs import ring_area, ring_lengths
 from toponn.training.saved import load_run
 from toponn.training.views import encoded
 

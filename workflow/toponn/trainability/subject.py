@@ -11,17 +11,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from toponn.checks import NotApplicable
-from toponn.datasets import Dataset, read_dataset
-from toponn.joblog import LOGGER
+from toponn.data.datasets import Dataset, read_dataset, ring_area
+from toponn.matter.states import ring_lengths
 from toponn.models.base import Model, Parameters, finite_seeds, require
 from toponn.models.head import predictions
-from toponn.statistics import balanced_accuracy
+from toponn.tools.checks import NotApplicable
+from toponn.tools.joblog import LOGGER
+from toponn.tools.statistics import balanced_accuracy
 from toponn.trainability.record import ABILITIES
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, Trained, evaluate, train
 from toponn.training.protocol import Success, Variant
-from toponn.training.runs import ring_area, ring_lengths
 from toponn.training.saved import load_runs
 from toponn.training.views import build_model, encoded, shapes_of
 

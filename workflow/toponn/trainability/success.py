@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from toponn.statistics import median_band, wilson_interval
-from toponn.tables import ABOUT
+from toponn.tools.statistics import median_band, wilson_interval
+from toponn.tools.tables import ABOUT
 
 KEYS = ["task", "dataset", "variant", "model", "form", "start"]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toponn.seeds import stream
-from toponn.statistics import mean_interval, median_band, wilson_interval
-from toponn.tables import ABOUT, TABLES
+from toponn.tools.seeds import stream
+from toponn.tools.statistics import mean_interval, median_band, wilson_interval
+from toponn.tools.tables import ABOUT, TABLES
 from toponn.trainability.half_success import half_success
 
 MEANS = ("gradient_variance", "start_gradient_norm")

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.datasets import read_dataset
-from toponn.joblog import LOGGER
+from toponn.data.datasets import read_dataset
 from toponn.models.base import Parameters
-from toponn.options import Count, Listed, Positive, Seeds
-from toponn.seeds import stream
+from toponn.tools.joblog import LOGGER
+from toponn.tools.options import Count, Listed, Positive, Seeds
+from toponn.tools.seeds import stream
 from toponn.trainability.record import BALANCED, SUCCESS, Curves, Panel, diagnostic
 from toponn.trainability.subject import (
     Measured,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from toponn.checks import DataError
-from toponn.files import read_arrays, write_arrays
-from toponn.joblog import LOGGER
+from toponn.tools.checks import DataError
+from toponn.tools.files import read_arrays, write_arrays
+from toponn.tools.joblog import LOGGER
 
 
 def save_checkpoint(

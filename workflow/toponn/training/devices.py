@@ -2,7 +2,7 @@
 
 import torch
 
-from toponn.checks import ConfigError, refusal
+from toponn.tools.checks import ConfigError, refusal
 
 
 def device_of(name: str) -> torch.device:

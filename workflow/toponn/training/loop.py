@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toponn.checks import DataError
-from toponn.encodings import is_shared
-from toponn.joblog import LOGGER, Progress
+from toponn.data.encodings import is_shared
 from toponn.models.base import Inputs, Model, Parameters
 from toponn.models.head import TEMPERATURE, negative_log_likelihood, predictions
-from toponn.seeds import stream
-from toponn.statistics import balanced_accuracy
+from toponn.tools.checks import DataError
+from toponn.tools.joblog import LOGGER, Progress
+from toponn.tools.seeds import stream
+from toponn.tools.statistics import balanced_accuracy
 from toponn.training.block import Block
 from toponn.training.checkpoints import load_checkpoint, save_checkpoint
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
-from toponn.options import Count, Number, OneOrMore, Positive, Share
+from toponn.tools.options import Count, Number, OneOrMore, Positive, Share
 
 SEARCHED = ("learning_rate", "weight_decay")
 """What may be a list of values, of which the validation split chooses one."""

@@ -12,17 +12,17 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from toponn.datasets import Dataset, read_dataset
-from toponn.digests import digest
-from toponn.files import write_arrays, write_json, write_table
-from toponn.joblog import LOGGER
+from toponn.data.datasets import Dataset, read_dataset, ring_area
+from toponn.matter.states import n_places, ring_lengths
 from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
-from toponn.provenance import provenance
-from toponn.seeds import stream
-from toponn.states import States
-from toponn.statistics import balanced_accuracy
-from toponn.tables import TABLES
+from toponn.tools.digests import digest
+from toponn.tools.files import write_arrays, write_json, write_table
+from toponn.tools.joblog import LOGGER
+from toponn.tools.provenance import provenance
+from toponn.tools.seeds import stream
+from toponn.tools.statistics import balanced_accuracy
+from toponn.tools.tables import TABLES
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, Trained, evaluate, gradients, train
 from toponn.training.protocol import Success, Variant
@@ -39,22 +39,6 @@ def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds
     draws = [stream(root, "noise", dataset.name, name, seed) for seed in seeds]
     noise = {key: np.array([rng.normal(size=tuple(t.shape[1:])) for rng in draws]) for key, t in exact.items()}
     return {key: t * (1 + model.noise * torch.from_numpy(noise[key]).to(t.dtype)) for key, t in exact.items()}
-
-
-def ring_lengths(states: States) -> np.ndarray:
-    """Return the positions (N, d) behind the ring's coordinates, of cells in 1D and sites in 2D, from their middle."""
-    positions = states.geometry[states.sublattice == 0] if states.dimension == 1 else states.geometry
-    return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
-
-
-def n_places(states: States) -> int:
-    """Return the number of cells of a chain or of sites in the plane."""
-    return states.positions.shape[-2] if states.dimension == 2 else len(ring_lengths(states))
-
-
-def ring_area(dataset: Dataset) -> float:
-    """Return the length or area that one of those positions stands for."""
-    return 1.0 if dataset.states.dimension == 1 else float(dataset.attributes["area_per_site"])
 
 
 def train_block(

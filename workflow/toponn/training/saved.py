@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from toponn.checks import DataError, NotApplicable
-from toponn.digests import digest
-from toponn.files import read_arrays, read_json
+from toponn.matter.states import States
 from toponn.models.base import Model, Parameters, as_tensors
 from toponn.models.head import TEMPERATURE
-from toponn.states import States
+from toponn.tools.checks import DataError, NotApplicable
+from toponn.tools.digests import digest
+from toponn.tools.files import read_arrays, read_json
 from toponn.training.devices import device_of
 from toponn.training.loop import Samples, evaluate
 from toponn.training.protocol import Variant

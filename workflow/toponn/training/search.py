@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toponn.datasets import read_dataset
-from toponn.joblog import LOGGER
+from toponn.data.datasets import read_dataset
+from toponn.tools.joblog import LOGGER
 from toponn.training.devices import device_of
 from toponn.training.loop import train
 from toponn.training.protocol import SEARCHED, Variant

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from toponn.checks import NotApplicable, resolve
-from toponn.datasets import Dataset
-from toponn.encodings import ENCODINGS, is_shared
-from toponn.encodings.routes import route
-from toponn.joblog import LOGGER
+from toponn.data.datasets import Dataset
+from toponn.data.encodings import ENCODINGS, is_shared
+from toponn.data.encodings.routes import route
+from toponn.matter.states import States
 from toponn.models import MODELS
 from toponn.models.base import Model, as_tensors
-from toponn.states import States
+from toponn.tools.checks import NotApplicable, resolve
+from toponn.tools.joblog import LOGGER
 from toponn.training.loop import Samples
 from toponn.training.protocol import Variant
 

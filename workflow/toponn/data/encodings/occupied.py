@@ -1,0 +1,29 @@
+"""The occupied states, in a random gauge: what the wavefunction form reads, and the ring on larger samples."""
+
+import numpy as np
+
+from toponn.matter.lattices import normalised_coordinates
+from toponn.matter.states import States, chain_sublattices
+
+
+def occupied(states: States) -> dict[str, np.ndarray]:
+    """Return the occupied states and where their amplitudes live.
+
+    Returns
+    -------
+    dict with
+        ``occupied`` : (B, O, n) float32 or complex64, one state a row; of chains all amplitudes on A, then all on B, in
+        the plane orbital fastest
+        ``coordinates`` : (N, d) float64, normalised coordinates of the N cells (1D) or sites (2D)
+
+    Raises
+    ------
+    NotApplicable
+        If a chain has no two sublattices of equal size.
+    """
+    rows, positions = states.occupied, states.geometry
+    if states.dimension == 1:
+        A, B = chain_sublattices(states)
+        rows, positions = np.concatenate([rows[..., A], rows[..., B]], axis=-1), positions[A]
+    single = np.complex64 if np.iscomplexobj(rows) else np.float32
+    return {"occupied": rows.astype(single), "coordinates": normalised_coordinates(positions)}

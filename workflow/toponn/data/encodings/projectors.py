@@ -1,0 +1,29 @@
+"""The dense projector, or of chains the polar factor: the textbook route of the ring."""
+
+import numpy as np
+
+from toponn.matter.lattices import normalised_coordinates
+from toponn.matter.states import States, chain_sublattices, polar_factor, projector
+
+
+def projectors(states: States) -> dict[str, np.ndarray]:
+    """Return the projectors of the plane, or the polar factors of chains.
+
+    Returns
+    -------
+    dict with
+        ``projector`` : (B, n, n) float32 or complex64, orbital fastest; of chains q (B, cells, cells)
+        ``coordinates`` : (N, d) float64, normalised coordinates of the N cells (1D) or sites (2D)
+
+    Raises
+    ------
+    NotApplicable
+        If a chain has no two sublattices of equal size.
+    """
+    single = np.complex64 if np.iscomplexobj(states.occupied) else np.float32
+    if states.dimension == 1:
+        A, _ = chain_sublattices(states)
+        q, positions = polar_factor(states.occupied, states.sublattice), states.geometry[A]
+    else:
+        q, positions = projector(states.occupied), states.geometry
+    return {"projector": q.astype(single), "coordinates": normalised_coordinates(positions)}

@@ -1,0 +1,7 @@
+"""From parameters to a Hamiltonian, its occupied states and projector.
+
+- `lattices`, `point_sets`: unit cells and sets of points, cut to `shapes`
+- `systems`: Hamiltonians on them; `disorder`: random terms and removals
+- `geometry`: which system lives on which lattice in which shape
+- `states`: occupied states, projectors and polar factors
+"""
