@@ -1,7 +1,7 @@
 """Learnable maps from a state to a distribution over integers.
 
-- `base`: what a model is; `head`: from f to a distribution over integers
-- `ring`, `wavefunction`: tensor rings; `site_tensors`, `wedges`: their parts; `density`: their value site by site
+- `base`: the interface of a model; `head`: from its value f to a distribution over integers
+- `ring`, `wavefunction`: tensor rings; `site_tensors`, `wedges`: their parts; `density`: the share of each site in f
 - `closed_forms`: weights at which a ring is the invariant
 - `network`: how to write a model of torch layers; `minimal_filtering`: its fast convolution
 """

@@ -1,9 +1,11 @@
 """Weights at which the hybrid network *is* the invariant, by the names that its classes declare in ``closed_forms``.
 
-Free site tensors take a bulk window and the positions (the mean of the local Chern marker, or of the winding density,
-over the window), three sectors, or the whole chain where its mid-gap pair is left out of the states. Coordinate site
-tensors take a smooth window and switch functions, so that no length or area enters and the same weights are the
-invariant on every size, shape and lattice. The wavefunction form takes the matrices of the paper's formula.
+Free site tensors have three kinds of closed forms. With a bulk window and the positions f is the mean of the local
+Chern marker, or of the winding density, over the window. With the indicators of three sectors it is Kitaev's formula.
+With a constant window on the whole chain it is the full trace of arXiv 2509.26261, which needs states without the pair
+of mid-gap states. Coordinate site tensors become a smooth window and switch functions (smooth steps from 0 to 1): no
+length or area enters, and the same weights are the invariant on every size, shape and lattice. The matrices of the
+wavefunction form become those of the formula of arXiv 2509.26261.
 """
 
 from collections.abc import Callable
@@ -16,22 +18,30 @@ from toponn.models.base import Parameters
 from toponn.tools.checks import DataError
 
 SWITCH, EDGE, STEEPNESS, JOIN = 5.0, 0.7, 6.0, 6.0
-"""Slope of the switches, half-width and slope of the window, and slope with which 2D joins the windows of x and y."""
+"""In normalised coordinates: slope of the switch functions, half-width and slope of the windows of x and of y, and the
+slope of the step that is 1 where both of these windows are."""
 
 CUTOFF, ANGLE = 0.8, 0.1
-"""Normalised coordinate at which the three sectors end, and where the first begins, in rad."""
+"""The three sectors end where a normalised coordinate is ±`CUTOFF`; the first begins at the angle `ANGLE` in rad."""
 
 TOUCHING = 1e-9
-"""Normalised coordinates that differ by less are equal."""
+"""Normalised coordinates that differ by less count as equal."""
 
 
 def bulk_marker(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
-    """Return free site tensors (order, N): the window, the middle half of the sample, over its area, and the positions.
+    """Return free site tensors (order, N) at which f is the mean local marker of the middle half of the sample.
+
+    They are the positions and a window, which is 1 over the area of the middle half there and 0 elsewhere: (x, window)
+    on chains, (window, x, y) in the plane.
 
     Parameters
     ----------
     lengths : (N, d) float64, positions
     area_per_site : length (1D, of a cell) or area (2D, of a site)
+
+    References
+    ----------
+    R. Bianco, R. Resta, Phys. Rev. B 84, 241106 (2011); I. Mondragon-Shem et al., Phys. Rev. Lett. 113, 046802 (2014).
     """
     window = (np.abs(normalised(lengths)) < 0.5 + TOUCHING).all(axis=1)
     density = window / (max(window.sum(), 1) * area_per_site)
@@ -39,19 +49,23 @@ def bulk_marker(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
 
 
 def whole_chain(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
-    """Return free site tensors (2, N) of the paper's full trace, for states without the mid-gap pair.
+    """Return free site tensors (2, N) at which f is the full trace over a chain, for states without the mid-gap pair.
 
-    The weight is 2/L, not 1/L: the average over both sublattices, which the ring takes, leaves out the terms x_j w_j,
-    and those are half of this trace.
+    The window w is 2/L, not 1/L. The ring, antisymmetric in x and w, leaves out the terms of the trace with
+    ``x_i w_i − x_j w_j``. They add up to zero where q is unitary; without the mid-gap pair they are half of the trace.
+
+    References
+    ----------
+    arXiv 2509.26261.
     """
     density = np.full(len(lengths), 2 / (len(lengths) * area_per_site))
     return _shared(np.stack([lengths[:, 0], density]))
 
 
 def three_sectors(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
-    """Return free site tensors (3, N): the indicators of three sectors about the middle, times 6 in their product.
+    """Return free site tensors (3, N) of Kitaev's formula: the indicators of three sectors around the middle.
 
-    Kitaev's sum has the factor 24π where the ring has 4π.
+    Each is multiplied by the cube root of 6, since Kitaev's sum has the factor 24π where the ring has 4π.
 
     References
     ----------
@@ -71,7 +85,9 @@ def normalised(lengths: np.ndarray) -> np.ndarray:
 
 
 def _shared(tensors: np.ndarray) -> np.ndarray:
-    """Return tensors of the same product, all that the ring knows of them, and equal mean squares, to train alike.
+    """Scale tensors (order, N) to equal mean squares, so that they train equally fast, and keep the product of scales.
+
+    f depends on the scales only through their product.
 
     Raises
     ------
@@ -85,7 +101,15 @@ def _shared(tensors: np.ndarray) -> np.ndarray:
 
 
 def switches(u: np.ndarray) -> np.ndarray:
-    """Return coordinate site tensors (order, N) at normalised coordinates (N, d): in 1D (Λ, w), in 2D (w, Λx, Λy)."""
+    """Return the window w and switch functions Λ at normalised coordinates (N, d): in 1D (Λ, w), in 2D (w, Λx, Λy).
+
+    A switch function climbs from 0 to 1 across the middle of the sample, the window falls from 1 to 0 before its edge.
+
+    References
+    ----------
+    J. E. Avron, R. Seiler, B. Simon, Commun. Math. Phys. 159, 399 (1994);
+    A. Elgart, G. M. Graf, J. H. Schenker, Commun. Math. Phys. 259, 185 (2005).
+    """
     climb = 0.5 * (1 + np.tanh(SWITCH * u))
     plateau = 0.5 * (np.tanh(STEEPNESS * (u + EDGE)) - np.tanh(STEEPNESS * (u - EDGE)))
     if u.shape[1] == 1:
@@ -94,7 +118,7 @@ def switches(u: np.ndarray) -> np.ndarray:
 
 
 def free_weights(site_tensors: np.ndarray, like: Parameters) -> Parameters:
-    """Return parameters of free site tensors, all seeds alike; rings beyond the first are zero."""
+    """Return parameters that hold site tensors (order, N), the same for all seeds; a sum's further rings are zero."""
     site = torch.zeros_like(like["site"])
     site[:, : len(site_tensors)] = torch.from_numpy(site_tensors).to(site.dtype)
     return {"site": site}
@@ -124,7 +148,7 @@ def coordinate_weights(dimension: int, like: Parameters) -> Parameters:
         w1[:, switch, axis] = SWITCH
         w1[:, [rise, fall], axis] = STEEPNESS
         b1[:, rise], b1[:, fall] = STEEPNESS * EDGE, -STEEPNESS * EDGE
-    first = dimension  # the columns of v run over u, then the first layer, then the second
+    first = dimension  # the columns of v multiply u, then the units of the first hidden layer, then of the second
     if dimension == 1:
         v[:, 0, first], c[:, 0] = 0.5, 0.5
         v[:, 1, first + 1], v[:, 1, first + 2] = 0.5, -0.5
@@ -138,18 +162,21 @@ def coordinate_weights(dimension: int, like: Parameters) -> Parameters:
 
 
 def bulk_weights(u: Tensor) -> Tensor:
-    """Return the weight (L,) of the middle half of a chain, for positions in cells at normalised coordinates u (L,)."""
+    """Return the window (L,) that is constant on the middle half of a chain, at normalised coordinates u (L,) of cells.
+
+    Its sum is (L − 1)/2, the number of cells in a unit of u, and not 1, because the position matrix holds u.
+    """
     window = (u.abs() < 0.5 + 1e-6).to(u.dtype)  # u may have come through float32
     return window / window.sum() * (len(u) - 1) / 2
 
 
 def chain_weights(u: Tensor) -> Tensor:
-    """Return the weight (L,) of the whole chain, for positions in cells at normalised coordinates u (L,)."""
+    """Return the window (L,) that is constant on the whole chain, of the same sum as that of `bulk_weights`."""
     return torch.full_like(u, (len(u) - 1) / (2 * len(u)))
 
 
 WINDOWS: dict[str, Callable[[Tensor], Tensor]] = {"windowed_winding": bulk_weights, "midgap_dropped": chain_weights}
-"""What makes the window (L,) of the wavefunction form of normalised coordinates (L,)."""
+"""By closed form, the function from normalised coordinates (L,) to the window (L,) of the wavefunction form."""
 
 
 def wavefunction_tensors(name: str, u: Tensor, states: int) -> Parameters:
@@ -157,13 +184,14 @@ def wavefunction_tensors(name: str, u: Tensor, states: int) -> Parameters:
 
     Parameters
     ----------
-    name : of the closed form, a row of `WINDOWS`
+    name : name of the closed form, a row of `WINDOWS`
     u : (L,) normalised coordinates of the cells
     states : O, number of occupied states
 
     Returns
     -------
-    ``selection`` (2, n, n), on A and on B, ``contraction`` (O, O), ``position`` and ``window`` (n, n), n = 2L
+    ``selection`` (2, n, n), the projectors on A and on B, ``contraction`` (O, O), ``position`` and ``window``
+    (n, n), for n = 2L orbitals
     """
     on_A = torch.cat([torch.ones_like(u), torch.zeros_like(u)])
     return {
@@ -180,4 +208,4 @@ SITE_TENSORS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "local_marker": bulk_marker,
     "three_sectors": three_sectors,
 }
-"""What makes the free site tensors (order, N) of positions (N, d) and the length or area of a site."""
+"""By closed form, the function from positions (N, d) and length or area of a site to free site tensors (order, N)."""

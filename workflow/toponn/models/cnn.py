@@ -12,7 +12,7 @@ class CNN(Network):
 
     Parameters
     ----------
-    channels : outputs of each convolution, 3 cells wide
+    channels : output channels of the convolutions, one number for each
     """
 
     family = "cnn"

@@ -1,9 +1,9 @@
-"""Where on the sample the ring's value sits, and the weight it has there: a learned local marker.
+"""A learned local marker: how much each site contributes to f of a trained ring, and the weight that the ring gives it.
 
-``f = 4π Σ_{i<j<k} T_ijk det[d_i, d_j, d_k]`` knows of the site tensors only their wedge product, and so does the
-density ``ρ_i = (4π/6) Σ_jk T_ijk det[d_i, d_j, d_k]``, of which f is the sum: no mixing of the three tensors by a
-matrix of determinant 1 moves it. Where the tensors vary little over the range of P, ``ρ_i ≈ C_i A ω_i / 3`` with the
-local Chern marker C_i, the area A of a site and ``ω = det[d, ∂_x d, ∂_y d]``.
+``f = 4π Σ_{i<j<k} T_ijk det[d_i, d_j, d_k]`` depends on the site tensors only through their wedge product, and so does
+the density ``ρ_i = (4π/6) Σ_jk T_ijk det[d_i, d_j, d_k]``, whose sum over the sites is f: mixing the three tensors by a
+matrix of determinant 1 does not change it. Where the tensors vary little over the range of P, ``ρ_i ≈ C_i A ω_i / 3``
+with the local Chern marker C_i, the area A of a site and ``ω = det[d, ∂_x d, ∂_y d]``.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def _of_projector(d: Tensor, P: Tensor) -> Tensor:
     """Return ``Σ_r Im (a_i⟨i|PbPcP|i⟩ + b_i⟨i|PcPaP|i⟩ + c_i⟨i|PaPbP|i⟩)`` (n,) of d (R, 3, n) and P (n, n)."""
     total = torch.zeros(len(P), dtype=d.dtype, device=d.device)
     for a, b, c in d:
-        PzP = P @ (torch.complex(b, c)[:, None] * P)  # both products in one
+        PzP = P @ (torch.complex(b, c)[:, None] * P)  # P b P + i P c P: its Hermitian part is P b P, the rest i P c P
         PbP, PcP = (PzP + PzP.mH) / 2, (PzP - PzP.mH) / 2j
         M, L = (PbP * P.mT).imag, (PcP * P.mT).imag
         total = total + a * (M @ c) + b * (L @ a) - c * (M @ a)
@@ -47,7 +47,7 @@ def density_weight(ring: Ring, parameters: Parameters, coordinates: Tensor, leng
 
     Parameters
     ----------
-    coordinates : (N, 2) normalised coordinates, at which the network is asked
+    coordinates : (N, 2) normalised coordinates, at which the network is evaluated
     lengths : (2,) float64
         Half of the sample's extent along each axis: the length in which a coordinate grows by 1.
 

@@ -7,6 +7,7 @@ INTEGERS = tuple(range(-6, 7))
 """Integers that a prediction may name; a number never seen in training can still be predicted."""
 
 TEMPERATURE = "head.log_temperature"
+"""Name of log τ (S,) among the parameters of a model."""
 
 
 def log_probabilities(value: Tensor, log_temperature: Tensor) -> Tensor:
@@ -24,5 +25,5 @@ def negative_log_likelihood(value: Tensor, log_temperature: Tensor, labels: Tens
 
 
 def predictions(value: Tensor) -> Tensor:
-    """Return the most probable integer, the one nearest to f, int64."""
+    """Return the most probable of `INTEGERS`, the one nearest to f, int64; where f is NaN it is 0."""
     return torch.nan_to_num(value).round().clamp(INTEGERS[0], INTEGERS[-1]).long()

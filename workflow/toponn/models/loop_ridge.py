@@ -12,11 +12,12 @@ from toponn.tools.options import Listed, Positive, Told
 
 
 class LoopRidge(Model):
-    """A linear map of the loops, solved exactly; the penalty with the fewest validation errors wins.
+    """Ridge regression of the label on all loop features, with the penalty that makes the fewest validation errors.
 
     Parameters
     ----------
-    penalties : of the squared weights, tried in turn, as shares of the mean squared norm of the training features
+    penalties : penalties of the squared weights that are tried, in units of the mean squared norm of the centred
+        training features
 
     References
     ----------
@@ -43,7 +44,7 @@ class LoopRidge(Model):
         X, y = train["loops"].double(), labels.double()
         centre, offset = X.mean(dim=0), y.mean()
         X = X - centre
-        energies, modes = torch.linalg.eigh(X @ X.T)  # (B, B): fewer samples than features
+        energies, modes = torch.linalg.eigh(X @ X.T)  # (B, B), the dual problem: there are more features than samples
         rotated = modes.T @ (y - offset)
         scale = energies.clamp(min=0).mean()
         best: tuple[float, Parameters] | None = None
@@ -54,7 +55,7 @@ class LoopRidge(Model):
                 "offset": (offset - centre @ weights)[None].to(torch.float32),
             }
             value = self.value(parameters, validation)[0]
-            # Errors first; among equal numbers of errors, the distance to the label.
+            # The share of errors; between equal shares the mean distance of f from the label decides.
             score = (predictions(value) != validation_labels).double().mean()
             score = float(score) + 1e-3 * float((value - validation_labels).abs().mean())
             if best is None or score < best[0]:
@@ -63,7 +64,7 @@ class LoopRidge(Model):
         return best[1]
 
     def value(self, parameters: Parameters, inputs: Inputs) -> Tensor:
-        """Return f (S, B)."""
+        """Return f (S, B), linear in the loops (B, L)."""
         return parameters["weights"] @ inputs["loops"].T + parameters["offset"][:, None]
 
     def check_applicable(self, inputs: Inputs) -> None:

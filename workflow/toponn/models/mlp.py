@@ -12,8 +12,8 @@ class MLP(Network):
 
     Parameters
     ----------
-    window : cells in each direction, in the centre of the sample
-    hidden : units of each hidden layer
+    window : side of the window in the centre of the sample, in cells
+    hidden : numbers of units of the hidden layers
     """
 
     family = "mlp"
@@ -39,7 +39,7 @@ class MLP(Network):
         return image.flatten(1)
 
     def check_applicable(self, inputs: Inputs) -> None:
-        """Raise NotApplicable also for samples smaller than the window."""
+        """Raise NotApplicable as `Network` does, and for samples smaller than the window."""
         super().check_applicable(inputs)
         grid = tuple(inputs["image"].shape[2:])
         require(min(grid) >= self.window, f"the window takes {self.window} cells, the sample has {min(grid)}")

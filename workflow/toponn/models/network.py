@@ -1,4 +1,4 @@
-"""Ordinary torch modules on the cell image, of which the layers of all seeds of a block are applied at once."""
+"""Models made of ordinary torch modules that read the cell image; all seeds of a block are computed together."""
 
 from abc import abstractmethod
 from collections import OrderedDict
@@ -20,7 +20,8 @@ from toponn.tools.options import Whole
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d}
 
 AT_ONCE = {"cpu": 2**19, "cuda": 2**27}
-"""Numbers in one layer's output, of all seeds that go together: a processor keeps about 2 MB of them in its cache."""
+"""Most numbers in one layer's output over the seeds that are computed together, by the type of device: on a processor
+about the 2 MB that its cache keeps."""
 
 
 class Network(Model):
@@ -29,15 +30,15 @@ class Network(Model):
     A rival is one file in ``toponn/models``, with a subclass that says its family and its module, and one entry of the
     config, ``model: toponn.models.transformer:Transformer``. Everything that torch can apply and differentiate will do,
     on the cell image of `toponn.data.encodings.cell_image` or on what the method `prepared` makes of it. Two things
-    will not: random numbers (dropout), for a run must be the same again, and samples that meet (batch normalisation),
-    for then a value depends on the batch. Attributes of `toponn.models.base.Model` say where it differs from the usual:
-    ``fixed_geometry = True`` for one that runs on the grid of training alone, ``twice_differentiable = False`` where a
-    layer has no second derivative. What a user may set are keyword arguments of the constructor, with types of
-    `toponn.tools.options` and defaults, described in the docstring.
+    will not: random numbers (dropout), because a run must be repeatable, and layers that mix samples (batch
+    normalisation), because then a value depends on the batch. Attributes of `toponn.models.base.Model` declare what is
+    unusual: ``fixed_geometry = True`` for a module that runs on the grid of training alone, ``twice_differentiable =
+    False`` where a layer has no second derivative. What a user may set are keyword arguments of the constructor, with
+    types of `toponn.tools.options` and defaults, described in the docstring.
 
     Parameters
     ----------
-    stencil : how far the cell image reaches: it holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
+    stencil : reach of the cell image, which holds P[(r, α), (r + δ, β)] for |δ| ≤ stencil in each direction
 
     Examples
     --------
@@ -85,7 +86,7 @@ class Network(Model):
 
     @cached_property
     def skeleton(self) -> nn.Module:
-        """One module, of which the structure is used and not the weights."""
+        """One module, used for its structure alone; the weights come from the parameters."""
         with torch.random.fork_rng(devices=[]):
             return self.module()
 
@@ -100,11 +101,11 @@ class Network(Model):
         return {name: tensor.detach() for name, tensor in parameters.items()}
 
     def prepared(self, image: Tensor) -> Tensor:
-        """Return what the module reads of the images; all of them by default."""
+        """Return what the module reads, made from the images (B, C, *grid); by default the images themselves."""
         return image
 
     def value(self, parameters: Parameters, inputs: Inputs) -> Tensor:
-        """Return f (S, B)."""
+        """Return f (S, B) from the inputs' ``image`` (B, C, *grid)."""
         weights = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}
         image = self.prepared(inputs["image"])
         parts = groups(weights, image)
@@ -117,7 +118,7 @@ class Network(Model):
         return torch.cat([part.view(len(image), -1) for part in values], dim=1).T
 
     def check_applicable(self, inputs: Inputs) -> None:
-        """Raise NotApplicable for another dimension or number of orbitals a cell, or another grid if that is fixed."""
+        """Raise NotApplicable for images of other dimension, channels or (where it is fixed) grid than in training."""
         channels, *grid = inputs["image"].shape[1:]
         require(len(grid) == len(self.grid), f"trained in {len(self.grid)}D, the sample is {len(grid)}D")
         require(channels == self.channels_in, f"trained on {self.channels_in} channels, the sample has {channels}")
@@ -140,17 +141,17 @@ class Mean(nn.Module):
         """Map features (B, C, *grid) to (B, C)."""
         if x.is_contiguous():
             return x.flatten(2).mean(dim=2)
-        return x.movedim(1, -1).flatten(1, -2).mean(dim=1)  # channels last: so its gradient lies in memory as x does
+        return x.movedim(1, -1).flatten(1, -2).mean(dim=1)  # channels last in memory, as its gradient then is
 
 
 def pooled(features: nn.Module, channels: int) -> nn.Module:
-    """Return features averaged over the grid and read out linearly, so that any size runs."""
+    """Return a module that averages features over the grid, so that any size runs, and reads them out linearly."""
     parts = dict(features=features, mean=Mean(), readout=nn.Linear(channels, 1), value=nn.Flatten(0))
     return nn.Sequential(OrderedDict(parts))
 
 
 def groups(parameters: Parameters, image: Tensor) -> list[Parameters]:
-    """Return the parameters of a few seeds after the other, as many as `AT_ONCE` lets go together."""
+    """Return the parameters in groups of seeds, as many in each as `AT_ONCE` lets be computed together."""
     channels = max(tensor[0].numel() if tensor.ndim < 2 else tensor.shape[1] for tensor in parameters.values())
     seeds = max(1, AT_ONCE[image.device.type] // (len(image) * channels * image.shape[2:].numel()))
     if seeds >= len(next(iter(parameters.values()))):
@@ -162,7 +163,7 @@ def groups(parameters: Parameters, image: Tensor) -> list[Parameters]:
 def mapped(module: nn.Module, parameters: Parameters, image: Tensor) -> Tensor:
     """Return f (S, B) of any module with the parameters (S, ...) of S seeds, by `torch.func.vmap`.
 
-    Attention is taken apart into matrix products, of which all derivatives are known.
+    Attention is computed as plain matrix products, since torch's fused kernels have no second derivatives.
     """
     kinds = {name: image.dtype if t.is_floating_point() else t.dtype for name, t in module.named_buffers()}
     constant = {name: t.to(image.device, kinds[name]) for name, t in module.named_buffers()}
@@ -175,14 +176,14 @@ def mapped(module: nn.Module, parameters: Parameters, image: Tensor) -> Tensor:
 
 
 def stacked(layer: nn.Module, parameters: Parameters, x: Tensor | Tiles, name: str = "") -> Tensor:
-    """Return what a layer with the parameters of S seeds makes of the features of these seeds.
+    """Apply a layer with the parameters of S seeds to the features of these seeds.
 
     Faster than `torch.func.vmap` of the layer, which shuffles axes between layers and normalises in several passes.
 
     Parameters
     ----------
-    layer : its structure and names alone are used; one without parameters must treat channels alike
-    parameters : by the name in the whole module, (S, ...)
+    layer : used for its structure and names alone; a layer without parameters must treat all channels alike
+    parameters : (S, ...), by their names in the whole module
     x : (B, S·C, *grid), the channels of seed 0 first, or the image (B, C, *grid), which all seeds share
     name : of this layer, with a dot, the prefix of its parameters
     """
@@ -197,7 +198,7 @@ def stacked(layer: nn.Module, parameters: Parameters, x: Tensor | Tiles, name: s
 
 
 def convolution(layer: nn.Conv1d | nn.Conv2d, weight: Tensor, bias: Tensor, x: Tensor | Tiles) -> Tensor:
-    """Return (B, S·out, *grid): one convolution with the filters of all seeds, each on its own channels."""
+    """Return (B, S·out, *grid): one grouped convolution with the filters of all seeds, each on its own channels."""
     if isinstance(x, Tiles):
         return x.convolved(weight, bias)
     convolved = {3: functional.conv1d, 4: functional.conv2d}[x.ndim]
@@ -206,12 +207,12 @@ def convolution(layer: nn.Conv1d | nn.Conv2d, weight: Tensor, bias: Tensor, x: T
 
 
 def normalisation(layer: nn.GroupNorm, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-    """Return (B, S·C, *grid), normalised by the groups of each seed."""
+    """Return (B, S·C, *grid): one group normalisation over the groups of all seeds."""
     return functional.group_norm(x, len(weight) * layer.num_groups, weight.flatten(), bias.flatten(), layer.eps)
 
 
 def linear(_: nn.Linear, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-    """Return (B, S·out)."""
+    """Return (B, S·out): the layer of every seed on its own features (B, S·C), or on features (B, C) that all share."""
     seeds, _, channels = weight.shape
     if x.shape[1] == channels:
         return functional.linear(x, weight.flatten(0, 1), bias.flatten())
@@ -220,3 +221,4 @@ def linear(_: nn.Linear, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
 
 
 STACKED = {nn.Conv1d: convolution, nn.Conv2d: convolution, nn.GroupNorm: normalisation, nn.Linear: linear}
+"""Functions that apply a layer with the parameters of all seeds, by the type of the layer."""

@@ -9,6 +9,7 @@ from toponn.models.network import CONVOLUTIONS, Network, Residual, pooled
 from toponn.tools.options import Annotated, Even, Ge, MultipleOf, Told, Whole
 
 GROUPS = 4
+"""Number of groups into which a normalisation divides the channels."""
 
 
 def block(convolution: type[nn.Module], channels: int) -> Residual:
@@ -26,8 +27,8 @@ class ResNet(Network):
 
     Parameters
     ----------
-    channels : of every convolution
-    depth : convolutions in residual blocks of two
+    channels : output channels of every convolution
+    depth : number of convolutions in the residual blocks, two in each block
 
     References
     ----------

@@ -1,8 +1,10 @@
 """The hybrid tensor-neural network: a tensor ring of the projector with trainable site tensors.
 
 ``f = κ Σ_r Im tr(D_{r1} P D_{r2} P D_{r3} P)`` in two dimensions, and its order-2 twin ``½ Σ_r Σ_ij (a_i b_j − b_i
-a_j)|q_ij|²`` for chiral chains. There are three routes to the same number: through loop features, in which both are
-linear with the wedge product of the site tensors for weights; through occupied states; through dense projectors.
+a_j)|q_ij|²`` for chiral chains. P is the projector on the occupied states, q the polar factor of a chain, and D_{rk}
+the diagonal matrix of the k-th site tensor of term r; the tensors of one term are called a, b and c. The same number
+can be computed by three routes: from loop features, in which it is linear, the weights being the wedge product of the
+site tensors; from occupied states; from dense projectors.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +23,7 @@ from toponn.tools.checks import choose
 from toponn.tools.options import Count, Number, Positive, Told
 
 KAPPA = {2: 0.5, 3: 4 * np.pi}
-"""Factor of the order-n ring, with which its closed forms are the invariant."""
+"""Factor κ of the ring of order n, with which its closed forms are the invariant."""
 
 STATE_PIECE = 1 << 17
 """Numbers of the states that are contracted at a time, so that they stay in the processor's cache."""
@@ -30,7 +32,7 @@ TENSOR_PIECE = 1 << 21
 """Numbers of the antisymmetric loop tensors that are made at a time."""
 
 WEDGE_PIECE = 1 << 25
-"""Numbers in the wedges of pairs of the seeds that are contracted at a time."""
+"""Numbers in the wedge products of pairs of site tensors, of all seeds that are contracted at a time."""
 
 
 class Ring(Model):
@@ -42,9 +44,10 @@ class Ring(Model):
     rank : terms R of the sum of ring contractions
     scale : standard deviation of the site tensors at a random start
     noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
-    route : what it is shown: loop features, occupied states or dense projectors, which give one value at different
-        costs, or the cheapest
-    closed_form : which closed form a start at one takes; the task's first if none is named
+    route : the encoding that it reads: loop features, occupied states or dense projectors, which give the same f in
+        different computing times; ``auto`` takes the fastest
+    closed_form : name of the closed form at which training starts if ``start`` is ``closed_form``; without a name the
+        task's first
     """
 
     family = "ring"
@@ -72,7 +75,7 @@ class Ring(Model):
         self.formula = self.formula_of(dimension, formula)
 
     def initial(self, generators: Sequence[np.random.Generator]) -> Parameters:
-        """Return random site tensors; `closed_form` gives the other start."""
+        """Return the parameters of random site tensors."""
         return self.site_tensors.initial(generators)
 
     def tensors(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
@@ -90,9 +93,9 @@ class Ring(Model):
 
             - ``loops`` (B, L): the fastest where many seeds share the samples; in the plane every sample may have
               ``coordinates`` (B, N, d) of its own;
-            - ``occupied`` (B, O, n), one state a row, zeros where a sample has fewer; of chains all amplitudes on A,
-              then all on B, and n/N orbitals a site in the plane;
-            - ``projector`` (B, n, n), of chains the polar factor q (B, N, N).
+            - ``occupied`` (B, O, n), one state a row, rows of zeros where a sample has fewer states than O; of chains
+              first all amplitudes on sublattice A, then all on B; in the plane n/N orbitals a site;
+            - ``projector`` (B, n, n), of chains the polar factor q (B, N, N) instead.
         """
         d = self.tensors(parameters, inputs["coordinates"])
         if inputs["coordinates"].ndim == 3:
@@ -108,17 +111,17 @@ class Ring(Model):
         return KAPPA[3] * through_states(contraction, d.repeat_interleave(orbitals, dim=-1), states)
 
     def check_applicable(self, inputs: Inputs) -> None:
-        """Raise NotApplicable for another dimension."""
+        """Raise NotApplicable for samples of another dimension than in training."""
         dimension = inputs["coordinates"].shape[-1]
         require(dimension + 1 == self.order, f"trained in {self.order - 1}D, the sample is {dimension}D")
 
 
 class CoordinateRing(Ring):
-    """A tensor ring whose site tensors are a small network of the normalised coordinates: for any size and lattice.
+    """A tensor ring whose site tensors are a small network of normalised coordinates; it runs on any size and lattice.
 
     Parameters
     ----------
-    width : units of each of the two hidden layers
+    width : number of units in each of the two hidden layers
     """
 
     form = "coordinate"
@@ -175,7 +178,7 @@ class FreeRing(Ring):
         return free_weights(SITE_TENSORS[self.formula](lengths, area_per_site), like)
 
     def check_applicable(self, inputs: Inputs) -> None:
-        """Raise NotApplicable also for another number of sites."""
+        """Raise NotApplicable as `Ring` does, and for another number of sites than in training."""
         super().check_applicable(inputs)
         trained, sites = self.shapes["coordinates"][0], inputs["coordinates"].shape[-2]
         require(sites == trained, f"free site tensors on {trained} sites, the sample has {sites}")
@@ -190,7 +193,8 @@ def through_loops(d: Tensor, loops: Tensor) -> Tensor:
 def through_loop_tensors(d: Tensor, loops: Tensor) -> Tensor:
     """Return ``Σ_r Σ_ijk a_i b_j c_k T_ijk`` (S, B) of site tensors (S, R, 3, B, N) of every sample and loops (B, L).
 
-    Weights that belong to one sample are not worth their making: the antisymmetric T is contracted as a tensor.
+    Here the sites, and so the wedge product of the site tensors, differ from sample to sample. To compute it for one
+    sample takes longer than to contract the antisymmetric tensor T (N, N, N) with a, c and b in turn.
     """
     n = d.shape[-1]
     step = max(1, TENSOR_PIECE // n**3)
@@ -203,7 +207,7 @@ def through_loop_tensors(d: Tensor, loops: Tensor) -> Tensor:
 
 
 def through_states(contraction: Callable[[Tensor, Tensor], Tensor], d: Tensor, states: Tensor) -> Tensor:
-    """Return `contraction` (S, B) of site tensors (S, R, order, n) and states (B, …, n), a piece at a time."""
+    """Return `contraction` (S, B) of site tensors (S, R, order, n) and states (B, …, n), a few samples at a time."""
     step = max(1, STATE_PIECE // max(1, states[0].numel()))
     many = len(d) > 1 or len(states) > step
     pieces = states.split(step)
@@ -211,7 +215,7 @@ def through_states(contraction: Callable[[Tensor, Tensor], Tensor], d: Tensor, s
 
 
 def _remade(contraction: Callable[[Tensor, Tensor], Tensor], d: Tensor, states: Tensor, again: bool) -> Tensor:
-    """Return the contraction; its intermediate results are made again for the derivatives."""
+    """Return the contraction; `again`: its intermediate results are not kept but recomputed for the derivatives."""
     if again and torch.is_grad_enabled():
         return checkpoint(contraction, d, states, use_reentrant=False, preserve_rng_state=False)
     return contraction(d, states)
@@ -232,7 +236,7 @@ def of_polar_factor(d: Tensor, q: Tensor) -> Tensor:
 def of_states(d: Tensor, psi: Tensor) -> Tensor:
     """Return ``Σ_r Im tr(A_a A_b A_c)``, ``A_a = Ψ* D_a Ψᵀ``, (B,) of site tensors (R, 3, n) and states (B, O, n).
 
-    The two Hermitian matrices A_b and A_c are made as one, ``A_b + iA_c``.
+    The two Hermitian matrices A_b and A_c are computed together as ``A_b + iA_c`` and then taken apart.
     """
     total = torch.zeros(len(psi), dtype=d.dtype, device=d.device)
     for a, b, c in d:

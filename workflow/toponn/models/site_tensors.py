@@ -26,14 +26,15 @@ class Free:
         return {"site": gaussian(generators, self.tensors, self.sites, deviation=self.scale)}
 
     def values(self, parameters: Parameters, coordinates: Tensor) -> Tensor:
-        """Return the site tensors (S, tensors, N)."""
+        """Return the site tensors (S, tensors, N), which do not depend on the coordinates."""
         return parameters["site"]
 
 
 class Coordinate:
-    """``d(u) = V [u, h1, h2] + c``, ``h1 = tanh(W1 u + b1)``, ``h2 = tanh(W2 h1 + b2)``: any size or lattice.
+    """Site tensors as a small network of the normalised coordinates u of a site, for samples of any size or lattice.
 
-    The start makes the mean square of d over the sites close to `scale` squared.
+    ``d(u) = V [u, h1, h2] + c`` with the hidden layers ``h1 = tanh(W1 u + b1)`` and ``h2 = tanh(W2 h1 + b2)``. At a
+    random start the mean square of d over the sites is close to `scale` squared.
     """
 
     def __init__(self, dimension: int, tensors: int, scale: float, width: int):

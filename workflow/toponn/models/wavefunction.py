@@ -2,7 +2,8 @@
 
 ``f = 4 Re [Tr{BWB G AXA G} − Tr{BXWB G AA G}]`` with ``G = Ψᵀ K Ψ*`` of the occupied states Ψ, a polynomial of fourth
 order in their amplitudes. At its closed form A and B select the sublattices, X is the position, W the window and K = 1:
-then G = P and ``f = Σ_ij w_j (x_i − x_j)|q_ij|²``, the real-space winding number. Any other K depends on the gauge.
+then G = P and ``f = Σ_ij w_j (x_i − x_j)|q_ij|²``, the real-space winding number. With any K that is no multiple of 1
+f depends on the gauge, the basis that was chosen for the occupied states.
 """
 
 import math
@@ -20,16 +21,16 @@ from toponn.tools.checks import ConfigError, choose, refusal
 from toponn.tools.options import Listed, Number, Positive, Told
 
 TENSORS = ("selection", "contraction", "position", "window")
-"""What can be trained."""
+"""The matrices that can be trained: A and B, K, X and W of the formula above."""
 
 CHUNK = 1 << 21
-"""Numbers in the largest array of a group of seeds, which then stays in the cache."""
+"""Numbers in the largest array of the seeds that are computed together, so that it stays in the processor's cache."""
 
 DEGREES = {"selection": 4, "contraction": 2, "position": 1, "window": 1}
-"""How often each tensor enters f."""
+"""Degree of f in each of them."""
 
 INTRACELL = tuple((i + 0.5) / 8 for i in range(16))
-"""Hoppings, in units of the intercell hopping, of the chains on which a random start is scaled."""
+"""Intracell hoppings, in units of the intercell hopping, of the clean SSH chains by which a random start is scaled."""
 
 
 class Wavefunction(Model):
@@ -39,11 +40,11 @@ class Wavefunction(Model):
     ----------
     start : where training starts: at random weights, or at those at which f is the invariant
     scale : root mean square of f over clean chains of both phases at a random start, for every seed
-    trainable : what is trained: the selection of the sublattices, the contraction over the bands, the position, the
-        window; the others are held at their closed form
+    trainable : which matrices are trained: the selection of the sublattices, the contraction over the bands, the
+        position, the window; the others are held at their closed form
     noise : relative standard deviation of the noise on closed-form weights, drawn anew for each seed
-    closed_form : which closed form the held matrices and a start at one take, the second of states without the mid-gap
-        pair; the first if none is named
+    closed_form : name of the closed form of matrices that are not trained, and of a start there: ``midgap_dropped`` for
+        states without the mid-gap pair, else ``windowed_winding``, the default
 
     Raises
     ------
@@ -102,7 +103,7 @@ class Wavefunction(Model):
         return {name: t * factor.reshape(-1, *[1] * (t.ndim - 1)) for name, t in drawn.items()}
 
     def closed_form(self, like: Parameters, lengths: np.ndarray, area_per_site: float) -> Parameters:
-        """Return the trainable matrices of its closed form; its window counts cells, so that no length enters."""
+        """Return the trainable matrices of its closed form, which depend on the number of cells but on no length."""
         x = torch.from_numpy(lengths[:, 0])
         exact = self._exact((2 * x - x.max() - x.min()) / (x.max() - x.min()))
         return {name: exact[name].to(like[name]).expand_as(like[name]).clone() for name in self.trainable}
@@ -166,7 +167,10 @@ def quartic(states: Tensor, between: Tensor, contraction: Tensor | None) -> Tens
 
 
 def clean_chains(cells: int, states: int) -> dict[str, Tensor]:
-    """Return the occupied states, float32, of clean chains of both phases, the mid-gap pair last or left out."""
+    """Return inputs that hold the occupied states of clean SSH chains of both phases, a chain for each of `INTRACELL`.
+
+    Of ``occupied`` (B, states, 2·cells) float32 the mid-gap state is the last, absent if `states` is below `cells`.
+    """
     h = np.multiply.outer(INTRACELL, np.eye(cells)) + np.eye(cells, k=-1)
     U, _, Vh = np.linalg.svd(h)
     rows = np.concatenate([U.swapaxes(-1, -2), -Vh], axis=-1)[:, :states] / math.sqrt(2)

@@ -1,9 +1,9 @@
-"""Wedge products of site tensors, and the linear map of loop features of which they are the weights.
+"""Wedge products of site tensors, and the value of a ring: linear in loop features, with these products for weights.
 
 In the plane ``Σ_{i<j<k} (a∧b∧c)_ijk T_ijk`` is bilinear in the site tensors at i and in the wedges of pairs at
 j, k > i, which lie together at the end of the list of pairs. Weights are made for one i after the other and used at
-once, so that they stay in the processor's cache; derivatives are taken in the same way. Where every sample has sites,
-hence weights, of its own, the features are written out as the antisymmetric tensors T instead.
+once, so that they stay in the processor's cache; `Value` and `Slopes` compute the derivatives in the same way. Where
+every sample has sites, hence weights, of its own, the features are written out as the antisymmetric tensors T instead.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 PIECE = 1 << 18
-"""Numbers in one piece of the weights."""
+"""Most weights, of all seeds together, that are computed at a time."""
 
 
 def wedge(d: Tensor) -> Iterator[Tensor]:
@@ -58,7 +58,7 @@ def factors(d: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pieces(first: Tensor) -> Iterator[tuple[int, slice, slice]]:
-    """Yield i, pairs j < k beyond it and the places of the loops (i, j, k), for weights (S, l) of `PIECE` numbers."""
+    """Yield i, a slice of the pairs j < k beyond it and of the loops (i, j, k), for `PIECE` weights at a time."""
     n, most = first.shape[-1], max(1, PIECE // len(first))
     last, place = n * (n - 1) // 2, 0
     for i in range(n - 2):
@@ -113,12 +113,12 @@ class Slopes(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor]) -> None:
-        """Keep what the derivatives are made of."""
+        """Keep what the second derivatives are made of."""
         ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, first_along: Tensor, rest_along: Tensor) -> tuple:
-        """Return the derivatives of a combination of the derivatives: of a form that is linear in all three."""
+        """Return the derivatives of ``Σ first_along · of_first + Σ rest_along · of_rest``, linear in every factor."""
         first, rest, loops, slope = ctx.saved_tensors
         of_slope = Value.apply(first_along, rest, loops) + Value.apply(first, rest_along, loops)
         return *Slopes.apply(first_along, rest_along, loops, slope), None, of_slope
