@@ -1,4 +1,4 @@
-"""The seeds of a block while they train: who still runs, who ended where, who failed."""
+"""The seeds of a block while they train: which still run, at which epoch the others ended, and which failed."""
 
 from collections.abc import Mapping
 
@@ -10,19 +10,20 @@ from toponn.models.base import Parameters, finite_seeds
 from toponn.models.head import TEMPERATURE
 
 ARRAYS = ("running", "best", "best_epoch", "epochs", "failed")
-"""What a block knows of its seeds besides their tensors."""
+"""NumPy attributes of a block, with an entry for each (running) seed; a checkpoint holds them beside the tensors."""
 
 
 class Block:
     """Stacked parameters of the seeds that still train, their optimizer, and what became of the others.
 
-    AdamW acts number by number, so that seeds share the optimizer and do not meet.
+    AdamW updates each number by its own gradient alone, so that seeds can share an optimizer and not affect each other.
 
     Parameters
     ----------
     parameters : of all S seeds
-    weight_decay : decoupled, of all parameters but the head's temperature
-    patience : epochs without a lower validation loss after which a seed ends at its best; never if None
+    weight_decay : decoupled weight decay (AdamW) of all parameters but the head's temperature
+    patience : epochs without a lower validation loss after which a seed ends and goes back to its best weights; with
+        None it runs to the last epoch and keeps the weights of that
     """
 
     def __init__(self, parameters: Parameters, weight_decay: float, patience: int | None):
@@ -34,7 +35,7 @@ class Block:
         self._run(np.arange(count), parameters)
 
     def _run(self, running: np.ndarray, parameters: Parameters, state: Mapping[str, Mapping] | None = None) -> None:
-        """Go on with the seeds `running`, their parameters and the optimizer's state by parameter."""
+        """Continue with the seeds `running`: their parameters, and a new AdamW with the state given by parameter."""
         self.running = running
         self.leaves = {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
         weights = [leaf for name, leaf in self.leaves.items() if name != TEMPERATURE]
@@ -44,7 +45,7 @@ class Block:
             self.optimizer.state[self.leaves[name]] = dict(entries)
 
     def set_rates(self, weights: float, temperature: float) -> None:
-        """Set the learning rates of the next steps."""
+        """Set the learning rates of the next steps: of the model's weights, and of the head's temperature."""
         for group, rate in zip(self.optimizer.param_groups, (weights, temperature), strict=True):
             group["lr"] = rate
 
@@ -53,7 +54,13 @@ class Block:
         self.optimizer.step()
 
     def settle(self, epoch: int, last: int, train_loss: np.ndarray, validation_loss: np.ndarray) -> None:
-        """Take seeds out of the block that failed, that ended early, or all in the last epoch; losses are (S,)."""
+        """Record an epoch, and take out the seeds that failed or lost patience; after the last epoch all seeds.
+
+        Parameters
+        ----------
+        epoch, last : this epoch and the last one, from 1
+        train_loss, validation_loss : (S,) float64, of all seeds that the block began with
+        """
         at = self.running
         self.epochs[at] = epoch
         finite = np.isfinite(train_loss[at]) & np.isfinite(validation_loss[at])

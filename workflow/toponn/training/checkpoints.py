@@ -14,7 +14,7 @@ from toponn.tools.joblog import LOGGER
 def save_checkpoint(
     path: Path, key: str, epoch: int, state: Mapping[str, torch.Tensor], history: Mapping[str, np.ndarray]
 ) -> None:
-    """Write the state after `epoch`; `key` identifies the work (settings, seeds, data, code)."""
+    """Write the state after `epoch` and the history up to it; `key` is a digest of settings, seeds, data and code."""
     arrays = {f"state/{name}": tensor.detach().cpu().numpy() for name, tensor in state.items()}
     arrays |= {f"history/{name}": values for name, values in history.items()}
     write_arrays(path, arrays, {"key": key, "epoch": epoch})

@@ -1,4 +1,4 @@
-"""Where tensors live: one code path, a processor or a graphics card."""
+"""The device on which tensors live, a processor or a CUDA card; the code is the same for both."""
 
 import torch
 

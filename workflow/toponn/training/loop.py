@@ -20,11 +20,17 @@ from toponn.training.block import Block
 from toponn.training.checkpoints import load_checkpoint, save_checkpoint
 
 CHECKPOINT_SECONDS = 10.0
+"""Least time between two checkpoints."""
+
 TEMPERATURE_RATE = 0.02
-"""Learning rate of the head's temperature, the same for all models: its scale does not depend on theirs."""
+"""Learning rate of the head's log temperature at the first step. It is the same for all models, since the temperature
+is in units of the integers, whatever the scale of a model's weights."""
 
 EVALUATION_BATCH = 200
+"""Samples that are evaluated at a time."""
+
 RECORDS = ("train_loss", "validation_loss", "validation_balanced_accuracy", "gradient_norm")
+"""What the history records of every seed and epoch."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +65,16 @@ class Samples:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training made of a block of S seeds.
+    """The outcome of training a block of S seeds.
 
     Attributes
     ----------
-    parameters : of every seed, NaN throughout where it failed; with `patience` those of its best epoch
-    history : by name, (epochs + 1, S) float64; row 0 is before the first step, NaN follows where a seed had ended
+    parameters : those of every seed, of its best epoch if there is a patience, else of its last; NaN where it failed
+    history : (epochs + 1, S) float64 for each of `RECORDS`; row 0 is before the first step, rows after the end of a
+        seed are NaN
     epochs : (S,) int64, the last epoch of every seed
-    kept : (S,) int64, the epoch whose weights are kept
-    failed : (S,) bool, whether it went non-finite, in that epoch
+    kept : (S,) int64, the epoch whose weights `parameters` holds
+    failed : (S,) bool, whether its loss or weights became infinite or NaN, which ends it in that epoch
     """
 
     parameters: Parameters
@@ -96,18 +103,23 @@ def train(
 ) -> Trained:
     """Train all seeds of a block together with AdamW, a cosine schedule and the likelihood of the labels.
 
-    Seeds share batches and nothing else: their losses are summed, so that each has the gradient of its own. One that
-    goes non-finite, or whose validation loss has not fallen for `patience` epochs, leaves the block.
+    Seeds share batches and nothing else: their losses are summed, so that each has the gradient of its own. A seed
+    leaves the block when its loss or weights become infinite or NaN, or when its validation loss has not fallen for
+    `patience` epochs.
 
     Parameters
     ----------
-    parameters : starting values, S seeds first
-    training, validation : samples of one geometry, or several such groups; a batch is of one of them, in a shuffled
-        order, and validation counts all samples alike
-    root, order : seed of the study and name of the stream of shuffles, which all seeds of a dataset share
-    learning_rate : at the first step
-    patience : epochs without a lower validation loss after which a seed ends and goes back to its best; never if None
-    checkpoint : where a long training leaves its state, to go on from there; `key` identifies the work
+    parameters : starting values of S seeds
+    training, validation : samples of one geometry, or several such groups; every batch is taken from one group, in a
+        shuffled order, and the validation loss is the mean over the samples of all groups
+    root, order : seed of the study, and name of the random stream that shuffles the samples; the seeds of a dataset
+        share it and see the same batches
+    epochs, batch_size : passes over the training samples, and samples of one step
+    learning_rate : that of the first step, which falls along half a cosine towards 0
+    weight_decay : decoupled weight decay of all parameters but the head's temperature
+    patience : epochs without a lower validation loss after which a seed ends and goes back to its best; with None all
+        epochs are run
+    checkpoint : file from which an interrupted training continues, if its `key`, a digest of the work, is the same
     """
     if TEMPERATURE not in parameters:
         parameters = {**parameters, TEMPERATURE: torch.zeros(len(next(iter(parameters.values()))))}
@@ -150,12 +162,12 @@ def train(
 
 
 def cosine(epoch: int, epochs: int) -> float:
-    """Return the factor of the learning rates in an epoch, from 1 towards 0."""
+    """Return the factor of the learning rates in an epoch, which falls from 1 in the first along half a cosine to 0."""
     return 0.5 * (1 + float(np.cos(np.pi * (epoch - 1) / epochs)))
 
 
 def grouped(samples: Samples | Sequence[Samples], device: torch.device | str) -> list[Samples]:
-    """Return groups of samples of one geometry each, on a device."""
+    """Return samples as a list of groups of one geometry each, on a device."""
     groups = [samples] if isinstance(samples, Samples) else samples
     return [group.to(device) for group in groups]
 
@@ -196,7 +208,7 @@ def record(
     losses: Sequence[np.ndarray],
     norms: Sequence[np.ndarray],
 ) -> None:
-    """Write the row of one epoch: mean loss and gradient norm over its batches, and the validation split."""
+    """Write the row of one epoch: means of loss and gradient norm over its batches, loss and accuracy in validation."""
     value = torch.cat([evaluate(model, block.leaves, group) for group in validation], dim=1)
     labels = torch.cat([group.labels for group in validation])
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""How weights are fitted by gradient steps: the keys of ``training`` in the config, and what the loop is given."""
+"""Settings of training, the keys of ``training`` and ``success`` in the config, and the entries under ``models``."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -19,8 +19,8 @@ class Training:
     ----------
     epochs : passes over the training split
     batch_size : samples of one gradient step
-    learning_rate : of the optimiser, at the start; of a list the validation split chooses one
-    weight_decay : decoupled weight decay of the optimiser; of a list the validation split chooses one
+    learning_rate : learning rate of the optimiser at the first step; from a list the validation split chooses one
+    weight_decay : decoupled weight decay of the optimiser; from a list the validation split chooses one
     patience : epochs without a lower validation loss after which a seed ends and goes back to its best; without it all
         epochs are run and the last weights kept
     """
@@ -56,8 +56,8 @@ class Success:
 
     Parameters
     ----------
-    split : of its own dataset, by which it is judged
-    balanced_accuracy : from which on a run succeeds
+    split : split of the run's own dataset on which it is judged
+    balanced_accuracy : smallest balanced accuracy there of a run that succeeds
     """
 
     split: Literal["validation", "test"] = "test"
@@ -66,13 +66,13 @@ class Success:
 
 @dataclass(frozen=True)
 class Variant:
-    """An entry under ``models``: a class of the family with its options, and how it is trained.
+    """An entry under ``models``: a model class with its options, and how it is trained.
 
     Attributes
     ----------
-    name : the entry's key, the model's name in every table and figure
-    model : a name or row of `toponn.models.MODELS`
-    options : keywords of its constructor, checked
+    name : the entry's key, which names the variant in every table and figure
+    model : a name in `toponn.models.MODELS`, or ``module:Class``
+    options : checked keywords of the class's constructor
     training : None for a model that is solved, not trained
     """
 
@@ -83,13 +83,13 @@ class Variant:
 
     @classmethod
     def of(cls, name: str, entry: Mapping[str, Any]) -> "Variant":
-        """Return the variant of a checked entry; what is neither ``model`` nor ``training`` are options."""
+        """Return the variant of a checked entry, all keys of which but ``model`` and ``training`` are options."""
         options = {key: value for key, value in entry.items() if key not in ("model", "training")}
         training = entry.get("training")
         return cls(name, entry["model"], options, None if training is None else Training(**training))
 
     def entry(self) -> dict[str, Any]:
-        """Return what `of` takes: plain values, as JSON holds them."""
+        """Return the entry from which `of` makes this variant again, in values that JSON can hold."""
         training = {} if self.training is None else {"training": asdict(self.training)}
         return {"model": self.model, **self.options, **training}
 
@@ -100,13 +100,13 @@ class Variant:
 
     @property
     def uses(self) -> int:
-        """How often training looks at each sample."""
+        """How often training evaluates each sample: its epochs, or 1 for a model that is solved."""
         return self.training.epochs if self.training else 1
 
     def changed(self, **options: Any) -> "Variant":
-        """Return the same model under other options."""
+        """Return the variant with some options changed."""
         return replace(self, options={**self.options, **options})
 
     def trained_by(self, **changes: Any) -> "Variant":
-        """Return the same model under another training."""
+        """Return the variant with some settings of its training changed."""
         return replace(self, training=replace(self.training, **changes))

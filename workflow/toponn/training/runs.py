@@ -31,7 +31,7 @@ from toponn.training.views import build_model, groups, shapes_of
 
 
 def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int]) -> Parameters:
-    """Return the parameters before training: random, or the closed form with noise where the model starts there."""
+    """Return the parameters before training: random, or the closed form times 1 + noise if the model starts there."""
     parameters = model.initial(generators(root, dataset.name, name, seeds))
     if model.start == "random":
         return parameters
@@ -58,9 +58,19 @@ def train_block(
 
     Parameters
     ----------
-    dataset_paths : one file, or several that the model is trained on together, those that it can represent
-    work : tells the checkpoint of this work from one of the same settings under other code
-    together : name of several datasets in tables and streams; the document lists those that were used
+    dataset_paths : one file, or several; on those of them that the model can represent it is trained together
+    seeds : numbers of the seeds of the block
+    success : when a seed counts as a success
+    root : seed of the study
+    checkpoint : file in which an interrupted training leaves its state
+    work : digest of the code, so that no checkpoint is continued that other code has written
+    together : name of several datasets in tables and random streams; ``trained_on`` of the settings lists those used
+
+    Returns
+    -------
+    dict with
+        ``parameters`` : tensors by name, S seeds first; ``document`` : settings, shapes and seeds, as JSON can hold
+        them; ``history`` : losses and accuracies of every epoch; ``rows`` : of the runs table, one a seed
 
     Raises
     ------
@@ -117,7 +127,7 @@ def train_block(
 
 
 def fitted(model: Model, training: Samples, validation: Samples) -> tuple[Trained, np.ndarray]:
-    """Return what a model that is solved, not trained, comes to, and the operations that it takes."""
+    """Return the outcome of a model whose weights are solved for, and the floating-point operations (1,) of solving."""
     with counted() as counter:
         parameters = model.fit(training.inputs, training.labels, validation.inputs, validation.labels)
     nothing = np.zeros(1, dtype=np.int64)
@@ -125,7 +135,7 @@ def fitted(model: Model, training: Samples, validation: Samples) -> tuple[Traine
 
 
 def counted() -> FlopCounterMode:
-    """Return a counter of the operations of matrix products and convolutions, those in place included."""
+    """Return torch's counter of the operations of products and convolutions, taught to count in-place `addmm_` too."""
 
     def addmm(total: torch.Size, first: torch.Size, second: torch.Size, **_: Any) -> int:
         return 2 * first[0] * first[1] * second[1]
@@ -134,7 +144,7 @@ def counted() -> FlopCounterMode:
 
 
 def epoch_flops(model: Model, parameters: Parameters, training: Samples, batch_size: int) -> float:
-    """Return the floating-point operations of one epoch of one seed: of matrix products and convolutions, both ways."""
+    """Return the floating-point operations of one epoch of one seed: of products and convolutions, both ways."""
     one = {name: tensor[:1].clone().requires_grad_() for name, tensor in parameters.items()}
     one.setdefault(TEMPERATURE, torch.zeros(1, requires_grad=True))
     with counted() as counter:
@@ -167,7 +177,7 @@ def _rows(
 def _score(
     model: Model, parameters: Parameters, samples: Sequence[Samples]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return accuracy and balanced accuracy of every seed, NaN where its values are not finite, and where they are."""
+    """Return accuracy and balanced accuracy (S,), NaN where f is not always finite, and where it is (S,) bool."""
     value = torch.cat([evaluate(model, parameters, group) for group in samples], dim=1)
     labels = torch.cat([group.labels for group in samples]).numpy()
     guesses, finite = predictions(value).numpy(), torch.isfinite(value).all(dim=1).numpy()
@@ -187,7 +197,7 @@ def _history(about: Mapping[str, str], seeds: Sequence[int], trained: Trained) -
 
 
 def write_run(folder: Path, run: Mapping[str, Any]) -> None:
-    """Write `weights.h5`, `settings.json`, `history.csv` and `runs.csv`."""
+    """Write what `train_block` returned as `weights.h5`, `settings.json`, `history.csv` and `runs.csv`."""
     weights = {name: tensor.numpy() for name, tensor in run["parameters"].items()}
     write_arrays(folder / "weights.h5", weights, {"settings_digest": digest(run["document"])})
     write_table(folder / "history.csv", run["history"], "history")

@@ -21,10 +21,10 @@ from toponn.training.views import build_model, encode
 
 
 def geometry_of(inputs: Mapping[str, torch.Tensor]) -> str:
-    """Return what identifies the sites of encoded samples, for models whose weights belong to them one by one."""
+    """Return a digest of the sites of encoded samples, for models whose weights belong to them one by one."""
     if "coordinates" not in inputs:
         return ""
-    return digest((inputs["coordinates"].double().numpy().round(4) + 0.0).tolist())  # −0.0 is 0.0
+    return digest((inputs["coordinates"].double().numpy().round(4) + 0.0).tolist())  # + 0.0 makes 0.0 of −0.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Run:
 
     Attributes
     ----------
-    model : Model
-    parameters : of S seeds, NaN where one failed
+    model : the model, built with the options and input shapes of training
+    parameters : trained weights of S seeds, NaN where a seed failed
     document : the run's ``settings.json``
     """
 
@@ -50,7 +50,7 @@ class Run:
     def __call__(self, hamiltonians: np.ndarray, positions: np.ndarray, **states: Any) -> np.ndarray:
         """Return f (S, B) of Hamiltonians (B, n, n) or (n, n) on sites at `positions`; round it to predict.
 
-        Chains are seen with or without their mid-gap pair, as those of training were.
+        Of chains the pair of mid-gap states is kept or left out, as it was in training.
 
         Further arguments are those of `States.of_hamiltonian`: chains need `sublattice`, the networks `cell` and
         `sublattice`, and other fillings than a half `fermi_level`.
@@ -78,7 +78,7 @@ class Run:
         return replace(self, parameters={name: tensor.to(device) for name, tensor in self.parameters.items()})
 
     def first(self, seeds: int) -> "Run":
-        """Return the run with its first seeds alone."""
+        """Return the run with only its first `seeds` seeds."""
         kept = {key: self.document[key][:seeds] for key in ("seeds", "flops")}
         parameters = {name: tensor[:seeds] for name, tensor in self.parameters.items()}
         return replace(self, parameters=parameters, document={**self.document, **kept})
@@ -105,9 +105,10 @@ class Run:
 
 
 def load_runs(folders: Iterable[str | Path], *, seeds: int | None = None) -> list[Run]:
-    """Return the runs of the blocks of one variant with the first `seeds` of all their seeds, or with all.
+    """Return the runs of the blocks of one variant, with only the first `seeds` seeds of all blocks together.
 
-    Blocks may hold more seeds than a study asks for; folders of which none is left are not read.
+    Blocks may hold more seeds than a study asks for. Without `seeds` all are returned; folders that hold none of the
+    first ones are not read.
 
     Raises
     ------
@@ -136,11 +137,11 @@ DOCUMENT = {
     "midgap_pair": str,
     "flops": list,
 }
-"""What ``settings.json`` must have for weights to be applied, and its types."""
+"""Keys that ``settings.json`` must have for the weights to be applied, and the types of their values."""
 
 
 def load_run(folder: str | Path) -> Run:
-    """Return what a run folder holds.
+    """Return the run that a folder holds.
 
     Raises
     ------

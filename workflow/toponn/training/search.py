@@ -1,4 +1,4 @@
-"""The learning rate and weight decay of a model, chosen on the validation split among a few."""
+"""The learning rate and weight decay of a model: of a few that are tried the validation split decides which is best."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -18,14 +18,15 @@ from toponn.training.views import build_model, encoded, shapes_of
 def search(
     dataset_path: str | Path, *, task: str, variant: Variant, seeds: int, root: int, device: str = "auto"
 ) -> pd.DataFrame:
-    """Return one row for each trial and seed, those of the best trial `chosen`; no test split is read.
+    """Return one row for each trial and seed; rows of the best trial are True in the column ``chosen``.
 
-    Seeds of the search are its own: none of them is a seed of the study.
+    No test split is read, and none of the search's random starts is one of the study's.
 
     Parameters
     ----------
-    variant : of whose training the lists of learning rates and weight decays are tried
+    variant : the variant whose training lists the learning rates and weight decays to be tried
     seeds : number of seeds of each trial
+    root : seed of the study
     """
     training, validation = (read_dataset(dataset_path, split) for split in ("train", "validation"))
     load = {"seeds": seeds, "uses": variant.uses * len(variant.training.trials)}
@@ -49,7 +50,7 @@ def search(
 
 
 def best_trial(rows: pd.DataFrame) -> int:
-    """Return the trial with the highest mean validation balanced accuracy, of equals the one with the lowest loss.
+    """Return the number of the trial with the highest mean validation balanced accuracy, of equals the lowest loss.
 
     A seed that failed counts as zero accuracy and infinite loss.
     """
@@ -66,6 +67,6 @@ def best_trial(rows: pd.DataFrame) -> int:
 
 
 def settled(variant: Variant, rows: pd.DataFrame) -> Variant:
-    """Return the variant with the values that a search chose in place of lists."""
+    """Return the variant with the chosen values of a search's rows in the place of lists."""
     chosen = rows[rows["chosen"]].iloc[0]
     return variant.trained_by(**{key: float(chosen[key]) for key in SEARCHED})

@@ -1,4 +1,4 @@
-"""What a variant's model is, and what it sees of a dataset."""
+"""The model of a variant, and the encoded inputs that it reads of a dataset."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ def build_model(variant: Variant, shapes: Mapping[str, Sequence[int]]) -> Model:
 
 
 def encode(variant: Variant, states: States, *, seeds: int = 1, uses: int = 1) -> dict[str, np.ndarray]:
-    """Return what a variant sees of the states.
+    """Return the named arrays that a variant's model reads of the states.
 
-    Where its class reads several encodings, that is the one which its option ``route`` names, or the cheapest for so
-    many `seeds`, each of which looks at every sample `uses` times.
+    Where its class reads several encodings, they are of the one which its option ``route`` names, or of the one from
+    which so many `seeds` are evaluated fastest, each of them `uses` times on every sample.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def cheapest_route(states: States, seeds: int, uses: int) -> str:
 
 
 def encoded(variant: Variant, dataset: Dataset, *, seeds: int = 1, uses: int = 1) -> Samples:
-    """Return a dataset as a variant sees it."""
+    """Return the inputs that a variant's model reads of a dataset, and the labels."""
     arrays = encode(variant, dataset.states, seeds=seeds, uses=uses)
     return Samples(as_tensors(arrays), torch.from_numpy(dataset.label))
 
@@ -65,14 +65,15 @@ def shapes_of(samples: Samples) -> dict[str, list[int]]:
 
 
 def groups(variant: Variant, datasets: Sequence[Dataset], **load: int) -> dict[str, Samples]:
-    """Return datasets as a variant sees them, by name: of several those that it can represent.
+    """Return by name the inputs and labels of the datasets that a variant's model can represent.
 
-    The first of them decides, where it matters, how many orbitals a cell has.
+    The model is built for the first of them; a dataset that this model cannot run on, such as one with another number
+    of orbitals in a cell, is left out.
 
     Raises
     ------
     NotApplicable
-        If it can represent none.
+        If there is none.
     """
     found: dict[str, Samples] = {}
     for dataset in datasets:
