@@ -1,7 +1,8 @@
 """Diagnostics of what is learned and how often: one file each, with its record above it (`record`).
 
-`subject` is what they look at; `summary`, `success` and `half_success` make the trainability table of their rows;
-`curvature`, `alignment`, `alternating` and `growing` are the algebra. `expressivity` and `site_tensors` are measured
+`subject` holds what they are given and the steps that they share; `summary`, `success` and `half_success` make the
+trainability table from their rows; `curvature`, `alignment`, `alternating` and `growing` hold the linear algebra.
+`expressivity` and `site_tensors` are measured
 once for a task, `route_costs` once.
 """
 

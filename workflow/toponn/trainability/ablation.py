@@ -1,4 +1,4 @@
-"""Where a model looks: sites taken out of the state by their distance to the edge, and what it still classifies."""
+"""Where a model looks: what it still classifies when sites at some depths below the edge are taken out of the state."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from toponn.trainability.subject import Measured, Seen, Subject, scores, trained
 from toponn.training.views import build_model, encoded, shapes_of
 
 DEPTHS = 8
-"""Most depths that are measured."""
+"""Largest number of depths that are measured."""
 
 TOUCHING = 1e-9
 """Distances to the edge that differ by less are equal."""
@@ -49,21 +49,22 @@ TOUCHING = 1e-9
     ),
 )
 def ablation(subject: Subject, *, seeds: Seeds = 20, samples: Count = 200) -> Measured:
-    """Return the balanced accuracy of trained models on states without the sites of some shells.
+    """Measure the balanced accuracy of trained models on states without the sites of some shells.
 
-    The amplitudes of all occupied states are set to zero there: P becomes ΠPΠ, and what is left is not normalised. The
-    depth of a shell is its distance to the convex hull, in nearest-neighbour distances, rounded down; of chains, the
-    cells to the nearer end.
+    The amplitudes of all occupied states are set to zero there: with the projector Π on the other sites P becomes ΠPΠ,
+    and the states are not normalised again. A shell is all sites of one depth: their distance to the convex hull in
+    nearest-neighbour distances, rounded down, or the number of cells to the nearer end of a chain.
 
     Parameters
     ----------
     seeds : at most so many trained seeds of each model
-    samples : at most so many of the split of success, as many of each label as there are
+    samples : at most so many samples of the split on which success is judged, equally many of each label as far as
+        there are enough
 
     Returns
     -------
-    Measured, with rows ``ablated_balanced_accuracy`` without one shell, without all shells nearer to the edge (with
-    depth 0 nothing is removed), and without a shell and all deeper inside
+    Measured, with rows ``ablated_balanced_accuracy``: without one shell, without all shells nearer to the edge than one
+    (with depth 0 nothing is removed), and without one shell and all that lie deeper
 
     Raises
     ------
@@ -97,7 +98,7 @@ def ablations(depth: np.ndarray) -> Iterator[tuple[dict[str, str | int], np.ndar
 
 
 def depths_of(deepest: int) -> list[int]:
-    """Return the depths to measure: all where they are few, else closer to each other near the edge.
+    """Return the depths to measure: all if they are few, else some that lie closer to each other near the edge.
 
     Examples
     --------
@@ -134,7 +135,9 @@ def without_sites(dataset: Dataset, removed: np.ndarray) -> Dataset:
 
 
 def balanced_rows(labels: np.ndarray, samples: int) -> np.ndarray:
-    """Return the first rows of labels (B,), in order and at most `samples`, as many of each label as there are.
+    """Return at most `samples` row numbers of labels (B,), ascending: the first ones, equally many of each label.
+
+    A label that has fewer rows is filled up by the others.
 
     Examples
     --------

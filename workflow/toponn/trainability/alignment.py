@@ -1,7 +1,8 @@
-"""What a ring's weights can be changed by without a change of f, and the copy of them that is nearest to others.
+"""Alignment of learned weights with others: among all weights with the same f, those that lie nearest to a target.
 
-A ring of site tensors a, b, c knows of them only the wedge product a∧b∧c, which maps G between them with det G = 1
-leave alone. The wavefunction form leaves more: scales and signs of its factors, and the origin of the position.
+f of a ring depends on its site tensors a, b, c only through the wedge product a∧b∧c, so that no linear map G of the
+three with det G = 1 changes it. The f of the wavefunction form does not change with the scales and signs of its
+matrices, as long as their product stays, nor with the origin of the position.
 """
 
 import numpy as np
@@ -16,21 +17,22 @@ GRID = 400
 """Points of the logarithmic grid on which the roots of `fitted_values` are bracketed."""
 
 REACH = 12 * np.log(10)
-"""How far that grid reaches below and above its middle."""
+"""How far that grid of logarithms reaches below and above its middle: twelve powers of ten."""
 
 
 def unimodular_alignment(learned: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return site tensors of the same wedge product that lie nearest to others: ``G d``, det G = 1, least ‖G d − d*‖.
+    """Return the tensors ``G d``, det G = 1, that minimise ‖G d − d*‖: of the same wedge product, nearest to a target.
 
-    With ``dᵀ = QR`` this is ``K Qᵀ`` for the matrix K of determinant det R nearest to ``d* Q``. K has the singular
-    vectors of ``d* Q`` (von Neumann's trace inequality), and one equation gives its singular values. For two tensors a
-    determinant of the wrong sign stays: f would change its sign with it. Linearly dependent tensors, whose wedge
-    product is zero, are left as they are.
+    This is a Procrustes problem with maps of determinant one in the place of rotations. With ``dᵀ = QR`` its solution
+    is ``K Qᵀ`` for the matrix K of determinant det R nearest to ``d* Q``. K has the singular vectors of ``d* Q`` (von
+    Neumann's trace inequality), and `fitted_values` gives its singular values. If ``d* Q`` has a determinant of the
+    other sign, the last of them is counted as negative, since a map of determinant −1 would change the sign of f.
+    Linearly dependent tensors, whose wedge product is zero, are left as they are.
 
     Parameters
     ----------
-    learned : (S, n, N) float64
-    target : (n, N), or (S, n, N) for a target of each seed
+    learned : (S, n, N) float64, tensors d of every seed
+    target : (n, N), or (S, n, N) for a target of each seed, tensors d*
 
     Returns
     -------
@@ -59,8 +61,9 @@ def _nearest_copy(d: np.ndarray, target: np.ndarray) -> np.ndarray:
 def fitted_values(sigma: np.ndarray, log_product: float, sign: float) -> np.ndarray:
     """Return positive numbers τ (n,) of a given product that minimise ``Σ (τ_i − σ_i)²``, the last one counted as ±τ.
 
-    Where the sum is stationary ``τ_i(τ_i − σ_i) = μ`` for all i. All but the last τ are the larger root, or their order
-    could be improved, so that the last one, t, gives μ and the others, and the product gives t.
+    With the Lagrange multiplier μ of the product the sum is stationary where ``τ_i(τ_i − σ_i) = μ`` for all i. All but
+    the last τ are the larger root of this equation, or two of them could be exchanged for a smaller sum. So the last
+    one, t, determines μ and with it all others, and t is found by bracketing, as a root of the product's condition.
 
     Parameters
     ----------
@@ -88,18 +91,19 @@ def fitted_values(sigma: np.ndarray, log_product: float, sign: float) -> np.ndar
 
 
 def wavefunction_alignment(learned: Parameters, target: Parameters) -> Parameters:
-    """Return matrices of the wavefunction form of the same f that look most like others.
+    """Return the matrices of the wavefunction form with the same f that are most like a target's.
 
-    f does not change when A, B, X, W, K are multiplied by a, b, x, w, k with ``a²b²xwk² = 1``, the signs of A, B and K
-    among them, nor when X is shifted by a multiple of 1. Every matrix is brought to the norm of the target's, up to one
-    factor that they share and that keeps the product; signs are those of the overlap, of X and W together; X gets the
-    trace of the target's. Matrices that are not trained stay as they are.
+    f does not change when A, B, X, W, K are multiplied by a, b, x, w, k with ``a²b²xwk² = 1``, which leaves the signs
+    of A, B and K free, nor when a multiple of 1 is added to X. Every matrix is scaled to the norm of the target's, up
+    to one factor that all share and that restores the product. A, B and K get the sign with which they overlap with the
+    target's; X and W, if both are trained, change sign together; X gets the trace of the target's. Matrices that are
+    not trained stay as they are.
 
     Parameters
     ----------
     learned : of S seeds, some of ``selection`` (S, 2, n, n), ``contraction`` (S, O, O), ``position`` and ``window``
         (S, n, n)
-    target : of S seeds, or of one
+    target : the same matrices of S seeds, or of one
     """
     parts, wanted = _shifted(_factors(learned)), _shifted(_factors(target))
     degrees = {name: DEGREES.get(name, 2) for name in parts}  # A and B enter f twice each
@@ -115,7 +119,7 @@ def wavefunction_alignment(learned: Parameters, target: Parameters) -> Parameter
 
 
 def _factors(parameters: Parameters) -> Parameters:
-    """Return the matrices by name, (S, …) each, A and B apart."""
+    """Return the matrices by name, (S, …) each, with ``selection`` taken apart into A and B."""
     parts = dict(parameters)
     if "selection" in parts:
         parts["A"], parts["B"] = parts.pop("selection").unbind(1)
@@ -123,7 +127,7 @@ def _factors(parameters: Parameters) -> Parameters:
 
 
 def _shifted(parts: Parameters) -> Parameters:
-    """Return the matrices with a position of trace zero."""
+    """Return the matrices after the position is shifted to trace zero."""
     if "position" not in parts:
         return parts
     return {**parts, "position": parts["position"] - _mean_diagonal(parts["position"])}
@@ -136,7 +140,7 @@ def _mean_diagonal(matrices: Tensor) -> Tensor:
 
 
 def _signs(parts: Parameters, wanted: Parameters) -> Parameters:
-    """Return ±1 (S,) for each matrix: of its overlap with the target's; of X and W, where both move, the same."""
+    """Return ±1 (S,) for each matrix, the sign of its overlap with the target's; X and W share one; one alone: +1."""
     overlaps = {name: (part * wanted[name]).sum(dim=(1, 2)) / _norm(part) for name, part in parts.items()}
     signs = {name: torch.where(overlap < 0, -1.0, 1.0).to(overlap) for name, overlap in overlaps.items()}
     pair = [name for name in ("position", "window") if name in parts]

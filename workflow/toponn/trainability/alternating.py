@@ -20,24 +20,24 @@ from toponn.trainability.subject import squared_loss
 from toponn.training.loop import Samples
 
 RIDGE = 1e-3
-"""Penalty of a solution's square over the mean eigenvalue of its normal matrix."""
+"""Ridge penalty of each least-squares solution, in units of the mean eigenvalue of its normal matrix."""
 
 PIECE = 1 << 24
-"""Numbers of the expanded loops that are made at a time."""
+"""Numbers of the antisymmetric tensors T_ijk that are made at a time."""
 KEPT = 1 << 28
-"""Numbers of the expanded loops that are kept from one sweep to the next; more are made anew each time."""
+"""Most numbers of the tensors T_ijk that are kept from one sweep to the next; larger ones are made anew each time."""
 GROUP = 1 << 26
-"""Numbers of Y of the seeds that are solved for together."""
+"""Numbers in the matrices Y of the seeds that are solved for together."""
 
 
 class Solved(NamedTuple):
-    """What alternating least squares came to.
+    """The outcome of alternating least squares for S seeds.
 
     Attributes
     ----------
     parameters : of every seed, those of the sweep with its lowest loss on the validation samples
-    losses : (sweeps + 1, S) float64, ``½⟨(f − C)²⟩`` of the training samples; row 0 is before the first solution
-    kept : (S,) int64, the sweep that is kept
+    losses : (sweeps + 1, S) float64, ``½⟨(f − C)²⟩`` of the training samples; row 0 is before the first sweep
+    kept : (S,) int64, the number of the sweep whose parameters these are, 0 for the start
     """
 
     parameters: Parameters
@@ -46,7 +46,7 @@ class Solved(NamedTuple):
 
 
 class Loops:
-    """Loop features as antisymmetric tensors, and what is left of them when a site tensor is contracted.
+    """Loop features as antisymmetric tensors T, and their contraction with a site tensor.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Loops:
             self.kept = list(self._pieces()) if self.place.numel() * len(loops) <= KEPT else None
 
     def _pieces(self) -> Iterator[Tensor]:
-        """Yield ``T_ijk``, (N, pairs i < j, b), of some samples after the others."""
+        """Yield ``T_ijk``, (N, pairs i < j, b): k first, then the pairs, of a few samples at a time."""
         for part in self.loops.split(max(1, PIECE // self.place.numel()), dim=1):
             yield part.contiguous()[self.place].mul_(self.sign[..., None])
 
@@ -85,7 +85,7 @@ class Loops:
 
 
 def places(sites: int) -> tuple[Tensor, Tensor]:
-    """Return where T_ijk is among the loop features, and its sign, (N, P) each: k, and the pairs i < j."""
+    """Return the loop behind each T_ijk and its sign (0 if k is i or j), (N, P) each, for every k and P pairs i < j."""
     place = torch.zeros(sites, sites, sites, dtype=torch.int64)
     sign = torch.zeros(sites, sites, sites)
     triples = torch.from_numpy(triple_indices(sites))
@@ -126,7 +126,7 @@ def alternating(
 def solved(
     model: Ring, parameters: Parameters, loops: Loops, labels: Tensor, validation: Samples, sweeps: int, ridge: float
 ) -> Solved:
-    """Return what `alternating` does, for seeds that are solved for together."""
+    """Return the outcome of `alternating` for a few seeds, which are solved for together."""
     basis = features(model, parameters, validation.inputs["coordinates"])
     unknown = unknowns(model, parameters)  # (S, order, F)
     best, losses = parameters, []
@@ -194,7 +194,11 @@ def balanced(unknown: Tensor, basis: Tensor) -> Tensor:
 
 
 def features(model: Ring, parameters: Parameters, coordinates: Tensor) -> Tensor:
-    """Return what site tensors are linear in, float64: (1, N, N) of free ones, (S, F, N) of the coordinate network."""
+    """Return the basis in which site tensors are linear combinations with the coefficients `unknowns`, float64.
+
+    Of free site tensors it is the identity (1, N, N), of the coordinate network its F features at every site (S, F, N):
+    coordinates, hidden units and a constant.
+    """
     if model.fixed_geometry:
         return torch.eye(len(coordinates), dtype=torch.float64)[None]
     seeds, _, hidden = parameters["v"].shape
@@ -206,7 +210,7 @@ def features(model: Ring, parameters: Parameters, coordinates: Tensor) -> Tensor
 
 
 def unknowns(model: Ring, parameters: Parameters) -> Tensor:
-    """Return site tensors (S, order, N), or the read-out of the coordinate network, its constants last, float64."""
+    """Return free site tensors (S, order, N), or a coordinate network's read-out (S, order, F), constant last."""
     if model.fixed_geometry:
         return parameters["site"].double()
     return torch.cat([parameters["v"], parameters["c"][..., None]], dim=-1).double()
@@ -225,7 +229,7 @@ def sweep_flops(model: Ring, parameters: Parameters, samples: int, sites: int) -
 
     A contraction takes ``2 B N P``, P = N(N − 1)/2 pairs, a solution ``2 B N²`` for its design in the site tensor,
     ``2 B N F`` for that in F features, ``2 B F²`` for the normal matrix and ``9 F³`` for its eigenvectors. In the plane
-    there are three contractions and six solutions, on chains two solutions.
+    a sweep has three contractions and six solutions, on chains two solutions.
 
     References
     ----------

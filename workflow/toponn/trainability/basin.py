@@ -44,7 +44,7 @@ from toponn.trainability.subject import (
     ),
 )
 def basin(subject: Subject, *, noise: Listed[Positive] = (0.3, 1.0, 3.0, 10.0), seeds: Seeds = 20) -> Measured:
-    """Return how often closed-form weights with noise on them are trained back, on every size.
+    """Measure how often closed-form weights with noise on them are trained back, on every size.
 
     Diagnostics: ``basin_success`` (0 or 1) and ``basin_balanced_accuracy`` after retraining, and
     ``start_balanced_accuracy`` before it, all on the split of the study's success.
@@ -53,7 +53,7 @@ def basin(subject: Subject, *, noise: Listed[Positive] = (0.3, 1.0, 3.0, 10.0), 
     ----------
     subject : a model that has a closed form; of its datasets ``home`` and, where there are, ``smaller``
     noise : values of σ, root mean square of the noise over that of the tensor it is added to
-    seeds : number of directions of the noise, the same for every σ; at most so many of each model
+    seeds : number of random directions of the noise, one a seed and the same for every σ; at most so many of each model
     """
     paths = dict.fromkeys([subject.home, *subject.datasets.get("smaller", ())])
     rows = [row for path in paths for row in basin_rows(subject, path, noise, range(seeds))]
@@ -76,7 +76,7 @@ def basin_rows(subject: Subject, path: Path, noise: Sequence[float], seeds: Sequ
 
 
 def closed_form_and_direction(subject: Subject, here: Seen, seeds: Sequence[int]) -> tuple[Parameters, Parameters]:
-    """Return the closed-form weights of every seed, and the standard normal numbers that are its direction.
+    """Return the closed-form weights of every seed, and standard normal numbers, the direction of its noise.
 
     Hidden units of the coordinate form that the closed form does not read are those of the seed's random start.
     """

@@ -1,4 +1,4 @@
-"""Trained without disorder, tested with it: whether a seed that knows clean samples knows others."""
+"""Training without disorder, testing with it: whether a seed that classifies clean samples also classifies others."""
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from toponn.training.runs import start_parameters
     figure="decoupling",
 )
 def clean(subject: Subject, *, seeds: Seeds = 100) -> Measured:
-    """Return ``clean_balanced_accuracy`` of seeds trained on clean samples, on others of these and on disordered ones.
+    """Measure ``clean_balanced_accuracy`` of seeds trained on clean samples, on other clean and on disordered samples.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def clean(subject: Subject, *, seeds: Seeds = 100) -> Measured:
 
 
 def clean_parameters(subject: Subject, here: Seen, seeds: int) -> Parameters:
-    """Return the weights after training on the clean samples."""
+    """Return the weights of all seeds after training on the clean samples, or solving for them."""
     if here.model.solved:
         return fitted_parameters(here, here.samples["train"])
     initial = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, range(seeds))

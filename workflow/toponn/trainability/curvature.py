@@ -1,8 +1,8 @@
-"""Curvature of the loss and the kernel of its gradients: exactly where there are few weights, by Lanczos' method else.
+"""The Hessian of the loss, exactly for few weights and by Lanczos' method for many, and the neural tangent kernel.
 
-Products with the Hessian are derivatives of derivatives, reverse over reverse: the wedges of the ring have no forward
-mode. They are made by ``torch.autograd`` and not by ``torch.func``, which refuses the checkpoints of the ring's routes
-through states.
+Products of the Hessian with a vector are made by differentiating twice in reverse mode, since the ring's own derivative
+rules (`toponn.models.wedges`) have no forward mode. They use ``torch.autograd``, since ``torch.func`` refuses the
+gradient checkpoints of a ring.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ COPIES = 64
 """Seeds and columns of a Hessian that are computed together: more columns at a time share one pass over the samples."""
 
 BREAKDOWN = 1e-10
-"""Residual of Lanczos' method, relative to the largest element of its matrix, that is rounding alone."""
+"""A residual of Lanczos' method below this share of the largest element of its matrix is rounding alone."""
 
 JACOBIAN = 1 << 25
 """Numbers of the Jacobians that are held at a time, 256 MB."""
 
 Loss = Callable[[Parameters], Tensor]
-"""The loss (S,) of parameters of S seeds, each of which depends on the parameters of its own seed."""
+"""A function from parameters of S seeds to losses (S,), each of which depends on its own seed's parameters alone."""
 
 
 def flattened(parameters: Parameters) -> Tensor:
@@ -68,7 +68,7 @@ def exact_hessian(loss: Loss, parameters: Parameters) -> Tensor:
 
 
 def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Return the nodes and weights of a quadrature of the spectral density of symmetric matrices, by Lanczos' method.
+    """Return the nodes and weights of a stochastic Lanczos quadrature of the spectral density of symmetric matrices.
 
     The largest and smallest nodes (Ritz values) approach the extreme eigenvalues from within. The mean over start
     vectors of the weight of an interval is the share of the eigenvalues in it.
@@ -95,11 +95,13 @@ def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> t
 
 
 def tridiagonal(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the matrices in the basis of their Krylov spaces, with full reorthogonalisation.
+    """Return symmetric matrices in the bases of their Krylov spaces, where they are tridiagonal, by Lanczos' method.
+
+    Every new vector is orthogonalised against all before it.
 
     Returns
     -------
-    diagonal, beside : (S, steps), the element beside the last of the diagonal is left zero
+    diagonal, beside : (S, steps), elements on the diagonal and next to it; the last one next to it is zero
     dimension : (S,) int64, of the Krylov space, below `steps` where it was exhausted
     """
     diagonal, beside = start.new_zeros(2, len(start), steps)
@@ -110,7 +112,7 @@ def tridiagonal(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) 
         residual = product(basis[:, j])
         diagonal[:, j] = (residual * basis[:, j]).sum(dim=1)
         spanned = basis[:, : j + 1]
-        for _ in range(2):  # once leaves rounding errors of the size of what it took away
+        for _ in range(2):  # once would leave rounding errors in proportion to what is subtracted
             residual = residual - (spanned.mT @ (spanned @ residual[..., None]))[..., 0]
         length = residual.norm(dim=1)
         scale = torch.maximum(scale, torch.maximum(diagonal[:, j].abs(), length))
@@ -124,7 +126,7 @@ def tridiagonal(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) 
 
 
 def quadrature(diagonal: Tensor, beside: Tensor, dimension: Tensor) -> tuple[Tensor, Tensor]:
-    """Return eigenvalues (S, m) of tridiagonal matrices and the squared first elements of their eigenvectors."""
+    """Return eigenvalues of tridiagonal matrices and their weights, squared first elements of eigenvectors, (S, m)."""
     values, weights = torch.zeros_like(diagonal), torch.zeros_like(diagonal)
     for seed, m in enumerate(dimension.tolist()):
         off = beside[seed, : m - 1]
@@ -136,9 +138,10 @@ def quadrature(diagonal: Tensor, beside: Tensor, dimension: Tensor) -> tuple[Ten
 
 
 def tangent_kernel(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
-    """Return ``K_bb' = Σ_p ∂f_b/∂θ_p ∂f_b'/∂θ_p`` (S, B, B) of every seed, over all P weights.
+    """Return the neural tangent kernel ``K_bb' = Σ_p ∂f_b/∂θ_p ∂f_b'/∂θ_p`` (S, B, B) of every seed.
 
-    Steps of gradient descent move f on the samples by −K times the slope of the loss in f.
+    A small step of gradient descent changes f on the samples by −K times the derivative of the loss with respect to f,
+    times the learning rate.
 
     References
     ----------
@@ -154,7 +157,7 @@ def tangent_kernel(model: Model, parameters: Parameters, samples: Samples) -> Te
 
 
 def jacobian(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
-    """Return ``∂f_b/∂θ_p`` (S, B, P), one sample after the other."""
+    """Return the derivatives ``∂f_b/∂θ_p`` (S, B, P) of f on every sample with respect to every weight."""
     leaves = {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
     first = next(iter(leaves.values()))
     J = first.new_empty(len(first), len(samples), count_parameters(leaves))

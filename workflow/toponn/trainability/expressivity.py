@@ -1,4 +1,4 @@
-"""Every form of the ring at its closed-form weights against the reference formula, in double precision."""
+"""How far every form of the ring at its closed-form weights is from the reference formula, in double precision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,13 +27,15 @@ HYBRIDS = {
 }
 """The classes that hold the invariant, by their names in `toponn.models.MODELS`, and their options."""
 STEP = 1e-4
+"""Step of the central differences."""
 BATCH = 20
+"""Samples for which a reference formula is computed at a time."""
 
 
 def reference_values(form: str, closed_form: str, dataset: Dataset) -> np.ndarray:
-    """Return the named reference formula that a closed form stands for, by NumPy alone, (B,) float64.
+    """Return the values (B,) float64 of the formula that a closed form stands for, computed by NumPy alone.
 
-    `midgap_dropped` needs states without the mid-gap pair.
+    The closed form `midgap_dropped` needs states without the mid-gap pair.
     """
     positions = ring_lengths(dataset.states)
     of_batch = chain_reference if dataset.states.dimension == 1 else plane_reference
@@ -77,7 +79,7 @@ class Exact:
 
 
 def exact_model(name: str, closed_form: str, dataset: Dataset) -> Exact:
-    """Return a hybrid at its closed form; tensor rings see dense projectors, the route without shortcuts."""
+    """Return a hybrid at its closed form; tensor rings read dense projectors, which take the formula literally."""
     states, lengths = dataset.states, ring_lengths(dataset.states)
     hybrid, options = HYBRIDS[name]
     inputs = {"coordinates": torch.from_numpy(normalised_coordinates(lengths))}
@@ -95,7 +97,7 @@ def exact_model(name: str, closed_form: str, dataset: Dataset) -> Exact:
 
 
 def gradient_error(exact: Exact, rng: np.random.Generator) -> float:
-    """Return the largest relative difference of autograd and central differences along 8 random unit directions."""
+    """Return the largest relative difference of autograd and central differences over 8 random unit directions."""
     few = {name: t if name == "coordinates" else t[:8] for name, t in exact.inputs.items()}
 
     def loss(parameters: Parameters) -> torch.Tensor:
@@ -136,6 +138,7 @@ def expressivity_rows(dataset: Dataset, recipe: Mapping[str, Any], *, rng: np.ra
     ----------
     dataset : the validation split of a dataset
     recipe : its entry in the config, from which the same samples are drawn without their mid-gap pair
+    rng : for the bootstrap and the directions in which gradients are compared
     """
     rows, size, ceiling = [], len(ring_lengths(dataset.states)), label_ceiling(dataset)
     dropped = without_midgap_pair(dataset, recipe) if dataset.states.dimension == 1 else dataset

@@ -17,7 +17,7 @@ from toponn.training.runs import start_parameters
 from toponn.training.views import build_model, encoded, shapes_of
 
 AT_ONCE = 10
-"""Seeds that are differentiated together: weights of the largest samples take much memory."""
+"""Seeds that are differentiated together; more would need too much memory for the largest samples."""
 
 
 @diagnostic(
@@ -36,16 +36,16 @@ AT_ONCE = 10
     ),
 )
 def gradients(subject: Subject, *, seeds: Seeds = 100, samples: Count = 100) -> Measured:
-    """Return ``gradient_variance`` and ``start_gradient_norm`` at the study's random starts, for samples of every size.
+    """Measure ``gradient_variance`` and ``start_gradient_norm`` at the study's random starts, on samples of all sizes.
 
-    The loss is ``½⟨(f − C)²⟩`` on the first samples of each test split. A seed's row has its squared deviation from the
-    mean gradient of all seeds, averaged over the weights and times S/(S − 1), so that the mean over seeds is the
-    unbiased variance of a component of the gradient.
+    The loss is ``½⟨(f − C)²⟩`` on the first samples of each test split. ``gradient_variance`` of a seed is its squared
+    deviation from the mean gradient of all seeds, averaged over the weights and times S/(S − 1), so that the mean over
+    the S seeds is the unbiased variance of a component of the gradient.
 
     Parameters
     ----------
     seeds : at most so many of each model
-    samples : that the loss is averaged over
+    samples : number of samples that the loss is averaged over
 
     References
     ----------
@@ -72,7 +72,7 @@ def gradients(subject: Subject, *, seeds: Seeds = 100, samples: Count = 100) -> 
 
 
 def flat_gradients(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray:
-    """Return the gradient of the loss by all weights of every seed, (S, P) float64."""
+    """Return the gradient of the loss with respect to all weights of every seed, (S, P) float64."""
     count = len(next(iter(parameters.values())))
     parts = []
     for first in range(0, count, AT_ONCE):
@@ -83,7 +83,9 @@ def flat_gradients(model: Model, parameters: Parameters, samples: Samples) -> np
 
 
 def deviations(gradients: np.ndarray) -> np.ndarray:
-    """Return each seed's squared deviation (S,) from the mean gradient, a mean over weights whose mean is the variance.
+    """Return each seed's squared deviation (S,) from the mean gradient, averaged over the weights, times S/(S − 1).
+
+    Their mean over the seeds is the unbiased variance of a component of the gradient.
 
     Examples
     --------

@@ -14,15 +14,16 @@ from toponn.trainability.subject import Seen
 def grown(parameters: Parameters, here: Seen, there: Seen) -> Parameters:
     """Return the weights of a model on smaller samples as weights of the same model on larger ones.
 
-    Weights that do not belong to the sites stay as they are. Free site tensors are interpolated in normalised
-    coordinates; where they are smooth f is an integral of a db∧dc (of a db on chains) over the sample, so that they
-    need no factor: what is left is the error of a sum for an integral, a sixth from 4 to 6 sites a side. The matrices
-    of the wavefunction form are stretched along their diagonals.
+    Weights that do not belong to single sites stay as they are. Free site tensors are interpolated in normalised
+    coordinates. Where they vary slowly, f is the integral of a db∧dc (on chains of a db) over the sample, which does
+    not change when the sample is stretched, so that no factor is needed. What changes f is the error of taking a sum
+    for the integral, a sixth from 4 to 6 sites a side. The matrices of the wavefunction form are stretched along their
+    diagonals, see `stretched_operators`.
 
     Parameters
     ----------
     parameters : S seeds, without the head's temperature
-    here, there : of the smaller and of the larger samples
+    here, there : the model with its smaller, and with its larger samples
 
     Raises
     ------
@@ -66,10 +67,12 @@ def interpolated(site: Tensor, old: np.ndarray, new: np.ndarray) -> Tensor:
 def stretched_operators(parameters: Parameters, model: Model, old: Tensor, new: Tensor) -> Parameters:
     """Return the matrices of the wavefunction form on a longer chain.
 
-    Between and within the sublattices entry (i, j) is a function of the distance i − j and the centre (i + j)/2 in
-    normalised coordinates, so that the identity, the sublattices, the position and windows are what they were; the
-    matrix between occupied states has no place in space, and the same rule keeps its multiple of the identity. The
-    window then has the factor that gives the closed form's, carried over, the sum that it has on the longer chain.
+    Entry (i, j) of a matrix between two sublattices is taken for a function of the distance i − j, in cells, and of the
+    centre (i + j)/2, in normalised coordinates, and read off at the cells of the longer chain. So the identity, the
+    projectors on the sublattices, the position and windows become what they are on that chain. The contraction acts
+    between occupied states, which have no place in space; there the rule keeps at least a multiple of the identity.
+    At last the window is multiplied by the factor that the closed form's needs, stretched in the same way, to have the
+    sum of the closed form's window on the longer chain.
 
     Parameters
     ----------
@@ -90,13 +93,13 @@ def stretched_operators(parameters: Parameters, model: Model, old: Tensor, new: 
 
 
 def window_factor(formula: str, old: Tensor, new: Tensor, states: int) -> float:
-    """Return the sum of the closed form's window on the longer chain over that of the shorter one's, stretched."""
+    """Return the sum of the closed form's window on the longer chain over that of the shorter chain's, interpolated."""
     exact, short = (wavefunction_tensors(formula, u, states)["window"].diagonal()[: len(u)].numpy() for u in (new, old))
     return float(exact.sum() / np.interp(new.numpy(), old.numpy(), short).sum())
 
 
 def stretched(matrices: Tensor, size: int) -> Tensor:
-    """Return matrices (…, L, L) as (…, size, size): each diagonal interpolated along itself, zero beyond the last."""
+    """Return matrices (…, L, L) as (…, size, size): each diagonal interpolated along itself, further ones zero."""
     old = matrices.shape[-1]
     found = matrices.new_zeros(*matrices.shape[:-2], size, size)
     for offset in range(1 - old, old):

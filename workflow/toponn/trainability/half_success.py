@@ -1,4 +1,4 @@
-"""The noise on closed-form weights at which half of the retrainings still find back."""
+"""The noise on closed-form weights at which half of the retrainings still succeed."""
 
 import numpy as np
 import pandas as pd

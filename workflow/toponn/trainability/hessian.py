@@ -1,6 +1,6 @@
-"""Curvature of the loss at random, trained and closed-form weights: how far its directions differ, and which lead down.
+"""Spectrum of the Hessian at random, trained and closed-form weights: how stiff directions are, and how many lead down.
 
-The loss has flat directions that are none of the data's. A rank-1 ring knows its site tensors only through their wedge
+The loss has flat directions whatever the data. A rank-1 ring knows its site tensors only through their wedge
 product, which maps of determinant one between them leave alone: SL(3), of 8 dimensions, in the plane and SL(2), of 3,
 on chains. And since ``P² = P``, a constant added to any site tensor changes nothing. So its Hessian has 11 (5) zero
 eigenvalues wherever the gradient is zero, and condition numbers are taken over what lies above `NEGLIGIBLE`.
@@ -33,10 +33,10 @@ from toponn.trainability.subject import (
 from toponn.training.loop import Samples
 
 NEGLIGIBLE, STIFF = 1e-6, 1e-3
-"""Sizes of an eigenvalue relative to the largest of either sign: zero up to the one, stiff above the other.
+"""Sizes of an eigenvalue relative to the largest |λ|: up to `NEGLIGIBLE` it counts as zero, above `STIFF` as stiff.
 
-Most of the eigenvalues of a network lie within 1e-4, where sixty steps of Lanczos' method put one or two nodes for all
-of them, on either side of zero by chance.
+`STIFF` is no smaller because most eigenvalues of a network lie within 1e-4 of zero. Sixty steps of Lanczos' method put
+one or two nodes there for all of them, and on which side of zero is chance.
 """
 
 
@@ -57,7 +57,7 @@ of them, on either side of zero by chance.
 def hessian(
     subject: Subject, *, seeds: Seeds = 3, samples: Count = 200, steps: Count = 60, exact: Count = 600
 ) -> Measured:
-    """Return the spectrum of the Hessian of ``½⟨(f − C)²⟩`` at random, trained and closed-form weights.
+    """Measure the spectrum of the Hessian of ``½⟨(f − C)²⟩`` at random, trained and closed-form weights.
 
     Rows, by Lanczos' method with Ritz values for eigenvalues and their weights for the share of each:
 
@@ -72,9 +72,9 @@ def hessian(
     Parameters
     ----------
     seeds : at most so many of each model; closed-form weights are those of one
-    samples : of the train split, from its first, that the loss is averaged over
-    steps : of Lanczos' method
-    exact : number of weights up to which all eigenvalues are computed, in double precision
+    samples : number of samples, the first of the train split, that the loss is averaged over
+    steps : number of steps of Lanczos' method
+    exact : largest number of weights for which all eigenvalues are computed, in double precision
 
     Returns
     -------
@@ -100,7 +100,7 @@ def hessian(
 
 
 def places(subject: Subject, here: Seen, seeds: int) -> Iterator[tuple[str, list[int], Parameters]]:
-    """Yield the name of a place, the numbers of its seeds and their weights.
+    """Yield the name of a set of weights (random, trained, closed_form), the numbers of its seeds, and the weights.
 
     Random weights are those with which training starts, unless it starts at the closed form.
     """
@@ -116,7 +116,7 @@ def places(subject: Subject, here: Seen, seeds: int) -> Iterator[tuple[str, list
 
 
 def exact_spectrum(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eigenvalues of the Hessian and their equal weights, (S, P), float64."""
+    """Return the eigenvalues of the Hessian and their weights, all 1/P, (S, P) float64 each."""
     samples = doubled(samples)
     H = exact_hessian(lambda weights: squared_loss(model, weights, samples), doubled_parameters(parameters))
     values = torch.linalg.eigvalsh(H).numpy()
@@ -139,7 +139,7 @@ def lanczos_spectrum(
 
 
 def spectrum_numbers(values: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the numbers (S,) of the table from eigenvalues or Ritz values (S, k) and their weights, of sum one.
+    """Return the diagnostics (S,) by name, from eigenvalues or Ritz values (S, k) and their weights, of sum one.
 
     Examples
     --------

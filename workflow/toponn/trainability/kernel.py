@@ -1,4 +1,4 @@
-"""The kernel by which gradient descent moves the values of all samples at once, before and after training."""
+"""The neural tangent kernel, which says how gradient descent changes f on all samples, before and after training."""
 
 import numpy as np
 import pandas as pd
@@ -31,18 +31,18 @@ from toponn.training.runs import start_parameters
     ),
 )
 def kernel(subject: Subject, *, seeds: Seeds = 5, samples: Count = 100) -> Measured:
-    """Return the spectrum of the tangent kernel at the start and at the end of training, of the same seeds.
+    """Measure the spectrum of the tangent kernel at the start and at the end of training, of the same seeds.
 
     Rows:
 
     - ``kernel_effective_rank``: participation ratio of the eigenvalues, between 1 and the number of samples;
     - ``kernel_largest_share``: the largest eigenvalue over their sum;
-    - ``kernel_alignment``: with the kernel of the labels, see `centred_alignment`.
+    - ``kernel_alignment``: the cosine between the kernel and that of the labels, see `centred_alignment`.
 
     Parameters
     ----------
     seeds : at most so many of each model, the first of those that did not fail
-    samples : of the train split, from its first, between which the kernel is computed
+    samples : number of samples, the first of the train split, between which the kernel is computed
 
     Returns
     -------
@@ -88,5 +88,5 @@ def centred_alignment(K: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Return above/below (S,), NaN where that is 0/0."""
+    """Return above/below (S,), NaN where `below` is zero."""
     return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

@@ -1,10 +1,10 @@
 """The loss between what a ring learned and its closed form: along straight lines, and on a plane through both.
 
-f is a polynomial in the weights of a ring: of degree n, it is known everywhere on a line from n + 1 points, and on a
-plane from a grid of them.
+f is a polynomial in the weights of a ring. If its degree is n, its values at n + 1 points of a line determine it on the
+whole line, and its values on a grid of (n + 1)² points on the whole plane (`chebyshev`, `lagrange`).
 
-For free and coordinate rings the line is one of site tensors. For the coordinate form too this is a line of networks:
-two of them side by side, of twice the width, whose read-out is interpolated.
+For free and coordinate rings the line is straight in the site tensors, not in the weights. Each of its points still is
+a ring of the same form: for the coordinate form the networks of both ends side by side, with an interpolated read-out.
 """
 
 from dataclasses import dataclass
@@ -40,10 +40,10 @@ BEYOND = 0.4
 """How far the plane reaches beyond its three points, as a share of their extent."""
 
 LOOKS = 20
-"""How often a seed looks at each sample, roughly: at the nodes of a few lines."""
+"""How often f of each sample is computed for a seed, roughly (at the nodes of a few lines), to choose a route."""
 
 ROUNDING = 1e-9
-"""Share of the largest loss, or length, that is rounding and neither an ascent nor a direction."""
+"""A rise of the loss below this share of the largest loss, or a vector below this share of a length, is rounding."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Space:
 
     Attributes
     ----------
-    model : of f at its points, a free ring where the source is a tensor ring
-    samples : on which the loss is taken, float64
-    coordinates : (N, d) of the sites, to make site tensors of weights
-    source : the model of the weights
+    model : the model that computes f at points of the space; a free ring where the source is a tensor ring
+    samples : float64 samples on which the loss is taken
+    coordinates : (N, d) normalised coordinates of the sites, where the source's site tensors are evaluated
+    source : the model whose weights are looked at
     """
 
     model: Model
@@ -72,14 +72,14 @@ class Space:
         return cls(model, samples, samples.inputs.get("coordinates"), source)
 
     def points(self, parameters: Parameters) -> Parameters:
-        """Return the points at which weights of S seeds lie, in float64."""
+        """Return the points of the space that belong to the weights of S seeds, in float64."""
         weights = doubled_parameters(parameters)
         if self.source.multilinear:
             return {"site": self.source.tensors(weights, self.coordinates).flatten(1, 2)}
         return weights
 
     def aligned(self, learned: Parameters, target: Parameters) -> Parameters:
-        """Return points of the same f that lie nearest to others (of S seeds, or of one), where the gauge is known."""
+        """Return points of the same f nearest to a target (of S seeds, or one); unchanged if no alignment is known."""
         if not self.source.multilinear:
             return wavefunction_alignment(learned, target) if set(learned) <= set(DEGREES) else learned
         rings = [tensors["site"].unflatten(1, (-1, self.model.order)).numpy() for tensors in (learned, target)]
@@ -151,15 +151,15 @@ def landscape(
     points: Annotated[int, Ge(3)] = 41,
     reach: Number = 0.25,
 ) -> Measured:
-    """Return how high the loss rises between trained rings and their closed form, and the curves and plane behind it.
+    """Measure how high the loss rises between trained rings and their closed form, and the curves and plane behind it.
 
     The loss is ``½⟨(f − C)²⟩`` over the first training samples, in float64.
 
     Parameters
     ----------
     seeds : at most so many trained seeds of each model
-    samples : of the training split, that the loss is averaged over
-    points : on each line, and along each side of the plane
+    samples : number of samples, the first of the training split, that the loss is averaged over
+    points : number of points on each line, and along each side of the plane
     reach : how far lines go on beyond both ends, in units of their length
 
     Returns
@@ -250,14 +250,14 @@ def plane(
     places[1 : len(ends) + 1] = ((ends - origin) @ axes.T / unit**2).numpy()
     low, high = np.nanmin(places, axis=0), np.nanmax(places, axis=0)
     extent = high - low
-    extent = np.where(extent > ROUNDING * extent.max(), extent, extent.max() or 1.0)  # of three points in a line
+    extent = np.where(extent > ROUNDING * extent.max(), extent, extent.max() or 1.0)  # three points on a line
     x, y = np.linspace(low - BEYOND * extent, high + BEYOND * extent, points).T
     loss = space.plane(exact, [shaped(axis[None], exact) for axis in axes], x, y)
     return {"plane/x": x, "plane/y": y, "plane/loss": loss, "plane/points": places}
 
 
 def orthonormal(directions: list[Tensor], rng: np.random.Generator) -> Tensor:
-    """Return two orthonormal vectors (2, P) that span directions (P,) in turn; random ones where there are too few."""
+    """Return two orthonormal vectors (2, P): directions (P,) by Gram-Schmidt, random ones where these are too few."""
     drawn = [torch.from_numpy(rng.normal(size=len(directions[0]))) for _ in range(2)]
     axes: list[Tensor] = []
     for vector in [*directions, *drawn]:
@@ -280,13 +280,13 @@ def shaped(vectors: Tensor, like: Parameters) -> Parameters:
 
 
 def chebyshev(low: float, high: float, count: int) -> np.ndarray:
-    """Return points (count,) between two bounds at which interpolation by a polynomial is well conditioned."""
+    """Return the Chebyshev nodes (count,) between two bounds, where polynomial interpolation is well conditioned."""
     angles = np.pi * (np.arange(count) + 0.5) / count
     return (low + high) / 2 - (high - low) / 2 * np.cos(angles)
 
 
 def lagrange(nodes: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Return the matrix (T, K) that takes values of a polynomial of degree K − 1 at nodes (K,) to those at t (T,).
+    """Return Lagrange's matrix (T, K) from values of a polynomial of degree K − 1 at nodes (K,) to those at t (T,).
 
     Examples
     --------

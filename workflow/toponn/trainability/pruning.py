@@ -1,4 +1,4 @@
-"""How much of the trained weights a model needs: its matrices cut to low rank, and what it still classifies."""
+"""How much of its trained weights a model needs: what it still classifies when its matrices are cut to low rank."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from toponn.trainability.subject import (
 )
 
 SHARE = 0.9
-"""Of the squared singular values, that `weight_rank` keeps."""
+"""Share of the squared singular values by which `weight_rank` counts."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Matrices:
     Attributes
     ----------
     unfolded : (S, M, rows, columns) float64, M matrices of each seed
-    shape : of the tensor, (S, …)
+    shape : shape of the tensor, (S, …)
     places : where its numbers lie in the flattened matrices of a seed, (copies, numbers) int64; several copies, as in
         an antisymmetric tensor, are averaged when it is folded back
-    signs : (copies, 1) float64, of the copies
+    signs : (copies, 1) float64, sign of each copy
     """
 
     unfolded: Tensor
@@ -49,13 +49,13 @@ class Matrices:
 
     @classmethod
     def of(cls, weights: Tensor, count: int, rows: int) -> "Matrices":
-        """Return weights (S, …), in their order, as `count` matrices of so many rows."""
+        """Return weights (S, …), in their order, as `count` matrices of `rows` rows."""
         numbers = torch.arange(weights[0].numel())
         return cls.placed(weights, numbers[None], (count, rows, len(numbers) // (count * rows)), torch.ones(1, 1))
 
     @classmethod
     def placed(cls, weights: Tensor, places: Tensor, size: tuple[int, int, int], signs: Tensor) -> "Matrices":
-        """Return weights (S, …) as matrices of the given size (M, rows, columns), at given places of them."""
+        """Return weights (S, …) put at `places` of matrices of the given size (M, rows, columns), zero elsewhere."""
         flat = weights.flatten(1).double()
         signs = signs.double()
         unfolded = flat.new_zeros(len(flat), int(np.prod(size)))
@@ -63,7 +63,7 @@ class Matrices:
         return cls(unfolded.unflatten(1, size), weights.shape, places, signs)
 
     def folded(self, unfolded: Tensor) -> Tensor:
-        """Return the weight tensor, float32, of other matrices of the same size."""
+        """Return the weight tensor (S, …), float32, whose matrices these are."""
         copies = unfolded.flatten(1)[:, self.places] * self.signs  # (S, copies, numbers)
         return copies.mean(dim=1).reshape(self.shape).float()
 
@@ -80,13 +80,13 @@ class Matrices:
 def pruning(
     subject: Subject, *, seeds: Seeds = 20, kept: Listed[Count] = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 ) -> Measured:
-    """Return the balanced accuracy of trained models all of whose matrices are cut to their largest singular values.
+    """Measure the balanced accuracy of trained models all of whose matrices are cut to their largest singular values.
 
-    A matrix is a weight tensor of at least two axes, its first axis against the others. Of the wavefunction form the
-    two selections are two matrices. Of free rings each site tensor is one over the lattice, rows × columns, where the
-    sites fill a grid of cells, else all site tensors are one (tensors, N); a ring does not care for mixtures of its
-    tensors, their ranks do. Of the loop regression the weights are an antisymmetric tensor over sites, its first axis
-    against the others, and made antisymmetric again afterwards.
+    A matrix is a weight tensor of at least two axes, its first axis against the others. In the wavefunction form the
+    two selections are two matrices. In free rings each site tensor is one matrix over the lattice, rows × columns, if
+    the sites fill a grid of cells; else all site tensors together are one (tensors, N). Its rank depends on how the
+    tensors of a ring are mixed, though f does not. In the loop regression the weights are an antisymmetric tensor over
+    sites, its first axis against the others, which is made antisymmetric again after it is cut.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ def share_of_weight(squares: Tensor, k: int) -> Tensor:
 
 
 def weight_rank(squares: Tensor) -> Tensor:
-    """Return how many of squared singular values (S, M, K) hold the share `SHARE` of them, (S, M); of zeros none."""
-    held = squares.cumsum(dim=-1) - squares  # by those before each
+    """Return how many of the largest squared singular values (S, M, K) hold `SHARE` of their sum, (S, M)."""
+    held = squares.cumsum(dim=-1) - squares  # the sum of those before each
     return (held < SHARE * squares.sum(dim=-1, keepdim=True) * (1 - 1e-12)).sum(dim=-1).double()
 
 

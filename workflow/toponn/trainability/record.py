@@ -1,4 +1,4 @@
-"""The record that stands above a diagnostic: what it needs, what it costs, what its rows, figure and sentences are.
+"""The decorator of a diagnostic, a record of what it needs and costs, and of what its rows, figure and sentences are.
 
 A user's own diagnostic is one file with one function under `diagnostic`, and one entry of the config::
 
@@ -29,7 +29,7 @@ ABILITIES = {
 """What a diagnostic may need of a model, and why it does not apply to one that lacks it."""
 
 ROLES = ("smaller", "clean", "many", "scaling")
-"""Datasets of a task, beside the one that it is trained on, that a diagnostic may need."""
+"""Datasets of a task that a diagnostic may need, beside the one that models are trained on."""
 
 
 class Panel(NamedTuple):
@@ -37,12 +37,12 @@ class Panel(NamedTuple):
 
     Attributes
     ----------
-    diagnostic : of the rows that are drawn
+    diagnostic : name of the diagnostic whose rows are drawn
     across : the condition on the x axis, or ``size``
-    x_label, y_label : ``{size}`` and ``{distance}`` stand for the task's units
-    where : (condition, value) that rows must have, see `toponn.tools.files.rows_where`
-    band : whether intervals are bands rather than bars
-    before : a quantity that is drawn dashed beside it
+    x_label, y_label : labels of the axes, in which ``{size}`` and ``{distance}`` stand for the task's units
+    where : pairs (condition, value) that the rows must have, see `toponn.tools.files.rows_where`
+    band : whether intervals are drawn as bands rather than bars
+    before : name of a diagnostic, such as the same quantity before training, that is drawn dashed beside it
     linear : whether the x axis is linear
     logarithmic : whether the y axis is logarithmic
     """
@@ -63,9 +63,9 @@ class Curves(NamedTuple):
 
     Attributes
     ----------
-    figure : its name
-    panels : of this diagnostic
-    title : what the report calls it
+    figure : name of the figure
+    panels : the panels of this diagnostic
+    title : what the report calls the figure
     """
 
     figure: str
@@ -79,12 +79,14 @@ class Record:
 
     Attributes
     ----------
-    needs : of the model, `ABILITIES`; ``runs``, the study's own; datasets, `ROLES` (``smaller?``: where there are some)
-    conditions : the columns of its rows that say under which condition they were measured, and what each is
-    trainings : how many trainings it makes: a number, or the option whose length it is
-    curves : its figure, where it is one of curves
+    needs : what it cannot do without: abilities of the model (`ABILITIES`), the study's trained ``runs``, datasets
+        (`ROLES`; with a question mark, as in ``smaller?``, they are used if the study has them)
+    conditions : the columns of its rows that say under which condition they were measured, and what each means
+    trainings : how many trainings of a model it takes as long as: a number, or the name of the option that is a list
+        of so many values; the time limits of jobs follow from it
+    curves : its figure, if that is one of curves
     figure : or the name of a figure of its own in `toponn.figures.FIGURES`
-    statements : of the page of answers
+    statements : the sentences of the page of answers that are made from its rows
     """
 
     needs: tuple[str, ...] = ()
@@ -101,4 +103,4 @@ class Record:
 
 
 diagnostic = Record
-"""Decorates the function that measures."""
+"""The name under which `Record` decorates the function that measures."""

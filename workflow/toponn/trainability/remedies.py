@@ -34,7 +34,7 @@ from toponn.training.runs import epoch_flops, start_parameters
 from toponn.training.views import build_model
 
 SMALL_SHARE = 1 / 3
-"""Most of the cost of plain training that training on smaller samples may take."""
+"""Largest share of the cost of plain training that training on smaller samples may take."""
 
 
 class Result(NamedTuple):
@@ -60,10 +60,11 @@ def remedies(
     ranks: Annotated[Sequence[Annotated[int, Ge(2)]], Unique()] = (2,),
     sweeps: Count = 10,
 ) -> Measured:
-    """Return how often each remedy succeeds, with no more floating-point operations than all epochs of plain training.
+    """Measure how often each remedy succeeds with no more floating-point operations than all epochs of plain training.
 
-    Diagnostics: ``remedy_success`` (0 or 1), ``remedy_balanced_accuracy``, both on the split of the study's success,
-    and ``remedy_flops`` as spent. Of a remedy that does not apply to the model there is a row that says why.
+    Diagnostics: ``remedy_success`` (0 or 1) and ``remedy_balanced_accuracy``, both on the split on which success is
+    judged, and ``remedy_flops``, the operations spent. A remedy that does not apply to the model has one row, which
+    says why.
 
     Parameters
     ----------
@@ -100,32 +101,32 @@ def start_of(subject: Subject, here: Seen, seeds: int) -> Parameters:
 
 
 def epoch_cost(subject: Subject, here: Seen, start: Parameters) -> float:
-    """Return the operations of one epoch of one seed."""
+    """Return the floating-point operations of one epoch of one seed."""
     return epoch_flops(here.model, start, here.samples["train"], subject.variant.training.batch_size)
 
 
 def trained(subject: Subject, here: Seen, start: Parameters, epochs: int) -> tuple[Parameters, Result]:
-    """Return the weights without the head's temperature, and what they come to, after training from `start`."""
+    """Return the weights after training from `start`, without the head's temperature, and their scores and costs."""
     ended, held_out = outcome(subject, here, start, epochs=epochs)
     parameters = {name: tensor for name, tensor in ended.parameters.items() if name != TEMPERATURE}
     return parameters, Result(held_out, ended.epochs * epoch_cost(subject, here, start))
 
 
 def plain(subject: Subject, here: Seen, seeds: int, budget: float) -> Result:
-    """Return what plain training comes to."""
+    """Return scores and costs of plain training from random weights."""
     return trained(subject, here, start_of(subject, here, seeds), subject.variant.training.epochs)[1]
 
 
 def rescaled(subject: Subject, here: Seen, seeds: int, budget: float) -> Result:
-    """Return what training comes to from random weights as large as those of the closed form."""
+    """Return scores and costs of training from random weights as large as those of the closed form."""
     start = closed_form_scale(here, start_of(subject, here, seeds))
     return trained(subject, here, start, subject.variant.training.epochs)[1]
 
 
 def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: int) -> Result:
-    """Return what a sum of `rank` rings comes to, trained for as many epochs as the budget allows.
+    """Return scores and costs of a sum of `rank` rings, trained for as many epochs as the budget allows.
 
-    Site tensors start smaller, so that f is as large as that of one ring: rank and scale are not to be confused.
+    Site tensors start smaller, so that f is as large at the start as that of one ring and the rank alone is changed.
     """
     require(here.model.multilinear, f"{here.model.form or here.model.family} is no sum of rings")
     scale = subject.variant.options["scale"] * rank ** (-1 / (2 * here.model.order))
@@ -138,7 +139,7 @@ def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: in
 
 
 def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: int) -> Result:
-    """Return what alternating least squares comes to, which reads loop features whatever training does."""
+    """Return scores and costs of alternating least squares, which reads loop features whatever route training takes."""
     require(here.model.multilinear, "only rings are linear in each of their site tensors")
     if "loops" not in here.samples["train"].inputs:
         here = seen(subject.variant.changed(route="loops"), subject.home, tuple(here.samples), seeds=seeds)
@@ -152,7 +153,7 @@ def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: 
 
 
 def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Result:
-    """Return what training on smaller samples first, and at home with the rest of the budget, comes to."""
+    """Return scores and costs of training on smaller samples first, then at home with the rest of the budget."""
     stages = [seen_in_training(subject, path, seeds) for path in smaller(subject, home)]
     require(len(stages) > 0, "there are no smaller samples")
     costs = [epoch_cost(subject, here, start_of(subject, here, seeds)) for here in [*stages, home]]
@@ -167,20 +168,22 @@ def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Resul
 
 
 def smaller(subject: Subject, home: Seen) -> list[Path]:
-    """Return the datasets of smaller samples than at home, the smallest first."""
+    """Return the datasets of smaller samples than those of the task's own dataset, the smallest first."""
     sizes = {path: len(ring_lengths(read_dataset(path).states)) for path in subject.datasets.get("smaller", ())}
     return sorted((path for path in sizes if sizes[path] < home.size), key=sizes.__getitem__)
 
 
 def stage_epochs(costs: Sequence[float], epochs: int, budget: float) -> list[int]:
-    """Return the epochs on each size, the last at home.
+    """Return the number of epochs on each size, of which the last is that of the task's own dataset.
 
-    On smaller samples half of the epochs of plain training, or fewer if that took more than `SMALL_SHARE` of the
-    budget; at home what is left.
+    On each smaller size it is half of the epochs of plain training, or less if that took more than `SMALL_SHARE` of
+    the budget; on the last as many as the rest of the budget pays.
 
     Parameters
     ----------
-    costs : of one epoch on each size, the last at home
+    costs : operations of one epoch on each size
+    epochs : those of plain training
+    budget : operations that all epochs together may take
 
     Examples
     --------
@@ -199,10 +202,10 @@ def stage_epochs(costs: Sequence[float], epochs: int, budget: float) -> list[int
 
 
 def closed_form_scale(here: Seen, start: Parameters) -> Parameters:
-    """Return random weights scaled so that what they multiply in f has the root mean square of the closed form's.
+    """Return random weights, scaled so that the factors of f have the root mean squares of those of the closed form.
 
-    That is each free site tensor, each site tensor of the coordinate network over the sites, by its read-out, and
-    each matrix of the wavefunction form. The rings of a sum all have the scale of the closed form's only one.
+    The factors are the site tensors of a ring (those of a coordinate network are scaled by its read-out) and the
+    matrices of the wavefunction form. In a sum of rings all get the scale of the closed form's one ring.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What the ring learned: its site tensors beside those of the closed form.
+"""What a ring learned: its site tensors beside those of the closed form, and how far the two overlap.
 
-A rank-1 ring depends on its site tensors only through their wedge product, which a linear map of determinant one
-between them leaves alone. To be drawn side by side, learned tensors are mapped linearly onto the closed form by least
+f of a rank-1 ring depends on its site tensors only through their wedge product, which no linear map of determinant one
+between them changes. To be drawn side by side, learned tensors are mapped linearly onto the closed form by least
 squares.
 """
 
@@ -43,13 +43,14 @@ def cosine(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
 def learned_tensors(
     folders: Iterable[str | Path], dataset: Dataset, seeds: Mapping[str, int] | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return arrays and attributes for the figure, from run folders of rings with a random start.
+    """Return arrays and attributes for the figure, from the run folders of rings that started at random weights.
 
-    Others are left out, and so are seeds that failed.
+    Folders of other models are left out, and so are seeds that failed.
 
     Parameters
     ----------
-    seeds : by variant how many seeds of a folder belong to the study, the first; all by default
+    dataset : samples on which outputs are compared
+    seeds : by variant how many seeds of a folder belong to the study, counted from the first; all by default
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What every diagnostic looks at: one variant on one task, its data as it sees them, its trained runs."""
+"""What every diagnostic is given, a `Subject`, and the steps that several share: encode, train, score, tabulate."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -38,18 +38,18 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """One variant of the study on one task.
+    """One variant of the study on one task, with its datasets and trained runs.
 
     Attributes
     ----------
     task : "winding" or "chern"
     variant : with the learning rate and weight decay that the search chose
-    datasets : files by role; ``home``, which the variant is trained on, and what else its diagnostic asks for
-    folders : run folders of its trained blocks, where its diagnostic asks for them
+    datasets : dataset files by role: ``home``, on which the variant is trained, and those that the diagnostic needs
+    folders : run folders of the variant's trained blocks, if the diagnostic needs them
     root : seed of the study
     success : when a seed counts as successful
     device : "auto", "cpu" or "cuda"
-    runs : how many seeds of the folders belong to the study, the first; None for all
+    runs : how many seeds of the folders belong to the study, counted from the first; None for all
     """
 
     task: str
@@ -69,7 +69,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Seen:
-    """Splits of a dataset as a model sees them.
+    """Encoded splits of a dataset, and the model that is built for them.
 
     Attributes
     ----------
@@ -93,11 +93,12 @@ class Seen:
 
 
 def seen(variant: Variant, path: Path, splits: Sequence[str], *, seeds: int, uses: int | None = None) -> Seen:
-    """Return splits of a dataset as a variant sees them.
+    """Return splits of a dataset in the encoding that a variant reads, and its model for them.
 
     Parameters
     ----------
-    seeds, uses : how many seeds look at each sample, and how often each; by default as often as in training
+    seeds, uses : how many seeds are evaluated on each sample, and how often each (by default as often as in training);
+        the fastest encoding depends on them
 
     Raises
     ------
@@ -112,7 +113,7 @@ def seen(variant: Variant, path: Path, splits: Sequence[str], *, seeds: int, use
 
 
 def seen_in_training(subject: Subject, path: Path, seeds: int) -> Seen:
-    """Return the splits of a dataset that training and its score need, as the subject's variant sees them."""
+    """Return the encoded splits of a dataset that training and scoring need, and the subject's model for them."""
     return seen(subject.variant, path, ("train", "validation", subject.success.split), seeds=seeds)
 
 
@@ -139,7 +140,7 @@ def _double(tensor: Tensor) -> Tensor:
 
 
 def squared_loss(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
-    """Return ``½⟨(f − C)²⟩`` (S,): up to a constant the loss of training at the temperature τ = 1, where all start.
+    """Return ``½⟨(f − C)²⟩`` (S,): the loss of training, up to a constant, at the temperature τ = 1 of every start.
 
     ``−log p(C) = (f − C)²/2τ² + log Z(f)``, and by Poisson's summation log Z over all integers is constant to within
     ``2 exp(−2π²τ²)``, which is 5e-9 at τ = 1.
@@ -148,7 +149,7 @@ def squared_loss(model: Model, parameters: Parameters, samples: Samples) -> Tens
 
 
 def study_runs(subject: Subject) -> tuple[list[int], Parameters]:
-    """Return the numbers of all seeds of the study and their trained weights, without the head's temperature.
+    """Return the numbers of the study's seeds and their trained weights (S, …), without the head's temperature.
 
     The weights of a seed that failed are NaN.
     """
@@ -173,7 +174,7 @@ def trained_parameters(subject: Subject, seeds: int) -> Parameters:
 
 
 def trained_seeds(subject: Subject, seeds: int) -> list[int]:
-    """Return the numbers of the seeds whose weights are `trained_parameters`."""
+    """Return the numbers of the seeds whose weights `trained_parameters` returns."""
     numbers, every = study_runs(subject)
     return np.array(numbers)[finite_seeds(every).numpy()][:seeds].tolist() if numbers else []
 
@@ -194,13 +195,14 @@ def scores(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray
 def outcome(
     subject: Subject, here: Seen, initial: Parameters, training: Samples | None = None, **changes: Any
 ) -> tuple[Trained, np.ndarray]:
-    """Train from `initial` with the subject's own protocol, or changes of it; return what came of it, and the scores.
+    """Train from `initial` with the subject's own settings, or some of them changed; return the outcome and its scores.
 
     Parameters
     ----------
-    here : with the splits ``train`` (unless `training` is given), ``validation`` and that of the subject's success
-    training : samples to train on instead
-    changes : of the variant's ``training`` in the study
+    here : the model, and the splits ``train`` (unless `training` is given), ``validation`` and that of the success
+    initial : starting values of S seeds
+    training : samples to train on instead of the split ``train``
+    changes : settings of `toponn.training.protocol.Training` that differ from the variant's
 
     Returns
     -------
@@ -216,24 +218,26 @@ def outcome(
 
 
 def fitted_parameters(here: Seen, training: Samples) -> Parameters:
-    """Return the weights, of one seed, of a model that is solved, not trained, on some samples."""
+    """Return the weights, of one seed, of a model that is solved rather than trained, for these training samples."""
     held_out = here.samples["validation"]
     return here.model.fit(training.inputs, training.labels, held_out.inputs, held_out.labels)
 
 
 def fitted_scores(subject: Subject, here: Seen, training: Samples) -> np.ndarray:
-    """Return the score (1,) on the split of success of a model that is solved, not trained, on some samples."""
+    """Return the score (1,) on the split of success of a model that is solved for these training samples."""
     return scores(here.model, fitted_parameters(here, training), here.samples[subject.success.split])
 
 
 def unit_rows(
     subject: Subject, here: Seen, conditions: Mapping[str, Any], seeds: Sequence[float], **diagnostics: np.ndarray
 ) -> pd.DataFrame:
-    """Return rows of the table of diagnostics: one a seed for each diagnostic, whose values (S,) are given by name.
+    """Return rows of the table of diagnostics, one for each seed and diagnostic.
 
     Parameters
     ----------
-    conditions : under which they were measured, each a column
+    conditions : the conditions under which the values were measured, by column
+    seeds : numbers of the S seeds
+    diagnostics : values (S,) by name of the diagnostic
     """
     about = {"task": subject.task, "variant": subject.variant.name, "model": here.model.family}
     about |= {"form": here.model.form, "size": here.size, **conditions, "status": "ok"}
@@ -258,14 +262,14 @@ def root_mean_square(tensor: Tensor, first: int = 1) -> Tensor:
 
 
 def success_values(subject: Subject, scores: np.ndarray) -> np.ndarray:
-    """Return 1.0 for seeds that succeed and 0.0 for those that do not, or failed."""
+    """Return 1.0 for scores (S,) of seeds that succeed and 0.0 for others, those of failed seeds (NaN) among them."""
     return (np.nan_to_num(scores) >= subject.success.balanced_accuracy).astype(float)
 
 
 def inapplicable_row(
     subject: Subject, here: Seen, diagnostic: str, reason: object, conditions: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """Return the row, of no seed, that says why a diagnostic does not apply, or not under these conditions."""
+    """Return the one row, without seed or value, that says why a diagnostic does not apply under these conditions."""
     LOGGER.info("%s %s: not applicable: %s", diagnostic, dict(conditions or {}), reason)
     row = unit_rows(subject, here, conditions or {}, [np.nan], **{diagnostic: np.array([np.nan])})
     return row.assign(status=f"not applicable: {reason}")
@@ -277,7 +281,7 @@ def diagnosed(name: str, diagnostic: Callable[..., Measured], subject: Subject, 
     Parameters
     ----------
     name : its key in the study
-    options : of the diagnostic
+    options : options of the diagnostic
     """
     try:
         return diagnostic(subject, **options)

@@ -1,4 +1,4 @@
-"""How often training succeeds, how fast, from which gradients it starts, and what cannot be asked of a model."""
+"""How often training succeeds, how fast, from which gradients it starts, and which diagnostics do not apply."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,8 +16,8 @@ def first_seeds(rows: pd.DataFrame, wanted: Iterable[tuple[str, str, int]]) -> p
 
     Parameters
     ----------
-    rows : of the runs table or of the learning curves
-    wanted : (dataset, variant, number of seeds)
+    rows : rows of the runs table or of the learning curves
+    wanted : triples (dataset, variant, number of seeds)
     """
     for dataset, variant, seeds in wanted:
         rows = rows[(rows["dataset"] != dataset) | (rows["variant"] != variant) | (rows["seed"] < seeds)]
@@ -44,7 +44,7 @@ def success_rows(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def start_rows(histories: pd.DataFrame, sizes: Mapping[str, int], threshold: float) -> pd.DataFrame:
-    """Return medians and 10–90 % bands over seeds of what the learning curves say.
+    """Return medians and 10–90 % bands over seeds of two numbers of the learning curves.
 
     ``initial_gradient_norm`` is the norm of the loss gradient before the first step, averaged over the batches of an
     epoch; ``epochs_to_threshold`` counts epochs until the validation balanced accuracy first reaches `threshold`,

@@ -1,4 +1,4 @@
-"""From rows of every seed to the trainability table: shares, medians and means, exponents, half success."""
+"""From the rows of single seeds to the trainability table: shares, medians or means over seeds, and fits to them."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from toponn.tools.tables import ABOUT, TABLES
 from toponn.trainability.half_success import half_success
 
 MEANS = ("gradient_variance", "start_gradient_norm")
-"""Diagnostics of which the mean over seeds is the quantity that is asked for."""
+"""Diagnostics that are summarised by their mean over the seeds rather than their median."""
 
 
 def summarised(units: pd.DataFrame, root: int) -> pd.DataFrame:
@@ -46,7 +46,8 @@ def summarised(units: pd.DataFrame, root: int) -> pd.DataFrame:
 def power_law(sizes: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
     """Return the exponent of ``values ∝ sizes^exponent`` with its 95 % interval, by least squares of logarithms.
 
-    The interval is Student's for the scatter about the line, so that it also covers that there is no such law.
+    The interval is Student's t interval for the scatter about the line, so that it is wide where there is no such law.
+    It takes three sizes; with fewer all is NaN.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def power_law(sizes: np.ndarray, values: np.ndarray) -> tuple[float, float, floa
 
 
 def gradient_exponents(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return ``gradient_exponent``, of the number of cells or sites, for each variant from its variances."""
+    """Return ``gradient_exponent`` of each variant: ``gradient_variance`` as a power of the sample's size."""
     rows = []
     variances = summary[(summary["diagnostic"] == "gradient_variance") & (summary["value"] > 0)]
     for key, group in variances.groupby(ABOUT, sort=False):
@@ -89,7 +90,7 @@ def half_success_rows(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def diagnostic_rows(units: pd.DataFrame, root: int) -> pd.DataFrame:
-    """Return all rows of the trainability table that follow from the table of diagnostics."""
+    """Return the rows of the trainability table made from the table of diagnostics; `root` is the seed of the study."""
     summary = summarised(units, root)
     parts = [summary, gradient_exponents(summary), half_success_rows(units)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)

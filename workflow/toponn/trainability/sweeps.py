@@ -42,13 +42,13 @@ from toponn.training.views import build_model
 def learning_rates(
     subject: Subject, *, factors: Listed[Positive] = (0.1, 0.3, 1.0, 3.0, 10.0), seeds: Seeds = 20
 ) -> Measured:
-    """Return ``rate_success`` and ``rate_balanced_accuracy`` at multiples of the learning rate that the search chose.
+    """Measure ``rate_success`` and ``rate_balanced_accuracy`` at multiples of the learning rate that the search chose.
 
-    The same starts as in the study, seeds 0 to `seeds` − 1; at factor 1 its own runs are read, not made again.
+    Training starts as in the study, with its seeds 0 to `seeds` − 1. At factor 1 the study's own runs are read.
 
     Parameters
     ----------
-    factors : times the learning rate that the search chose
+    factors : multiples of the learning rate that the search chose
     seeds : at most so many of each model
     """
     here, rate = seen_in_training(subject, subject.home, seeds), subject.variant.training.learning_rate
@@ -71,14 +71,14 @@ def learning_rates(
     curves=Curves("rates", (Panel("scale_success", "scale", "initial scale, relative to the default", SUCCESS),)),
 )
 def scales(subject: Subject, *, factors: Listed[Positive] = (0.1, 0.3, 1.0, 3.0, 10.0), seeds: Seeds = 20) -> Measured:
-    """Return ``scale_success`` and ``scale_balanced_accuracy`` from random starts of other sizes.
+    """Measure ``scale_success`` and ``scale_balanced_accuracy`` from random starts of other sizes.
 
-    A factor multiplies the scale of a ring, of f for its wavefunction form and of the site tensors else, or all weight
-    matrices of a network, whose offsets stay. Draws are those of the study.
+    A factor multiplies a ring's option ``scale`` (the scale of its site tensors, or of f in the wavefunction form), or
+    all weight matrices of a network, whose offsets stay. The random numbers are those of the study.
 
     Parameters
     ----------
-    factors : times the weights at the usual random start
+    factors : multiples of the weights at the usual random start
     seeds : at most so many of each model
     """
     here, rows = seen_in_training(subject, subject.home, seeds), []
@@ -93,14 +93,14 @@ def scales(subject: Subject, *, factors: Listed[Positive] = (0.1, 0.3, 1.0, 3.0,
 
 
 def scaled_start(subject: Subject, here: Seen, factor: float, seeds: int) -> Parameters:
-    """Return the random start of the study with weights that are `factor` times as large."""
+    """Return the study's random start with its scale, or its weight matrices, multiplied by `factor`."""
     variant, has_scale = subject.variant, "scale" in subject.variant.options
     scaled = variant.changed(scale=variant.options["scale"] * factor) if has_scale else variant
     model = build_model(scaled, here.model.shapes)
     initial = start_parameters(model, here.dataset, subject.root, variant.name, range(seeds))
     if has_scale:
         return initial
-    return {name: t * (factor if t.ndim > 2 else 1.0) for name, t in initial.items()}  # a matrix has two axes beside S
+    return {name: t * (factor if t.ndim > 2 else 1.0) for name, t in initial.items()}  # of a matrix: S, rows, columns
 
 
 @diagnostic(
@@ -119,16 +119,16 @@ def scaled_start(subject: Subject, here: Seen, factor: float, seeds: int) -> Par
 def sample_sizes(
     subject: Subject, *, samples: Listed[Count] = (10, 40, 200, 2000), subsets: Count = 2, seeds: Seeds = 20
 ) -> Measured:
-    """Return ``samples_success`` and ``samples_balanced_accuracy`` against the number of training samples.
+    """Measure ``samples_success`` and ``samples_balanced_accuracy`` against the number of training samples.
 
-    Every number is trained for as many steps as the study trains: a small subset is repeated to the length of the
-    study's epoch and shuffled anew in each, a large one gets fewer epochs. The seeds are shared out among `subsets`
-    subsets drawn without replacement, so that the spread over seeds is one over subsets too.
+    Each training takes as many steps as the study's: a small subset is repeated up to the length of the study's epoch
+    and shuffled anew in each, a large one gets fewer epochs. The seeds are shared out among `subsets` random subsets of
+    that number, so that the spread over seeds is one over subsets too.
 
     Parameters
     ----------
-    samples : numbers of training samples, all seen in equally many steps
-    subsets : of each number, among which the seeds are shared out
+    samples : numbers of training samples; training takes equally many steps with each
+    subsets : number of random subsets of each number, among which the seeds are shared out
     seeds : at most so many of each model
     """
     here = seen_in_training(subject, subject.datasets["many"][0], seeds)
@@ -146,7 +146,7 @@ def sample_sizes(
 
 
 def _trained_on(subject: Subject, here: Seen, chosen: np.ndarray, usual: int, members: Sequence[int]) -> np.ndarray:
-    """Return the scores of seeds that are trained on the chosen samples, in the steps of `usual` ones."""
+    """Return the scores of seeds that are trained on the chosen samples, in as many steps as on `usual` samples."""
     rows = np.resize(chosen, max(usual, len(chosen)))  # repeats them up to the length of an epoch
     part = here.samples["train"].batch(torch.from_numpy(rows))
     if here.model.solved:
