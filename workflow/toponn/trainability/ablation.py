@@ -57,7 +57,7 @@ def ablation(subject: Subject, *, seeds: Seeds = 20, samples: Count = 200) -> Me
 
     Parameters
     ----------
-    seeds : at most so many trained seeds of each model
+    seeds : number of trained seeds of each model; of one that has fewer, all
     samples : at most so many samples of the split on which success is judged, equally many of each label as far as
         there are enough
 

@@ -53,7 +53,7 @@ def basin(subject: Subject, *, noise: Listed[Positive] = (0.3, 1.0, 3.0, 10.0), 
     ----------
     subject : a model that has a closed form; of its datasets ``home`` and, where there are, ``smaller``
     noise : values of σ, root mean square of the noise over that of the tensor it is added to
-    seeds : number of random directions of the noise, one a seed and the same for every σ; at most so many of each model
+    seeds : number of random directions of the noise, the same for every σ; at most the number of seeds of the model
     """
     paths = dict.fromkeys([subject.home, *subject.datasets.get("smaller", ())])
     rows = [row for path in paths for row in basin_rows(subject, path, noise, range(seeds))]

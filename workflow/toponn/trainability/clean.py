@@ -20,7 +20,7 @@ def clean(subject: Subject, *, seeds: Seeds = 100) -> Measured:
 
     Parameters
     ----------
-    seeds : at most so many of each model
+    seeds : number of seeds of each model; of one that has fewer, all
 
     References
     ----------

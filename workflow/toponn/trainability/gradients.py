@@ -44,7 +44,7 @@ def gradients(subject: Subject, *, seeds: Seeds = 100, samples: Count = 100) -> 
 
     Parameters
     ----------
-    seeds : at most so many of each model
+    seeds : number of seeds of each model; of one that has fewer, all
     samples : number of samples that the loss is averaged over
 
     References

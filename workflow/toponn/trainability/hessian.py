@@ -71,7 +71,7 @@ def hessian(
 
     Parameters
     ----------
-    seeds : at most so many of each model; closed-form weights are those of one
+    seeds : number of seeds of each model (all, if it has fewer); there is one set of closed-form weights
     samples : number of samples, the first of the train split, that the loss is averaged over
     steps : number of steps of Lanczos' method
     exact : largest number of weights for which all eigenvalues are computed, in double precision

@@ -41,7 +41,7 @@ def kernel(subject: Subject, *, seeds: Seeds = 5, samples: Count = 100) -> Measu
 
     Parameters
     ----------
-    seeds : at most so many of each model, the first of those that did not fail
+    seeds : number of seeds of each model, the first of those that did not fail; of one that has fewer, all
     samples : number of samples, the first of the train split, between which the kernel is computed
 
     Returns

@@ -157,7 +157,7 @@ def landscape(
 
     Parameters
     ----------
-    seeds : at most so many trained seeds of each model
+    seeds : number of trained seeds of each model; of one that has fewer, all
     samples : number of samples, the first of the training split, that the loss is averaged over
     points : number of points on each line, and along each side of the plane
     reach : how far lines go on beyond both ends, in units of their length

@@ -90,7 +90,7 @@ def pruning(
 
     Parameters
     ----------
-    seeds : at most so many trained seeds of each model
+    seeds : number of trained seeds of each model; of one that has fewer, all
     kept : numbers of singular values that are kept of every weight matrix; the full rank is measured too
 
     Returns

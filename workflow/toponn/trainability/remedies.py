@@ -69,7 +69,7 @@ def remedies(
     Parameters
     ----------
     subject : of its datasets ``home`` and, where there are, ``smaller``
-    seeds : number of random starts of each remedy; at most so many of each model
+    seeds : number of random starts of each remedy, at most the number of seeds of the model
     ranks : numbers of rings in the sums that are tried
     sweeps : most sweeps of alternating least squares
     """

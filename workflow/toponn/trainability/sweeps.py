@@ -49,7 +49,7 @@ def learning_rates(
     Parameters
     ----------
     factors : multiples of the learning rate that the search chose
-    seeds : at most so many of each model
+    seeds : number of seeds of each model; of one that has fewer, all
     """
     here, rate = seen_in_training(subject, subject.home, seeds), subject.variant.training.learning_rate
     initial = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, range(seeds))
@@ -79,7 +79,7 @@ def scales(subject: Subject, *, factors: Listed[Positive] = (0.1, 0.3, 1.0, 3.0,
     Parameters
     ----------
     factors : multiples of the weights at the usual random start
-    seeds : at most so many of each model
+    seeds : number of seeds of each model; of one that has fewer, all
     """
     here, rows = seen_in_training(subject, subject.home, seeds), []
     for factor in factors:
@@ -129,7 +129,7 @@ def sample_sizes(
     ----------
     samples : numbers of training samples; training takes equally many steps with each
     subsets : number of random subsets of each number, among which the seeds are shared out
-    seeds : at most so many of each model
+    seeds : number of seeds of each model; of one that has fewer, all
     """
     here = seen_in_training(subject, subject.datasets["many"][0], seeds)
     usual, rows = len(read_dataset(subject.home, "train")), []
