@@ -29,5 +29,5 @@ FIGURES = {
 }
 """Functions ``(given: Given) -> Figure`` under `toponn.figures.record.figure`, by kind: a file's name begins with it.
 
-Figures of curves go by the names that the records of the diagnostics give them.
+Figures of the kind ``curves`` have the names that the records of the diagnostics give them instead.
 """

@@ -32,10 +32,10 @@ ROUTE_STYLES = {
     "trace": ("of this the trace", SKY, "s", "--"),
     "dense": ("dense", VERMILION, "D", "-"),
 }
-"""Label, colour, marker and line, in the order of the legend."""
+"""Label, colour, marker and line of each way to compute f, in the order of the legend."""
 SAMPLE_STYLES = ((BLUE, "o"), (ORANGE, "^"), (GREEN, "v"), (PURPLE, "P"))
 SPREAD = 0.18
-"""Reach of the seeds of one size to either side of it, in the natural logarithm of the number of sites."""
+"""Seeds of one size are spread to either side of it by this much in the natural logarithm of the number of sites."""
 
 
 @figure(
@@ -48,7 +48,7 @@ SPREAD = 0.18
     only_with="recipe",
 )
 def beyond_dense_figure(given: Given) -> Figure:
-    """Return what trained rings say of samples too large for dense matrices, and what that costs."""
+    """Draw f of trained rings on samples too large for dense matrices, and what it costs."""
     return beyond_dense(given.table("beyond_dense"), given.table("beyond_dense_exponents"))
 
 
@@ -85,7 +85,7 @@ def beyond_dense(table: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
 
 
 def _draw_values(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw every seed beside its neighbours, with an interval of Student's t over the random vectors."""
+    """Draw f of every seed, with Student's 95 % interval over the random vectors that stand in for the trace."""
     handles = []
     for (name, rows), (colour, marker) in zip(table.groupby("sample", sort=False), cycle(SAMPLE_STYLES), strict=False):
         place = rows.groupby("n_sites")["seed"].rank(method="first") - 1

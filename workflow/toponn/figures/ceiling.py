@@ -41,7 +41,7 @@ STRENGTHS = {
     category="Labels",
 )
 def ceiling_figure(given: Given) -> Figure:
-    """Return the agreements of the estimators of one entry of ``ceiling``."""
+    """Draw how often the estimators of one entry of ``ceiling`` agree."""
     return ceiling(given.table("ceiling"))
 
 
@@ -89,7 +89,7 @@ def ceiling(table: pd.DataFrame) -> Figure:
 
 
 def _look(place: int, count: int) -> tuple[object, str]:
-    """Return colour and marker of a length, the darker the longer."""
+    """Return colour and marker of a length; longer samples are darker."""
     return sequential_map()(1.0 - 0.7 * (count - 1 - place) / max(count - 1, 1)), MARKERS[place % len(MARKERS)]
 
 

@@ -23,10 +23,11 @@ from toponn.figures.style import (
 from toponn.figures.words import numbers_label, signed, wrapped
 
 ROUNDING = 1e-12
-"""Errors below it are those of floating-point numbers; they are drawn as exact, in a strip of their own."""
+"""Smaller errors are rounding errors; they are drawn as exact, in a strip below the axis of errors."""
 STRIP = 0.07
-"""Height between estimators in that strip, so that none hides another, in parts of the axis above it."""
+"""Distance between estimators in that strip, so that none hides another, as a share of the height of the axis above."""
 CRYSTAL_ALONE = {"bott_index", "winding_number", "chern_number"}
+"""Estimators for periodic samples alone: where one of them is among the rows, the system is a crystal."""
 AXES = {"winding": ("length (cells)", "ν"), "chern": ("side (neighbour distances)", "C")}
 
 
@@ -38,7 +39,7 @@ AXES = {"winding": ("length (cells)", "ν"), "chern": ("side (neighbour distance
     category="Labels",
 )
 def convergence_figure(given: Given) -> Figure:
-    """Return the errors of the estimators of one entry of ``convergence``."""
+    """Draw the errors of the estimators of one entry of ``convergence``."""
     return convergence(given.table("convergence"), given.about["task"])
 
 
@@ -87,7 +88,7 @@ def convergence(table: pd.DataFrame, task: str) -> Figure:
 
 
 def _strip(table: pd.DataFrame, names: list[str]) -> tuple[float, dict[str, float]]:
-    """Return where the axis of errors ends, a power of ten, and the places in the strip below it of who needs one."""
+    """Return the lower end of the axis of errors, a power of ten, and the heights below it of exact estimators."""
     errors = table["error"][table["error"] >= ROUNDING]
     exact = set(table["estimator"][table["error"] < ROUNDING])
     names = [name for name in names if name in exact]
@@ -96,7 +97,7 @@ def _strip(table: pd.DataFrame, names: list[str]) -> tuple[float, dict[str, floa
 
 
 def _title(rows: pd.DataFrame, task: str, width: int) -> str:
-    """Return the point, and the gap and integer that the errors are measured against."""
+    """Return the panel's title: its parameters, and the gap and the integer against which errors are measured."""
     first = rows.iloc[0]
     integer = f"{AXES[task][1]} = {signed(int(first['exact']))}"
     if np.isfinite(first["gap"]):

@@ -1,4 +1,4 @@
-"""What training gives, or begins with, against one condition: a line for each variant, with its interval."""
+"""Outcomes of training, or gradients at its start, against one condition: a line for each variant, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -36,7 +36,7 @@ BOUNDS = {
     "beyond": ("^", "low", "at least: most succeed up to here"),
     "below": ("v", "high", "at most: most fail from here on"),
 }
-"""Marker, end of the interval at which it stands, and text of values of which only a bound is known."""
+"""How a value is drawn of which only a bound is known: marker, the end of the interval where it stands, legend text."""
 
 
 @figure(
@@ -47,7 +47,7 @@ BOUNDS = {
     category="Trainability",
 )
 def curves_figure(given: Given) -> Figure:
-    """Return the panels of the diagnostics that share this figure."""
+    """Draw the panels of the diagnostics that share this figure."""
     runs, table = given.table("runs"), given.table("trainability")
     size = int(runs[runs["dataset"] == given.about["home"]]["size"].iloc[0])
     panels = [SimpleNamespace(**panel) for panel in given.about["panels"]]
@@ -117,7 +117,7 @@ def _with_units(label: str, task: str) -> str:
 def _rows_of(
     trainability: pd.DataFrame, panel: Any, diagnostic: str, size: int | None, looks: Mapping[str, Look]
 ) -> pd.DataFrame:
-    """Return the rows of a diagnostic that belong into a panel, with their places ``x``, from left to right."""
+    """Return the rows of a diagnostic that a panel shows, with their places ``x``, from left to right."""
     table = trainability[(trainability["diagnostic"] == diagnostic) & (trainability["status"] == "ok")]
     if table.empty:
         return table.assign(x=0.0, name="")
@@ -136,7 +136,7 @@ def _rows_of(
 
 
 def _placed(found: pd.Series, linear: bool) -> dict[str, pd.Series]:
-    """Return places ``x`` and their names: "all" stands at the right end, and 0 at the left of a logarithmic axis."""
+    """Return places ``x`` and their names: "all" at the right end, and 0 at the left end of a logarithmic axis."""
     numbers = pd.to_numeric(found.where(found != "all")).astype(float)
     names = numbers.map("{:g}".format).where(numbers.notna(), "all")
     x = numbers.fillna(2 * numbers.max())
@@ -146,7 +146,7 @@ def _placed(found: pd.Series, linear: bool) -> dict[str, pd.Series]:
 
 
 def _bounded(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the rows of which only a bound is known, from below ("beyond") or from above ("below")."""
+    """Return the rows of which only a lower bound ("beyond") or only an upper bound ("below") is known."""
     one_side = rows["high"] == np.inf if name == "beyond" else rows["low"] == 0
     end = rows[BOUNDS[name][1]]
     return rows[rows["value"].isna() & one_side & (end > 0) & np.isfinite(end)]

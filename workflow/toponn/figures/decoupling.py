@@ -1,4 +1,4 @@
-"""Whether what classifies clean samples also classifies disordered ones: both accuracies of every seed."""
+"""Whether models that classify clean samples also classify disordered ones: both accuracies of every seed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from toponn.tools.checks import DataError
 from toponn.tools.statistics import wilson_interval
 
 COLUMNS = 5
-NEAR = 0.05  # of the clean accuracy
+NEAR = 0.05  # distance from the clean accuracy that counts as near
 
 
 PUBLISHED = {
@@ -27,7 +27,7 @@ PUBLISHED = {
         "groups": [{"count": 22, "value": 0.860, "error": 0.030}, {"count": 78, "value": 0.61, "error": 0.10}],
     }
 }
-"""Accuracies of 100 CNNs that were trained on clean SSH chains, on clean and on disordered ones, by task."""
+"""By task, published accuracies of networks that were trained on clean samples, on clean and on disordered ones."""
 
 
 @figure(
@@ -38,7 +38,7 @@ PUBLISHED = {
     category="Trainability",
 )
 def decoupling_figure(given: Given) -> Figure:
-    """Return both accuracies of every seed that was trained on the clean samples of a task."""
+    """Draw both accuracies of every seed that was trained on the clean samples of a task."""
     names = given.about["clean"], given.about["home"]
     units = given.table("diagnostics")
     units = units[units["diagnostic"] == "clean_balanced_accuracy"]
@@ -115,7 +115,7 @@ def _pairs_of_values(units: pd.DataFrame, names: tuple[str, str]) -> pd.DataFram
 
 
 def _limit(axes: Axes, seeds: pd.DataFrame, published: Mapping[str, Any] | None) -> None:
-    """Begin the axes that all panels share a little below the smallest value, and no higher than 0.9."""
+    """Let the axes, which all panels share, begin a little below the smallest value, and no higher than 0.9."""
     groups = published["groups"] if published else []
     x = float(min([0.9, seeds["clean"].min(), *(published["clean"] if published else [])]))
     y = float(min([0.9, seeds["disordered"].min(), *(group["value"] - group["error"] for group in groups)]))

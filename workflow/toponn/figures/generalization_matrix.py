@@ -31,7 +31,7 @@ LEFT_OUT_ROW = 0.34  # inches
 ROW = 0.2  # inches
 HEADING = 0.8  # height of a kind's name, in units of a cell
 REFERENCE = 0.62  # width of the column of ceilings, in units of a cell
-WIDE = 7  # columns whose labels have room
+WIDE = 7  # most columns with room for labels of the usual size
 GAP = 0.14  # sets the ceiling and kinds of tests apart, in units of a cell
 
 
@@ -54,7 +54,7 @@ def shown_number(value: float) -> str:
     category="Generalization",
 )
 def generalization_figure(given: Given) -> Figure:
-    """Return how the variants of a task do on its tests."""
+    """Draw the balanced accuracy of the variants of a task on its tests."""
     return generalization_matrix(given.table("generalization_summary"), given.about["kinds"], given.looks)
 
 
@@ -101,7 +101,7 @@ def generalization_matrix(summary: pd.DataFrame, kinds: Mapping[str, str], looks
 
 
 def _places(tests: Sequence[str], kinds: Mapping[str, str]) -> tuple[dict[str, float], dict[str, float], float]:
-    """Return the upper edge of each test's row and of each kind's heading, and the height of all, in cells."""
+    """Return the upper edge of each test's row and each kind's heading, and the total height, in units of a cell."""
     tops, headings, height = {}, {}, 0.0
     for test in tests:
         if kinds[test] != HOME and kinds[test] not in headings:
@@ -190,7 +190,7 @@ def contrasting(colour: Sequence[float]) -> str:
     only_with="left_out",
 )
 def left_out_figure(given: Given) -> Figure:
-    """Return how the variants of a task do on lattices that their training never saw."""
+    """Draw the balanced accuracy of the variants of a task on lattices that their training never saw."""
     return left_out_matrix(given.table("left_out_summary"), given.looks)
 
 
@@ -233,7 +233,7 @@ def _draw_left_out(axes: Axes, summary: pd.DataFrame, lattices: Sequence[str]) -
         for x, test in enumerate(lattices):
             row = cells.loc[(name, test)].copy() if (name, test) in cells.index else None
             if row is not None and name != test:
-                row["low"] = row["high"] = np.nan  # of what was trained on, the mean is enough
+                row["low"] = row["high"] = np.nan  # no interval for lattices that were trained on
             _draw_cell(axes, x, top, row)
             if name == test:
                 _draw_box(axes, x, top, facecolor="none", edgecolor=BLACK, linewidth=1.4, gid="left out")
@@ -272,7 +272,7 @@ def _draw_cell(axes: Axes, x: float, top: float, row: pd.Series | None) -> None:
 
 
 def _draw_number(axes: Axes, x: float, top: float, value: float) -> None:
-    """Draw a ceiling: the same colours, no interval."""
+    """Draw a test's ceiling, in the colours of the cells and without an interval."""
     look = {"ha": "center", "va": "center", "fontsize": 6.5}
     if not np.isfinite(value):
         axes.text(x + REFERENCE / 2, top + 0.5, "–", color=GREY, **look)

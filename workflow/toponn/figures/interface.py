@@ -1,4 +1,4 @@
-"""Two phases in one sample: the local Chern marker, the rings' own local marker, and where the rings look."""
+"""Two phases in one sample: the local Chern marker, the rings' own local marker, and the rings' weight of each site."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ from toponn.figures.style import (
 
 LARGEST = 3.0  # markers beyond it take its colour
 STRIP = 0.15  # half-width, in normalised coordinates, of the strip that profiles are averaged over
-COVERED = 0.5  # of the seeds have to see a site for their median to be drawn
+COVERED = 0.5  # share of the seeds that must have a marker at a site for their median to be drawn
 
 
 @figure(
@@ -37,7 +37,7 @@ COVERED = 0.5  # of the seeds have to see a site for their median to be drawn
     category="Generalization",
 )
 def interface_figure(given: Given) -> Figure:
-    """Return the markers of the first sample of an entry of ``interfaces``."""
+    """Draw the markers of the first sample of an entry of ``interfaces``."""
     arrays, attributes = given.arrays("markers")
     return interface(arrays, attributes, given.table("interfaces"), given.looks)
 
@@ -51,8 +51,8 @@ def interface(
     Parameters
     ----------
     arrays
-        ``positions`` (N, 2), ``marker`` (N,), ``learned`` (S, N), NaN where a ring does not see, ``weight`` (S, N), in
-        units of its root mean square.
+        ``positions`` (N, 2); ``marker`` (N,), the local Chern marker; ``learned`` (S, N), the rings' own marker, NaN
+        where a ring's weight is too small for one; ``weight`` (S, N), in units of its root mean square.
     attributes
         ``beyond``, the normalised coordinate of the interface, and ``variant``.
     rows
@@ -154,7 +154,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _summed_up(rows: pd.DataFrame) -> str:
-    """Return the mean of both markers in each region that has sites, over all draws and seeds."""
+    """Return a line of text with the mean of both markers in each region, over all draws and seeds."""
     means = rows.groupby("region", sort=False)[["learned", "marker"]].mean()
     parts = [
         f"{region}: own {row.learned:+.2f}, local Chern {row.marker:+.2f}"

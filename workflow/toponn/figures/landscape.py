@@ -29,7 +29,7 @@ LINES = {
     "unaligned": ("from trained weights as they are", (0, (3, 1.2)), 1.1),
     "random": ("from a random start, aligned", (0, (1, 1)), 1.3),
 }
-"""Label, dashes and width of the median, in the order of the legend."""
+"""Label, dashes and width of each line of medians, in the order of the legend."""
 
 ALONE = 3  # so many variants at most have rows of their own; more stand two in a row
 
@@ -43,7 +43,7 @@ ALONE = 3  # so many variants at most have rows of their own; more stand two in 
     shown="models with a closed form",
 )
 def landscape_figure(given: Given) -> Figure:
-    """Return the loss along lines and planes to the closed forms of a task's variants."""
+    """Draw the loss along lines and planes to the closed forms of a task's variants."""
     return landscape(given.by_variant("arrays"), given.looks)
 
 
@@ -115,7 +115,7 @@ def _draw_line(axes: Axes, arrays: Mapping[str, np.ndarray], own: str) -> None:
 
 
 def _draw_plane(figure: Figure, axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
-    """Draw the loss in steps of its logarithm, and the three points that span the plane."""
+    """Draw the contours of the logarithm of the loss, and the three points that span the plane."""
     x, y, loss = (np.asarray(arrays[f"plane/{key}"], dtype=float) for key in ("x", "y", "loss"))
     logarithm = np.ma.log10(np.ma.masked_invalid(loss))
     contours = axes.contourf(x, y, logarithm, levels=10, cmap=sequential_map())

@@ -26,9 +26,9 @@ NEUTRAL = "#5b7083"  # stands for every model's colour in the legend
     only_with="stepwise",
 )
 def learning_curves_figure(given: Given) -> Figure:
-    """Return the learning curves of the variants of a task that are trained over epochs, of the seeds of the study."""
+    """Draw the learning curves of the study's seeds, for the variants of a task that are trained over epochs."""
     history, seeds = given.table("history"), given.about["trained_seeds"]
-    history = history[history["seed"] < history["variant"].map(seeds)]  # a block may hold more
+    history = history[history["seed"] < history["variant"].map(seeds)]  # a block may hold more seeds
     solved = [name for name in seeds if name not in set(history["variant"])]
     return learning_curves(history, given.about["success"]["balanced_accuracy"], given.looks, solved)
 
@@ -82,7 +82,7 @@ def _lowest(history: pd.DataFrame) -> float:
 
 
 def _draw_variant(axes: Axes, history: pd.DataFrame, own: str, threshold: float) -> None:
-    """Draw the seeds of one variant: solid in its own colour from the random start, dashed in black from the other."""
+    """Draw the seeds of one variant: solid in its own colour from random starts, else dashed in black."""
     colour, dashes = (own, "-") if history["start"].iloc[0] == "random" else (BLACK, (0, (4, 1.5)))
     curves = history.pivot_table(
         index="epoch", columns="seed", values="validation_balanced_accuracy", dropna=False
@@ -97,7 +97,7 @@ def _draw_variant(axes: Axes, history: pd.DataFrame, own: str, threshold: float)
 
 
 def _draw_legend(axes: Axes, threshold: float, left_out: Sequence[str]) -> None:
-    """Say in the free place what the lines are and which variants have none."""
+    """Say in a free panel what the lines are, and which variants have none."""
     handles = [
         Line2D([], [], color=NEUTRAL),
         Line2D([], [], color=BLACK, linestyle=(0, (4, 1.5))),

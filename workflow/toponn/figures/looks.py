@@ -10,11 +10,11 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
     "#1a1a1a", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
 COLOURS = (BLUE, SKY, BLACK, VERMILION, ORANGE, GREEN, PURPLE, "#8C510A", "#01665E", "#B2182B")
-"""Of the classes, in the order in which they first come; further ones go round the circle of hues."""
+"""Colours of the model classes, in the order in which they first appear; further ones go round the circle of hues."""
 PALER = (0.0, 0.22, 0.42, 0.61)
 """How far towards white the variants of one class go; the fifth looks like the first again, but for its marker."""
 MARKERS, FURTHER = "osX^vDP", "<>ph*d8H"
-"""Of the first variant of each class, and of all further variants."""
+"""Markers of the first variant of each class, and of all further variants."""
 
 
 def looks(variants: Iterable[tuple[str, str, str]]) -> dict[str, Look]:
@@ -33,11 +33,11 @@ def looks(variants: Iterable[tuple[str, str, str]]) -> dict[str, Look]:
     >>> [look.marker for look in found.values()], found["mlp"]
     (['o', '<', 's'], Look(label='MLP', colour='#56B4E9', marker='s'))
     """
-    members: dict[str, int] = {}  # of each class, so far
+    members: dict[str, int] = {}  # number of variants of each class so far
     found = {}
     for name, label, model in variants:
         rank = members.setdefault(model, 0)
-        place, further = list(members).index(model), sum(members.values()) - len(members)  # the latter where rank > 0
+        place, further = list(members).index(model), sum(members.values()) - len(members)  # `further` is for rank > 0
         marker = FURTHER[further % len(FURTHER)] if rank else MARKERS[place % len(MARKERS)]
         found[name] = Look(label, _paler(_colour(place), PALER[rank % len(PALER)]), marker)
         members[model] += 1
@@ -45,7 +45,7 @@ def looks(variants: Iterable[tuple[str, str, str]]) -> dict[str, Look]:
 
 
 def _colour(place: int) -> str:
-    """Return the colour of a class; beyond the palette by steps of the golden section, which never come near again."""
+    """Return the colour of a class; beyond the palette hues go by the golden section, so that no two are close."""
     if place < len(COLOURS):
         return COLOURS[place]
     return _hexadecimal(colorsys.hls_to_rgb(0.618034 * place % 1.0, 0.4, 0.65))

@@ -1,4 +1,4 @@
-"""What was learned, in the metric of the data: how outputs go with the local marker."""
+"""How far the outputs of models are correlated with the local marker."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ PANELS = {
     only_with="proxies",
 )
 def overlap_figure(given: Given) -> Figure:
-    """Return how the outputs of a task's variants go with the local marker."""
+    """Draw the correlations of the outputs of a task's variants with the local marker."""
     return overlap(given.table("trainability"), given.looks)
 
 

@@ -31,7 +31,7 @@ WIDTH = 58  # characters in a line of small text
     category="Labels",
 )
 def phase_map_figure(given: Given) -> Figure:
-    """Return the labelled plane of one entry of ``maps``."""
+    """Draw the labelled plane of one entry of ``maps``."""
     return phase_map(*given.arrays("map"))
 
 

@@ -1,4 +1,4 @@
-"""Whom a model sides with where a proxy and the invariant disagree."""
+"""Whether a model follows the invariant or a proxy on samples where the two disagree."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, check_rows, s
 from toponn.figures.words import dataset_label, wrapped
 
 COLUMNS, MANY, COLUMNS_OF_MANY = 4, 8, 6  # of more than eight groups six stand in a row
-APART = 0.17  # between the two markers of a row
+APART = 0.17  # distance of the two markers of a row from its middle
 SIDES = {"invariant": -APART, "proxied": APART}
 
 
@@ -26,9 +26,9 @@ SIDES = {"invariant": -APART, "proxied": APART}
     only_with="proxies",
 )
 def proxies_figure(given: Given) -> Figure:
-    """Return whom the variants of a task side with on its proxy tests.
+    """Draw how often the variants of a task follow the invariant or the proxy on its proxy tests.
 
-    A proxy that hardly ever contradicts the label has nothing to show; the table says how often it does.
+    A proxy that hardly ever contradicts the label gets no panel; the table says how often it does.
     """
     table = given.table("proxies")
     table = table[table["test"].isin(given.about["proxies"])]
@@ -38,7 +38,7 @@ def proxies_figure(given: Given) -> Figure:
 
 @styled
 def proxies(table: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """Return one panel for each test and proxy: shares of the conflicting samples that each model gets either way.
+    """Return one panel for each test and proxy: on what share of the conflicting samples each model follows which.
 
     Filled markers: the label of the model is that of the invariant; open: that of the proxy. Bars are 95 % intervals.
 
@@ -82,7 +82,7 @@ def proxies(table: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
 
 
 def _title(test: str, proxy: str, group: pd.DataFrame, width: int) -> str:
-    """Return what the panel is about, and on how many samples."""
+    """Return a panel's title: the test, the proxy, and the number of samples on which it contradicts the invariant."""
     count = group["n_conflicts"].max()
     conflicts = "0 conflicts" if not count > 0 else "1 conflict" if count == 1 else f"{int(count)} conflicts"
     conflicts = f"{int(count)}, one label" if count > 1 and group["n_labels"].max() == 1 else conflicts
@@ -90,7 +90,7 @@ def _title(test: str, proxy: str, group: pd.DataFrame, width: int) -> str:
 
 
 def _draw_row(axes: Axes, rows: pd.DataFrame, look: Look, height: int) -> None:
-    """Draw what one variant does in one group."""
+    """Draw both shares of one variant in one panel, or why it has none."""
     axes.axhline(height, color=PALE, linewidth=0.4, zorder=0)
     status = rows["status"].iloc[0] if len(rows) else "not run"
     if status != "ok":

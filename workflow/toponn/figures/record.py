@@ -1,7 +1,7 @@
-"""The record that stands above a figure: what there is one of, which files and facts it shows, and where.
+"""The decorator of a figure: a record of what it is drawn from, how many there are, and where the report shows it.
 
 The Snakefile makes the rules of figures from the records of `toponn.figures.FIGURES` alone, which are read without
-importing the files (`toponn.study.declared`); names in the call are those of this module, or literals.
+importing the files (`toponn.study.declared`). So the call may contain only literals and names of this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ FILES = {
     "site_tensors": "arrays of a task's rings",
     "arrays": "arrays of the diagnostics whose figure it is, a file for each variant, ``<variant>.h5``",
 }
-"""Files that are no tables, by the names that `Record.inputs` has for them."""
+"""Files that are no tables, by the names under which `Record.inputs` asks for them."""
 
 
 class Look(NamedTuple):
@@ -35,14 +35,14 @@ class Record:
 
     Attributes
     ----------
-    of : what there is one figure of: ``task``, an entry of ``map``, ``convergence``, ``ceiling`` or ``interface``, or
-        nothing, for one of the whole study
-    inputs : tables by name, of an entry its part of them, or `FILES`
-    about : facts of the study, the methods of `toponn.study.facts.Facts` of these names
-    result : what the report calls it; of curves the diagnostics say it
-    category : where the report shows it
-    shown : whose results the report says that it shows; of an entry the entry's
-    only_with : a fact without which there is no such figure
+    of : what has a figure of its own: every ``task``, every entry of the study that is a ``map``, ``convergence``,
+        ``ceiling`` or ``interface``, or, if empty, the whole study
+    inputs : names of the tables that it is drawn from (`Given.table` returns its part of them) or of `FILES`
+    about : names of the facts of the study that it needs, methods of `toponn.study.facts.Facts`
+    result : what the report calls it; figures of curves are called by the diagnostics' records
+    category : the report's category that it is shown in
+    shown : whose results it shows, in the words of the report; for figures of an entry the report names the entry
+    only_with : name of a fact that must not be empty for the figure to exist
     """
 
     of: str
@@ -60,7 +60,7 @@ class Record:
 
 
 figure = Record
-"""Decorates the function that draws."""
+"""The name under which `Record` decorates the function that draws."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Given:
 
     Attributes
     ----------
-    subject : the task or entry that it is of
+    subject : name of the task or entry that it is of, empty for the whole study
     files : paths by the names of the record's ``inputs``
     about : facts by the names of the record's ``about``
     looks : by variant, in the order in which figures show them
@@ -81,7 +81,7 @@ class Given:
     looks: Mapping[str, Look]
 
     def table(self, name: str) -> "pd.DataFrame":
-        """Return a table, of what the figure is of alone."""
+        """Return the rows of a table that belong to the task or entry of the figure."""
         from toponn.tools.files import read_table  # here, because the Snakefile reads records
 
         table = read_table(self.files[name], name)
@@ -96,7 +96,7 @@ class Given:
         return read_arrays(path)
 
     def by_variant(self, name: str) -> "dict[str, dict[str, Any]]":
-        """Return the arrays of a file for each variant, without the variants that have none."""
+        """Return the arrays of each variant's file, without the variants whose file has none."""
         from toponn.tools.files import read_arrays
 
         found = {path.stem: read_arrays(path)[0] for path in self.files[name]}

@@ -16,7 +16,7 @@ PANELS = {
     "remedy_success": "success fraction",
     "remedy_balanced_accuracy": "balanced accuracy",
 }
-COST, NONE = "remedy_flops", "remedies"  # of the latter are the rows that say why none applies
+COST, NONE = "remedy_flops", "remedies"  # rows of the diagnostic `NONE` say why no remedy applies
 
 
 @figure(
@@ -28,7 +28,7 @@ COST, NONE = "remedy_flops", "remedies"  # of the latter are the rows that say w
     shown="models with a closed form",
 )
 def remedies_figure(given: Given) -> Figure:
-    """Return what remedies do for a task's variants at the size of the dataset that it trains on."""
+    """Draw how well remedies work for a task's variants, at the size of the dataset that the task trains on."""
     table, runs = given.table("trainability"), given.table("runs")
     at_home = table["size"].isin(runs[runs["dataset"] == given.about["home"]]["size"])
     return remedies(table[at_home], given.subject, given.looks)

@@ -32,7 +32,7 @@ DIVERGING = "RdBu_r"  # white at zero; red and blue stay apart with every common
     only_with="block_seeds",
 )
 def site_tensors_figure(given: Given) -> Figure:
-    """Return the site tensors of a task's rings."""
+    """Draw the site tensors of a task's rings."""
     return site_tensors(*given.arrays("site_tensors"), given.looks)
 
 

@@ -12,7 +12,7 @@ from toponn.figures.style import DOUBLE_COLUMN, legend_columns, panel_letter, st
 from toponn.tools.conventions import SIZE_UNIT
 
 DIAGNOSTICS = ("success_fraction", "validation_balanced_accuracy")
-SHIFT = 0.012  # of the axis, so that intervals at one size stand beside each other
+SHIFT = 0.012  # relative shift of a variant, so that intervals at one size stand beside each other
 
 
 @figure(
@@ -25,7 +25,7 @@ SHIFT = 0.012  # of the axis, so that intervals at one size stand beside each ot
     only_with="sizes",
 )
 def sizes_figure(given: Given) -> Figure:
-    """Return how often the variants that a task trains at several sizes succeed."""
+    """Draw how often the variants that a task trains at several sizes succeed."""
     return sizes(given.table("trainability"), given.about["sizes"]["variants"], given.subject, given.looks)
 
 
@@ -42,9 +42,9 @@ def sizes(trainability: pd.DataFrame, variants: Sequence[str], task: str, looks:
         Rows of one task with the columns variant, diagnostic (``success_fraction``, ``validation_balanced_accuracy``),
         size, start, n_seeds, value, low, high.
     variants
-        That were trained at several sizes.
+        Names of those that were trained at several sizes.
     task
-        Names the unit of size.
+        "winding" or "chern", which decides the unit of size.
     looks
         By variant.
     """

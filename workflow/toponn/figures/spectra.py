@@ -1,4 +1,4 @@
-"""How curved the loss is in how many directions, and how many directions of outputs a step of training can reach."""
+"""Spectra of the Hessian of the loss and of the neural tangent kernel."""
 
 from collections.abc import Iterable, Mapping
 
@@ -28,9 +28,10 @@ PLACES = {
 """Labels and colours of the weights at which a spectrum is taken."""
 
 LOWEST = {"hessian": 1e-6, "kernel": 1e-9}
-"""Smallest size of an eigenvalue that is shown, relative to the largest: of the Hessian what the tables call zero."""
+"""Smallest eigenvalue that is shown, relative to the largest; below that of the Hessian the tables count it as zero."""
 
 POINTS = 161
+"""Number of curvatures at which the shares of directions are drawn."""
 
 
 @figure(
@@ -41,7 +42,7 @@ POINTS = 161
     category="Trainability",
 )
 def hessian_figure(given: Given) -> Figure:
-    """Return the spectra of the Hessian of a task's variants."""
+    """Draw the spectra of the Hessian of a task's variants."""
     return spectra(given.by_variant("arrays"), "hessian", given.looks)
 
 
@@ -53,7 +54,7 @@ def hessian_figure(given: Given) -> Figure:
     category="Trainability",
 )
 def kernel_figure(given: Given) -> Figure:
-    """Return the spectra of the tangent kernel of a task's variants."""
+    """Draw the spectra of the tangent kernel of a task's variants."""
     return spectra(given.by_variant("arrays"), "kernel", given.looks)
 
 
@@ -119,7 +120,9 @@ def exceeding(eigenvalues: np.ndarray, weights: np.ndarray, thresholds: np.ndarr
 
     Parameters
     ----------
-    eigenvalues, weights : (S, k)
+    eigenvalues, weights : (S, k), each with its share of the directions
+    thresholds : (T,), relative to the largest |λ|
+    sign : 1 for positive and −1 for negative curvature
 
     Examples
     --------
@@ -132,7 +135,7 @@ def exceeding(eigenvalues: np.ndarray, weights: np.ndarray, thresholds: np.ndarr
 
 
 def _finite(arrays: Arrays, places: Iterable[str]) -> dict[str, list[np.ndarray]]:
-    """Return, by place, the arrays (S, k) of the seeds that are finite in all of them and not zero throughout."""
+    """Return, by place, the arrays (S, k) of the seeds whose numbers are all finite and not all zero."""
     found = {}
     for at in places:
         names = [f"{at}/{name}" for name in ("eigenvalues", "weights") if f"{at}/{name}" in arrays]

@@ -167,7 +167,7 @@ def panel_letters() -> Iterator[str]:
 
 @styled
 def not_measured() -> Figure:
-    """Return what stands for a figure of diagnostics that apply to no model; their tables say why."""
+    """Return a figure that says that its diagnostics apply to no model; their tables say why."""
     figure = Figure(figsize=(SINGLE_COLUMN, 1.0))
     figure.text(0.5, 0.5, "applies to no model of this study", ha="center", va="center", color=GREY)
     return figure
@@ -182,7 +182,7 @@ def check_rows(table: pd.DataFrame, figure: str, key: Sequence[str]) -> None:
 
 
 def legend_columns(names: Sequence[str], most: int, width: float = DOUBLE_COLUMN) -> int:
-    """Return in how many columns, at `most`, a legend fits into so many inches.
+    """Return the number of columns, at most `most`, in which a legend of these names fits into `width` inches.
 
     Examples
     --------

@@ -23,7 +23,7 @@ STARTS = ("random start", "closed-form start")
     category="Trainability",
 )
 def success_figure(given: Given) -> Figure:
-    """Return how often the variants of a task succeed on the dataset that it trains on, and on no other size."""
+    """Draw how often the variants of a task succeed on the dataset that it trains on."""
     trainability, runs = given.table("trainability"), given.table("runs")
     runs = runs[runs["dataset"] == given.about["home"]]
     here = trainability["size"].isin(runs["size"])
@@ -83,7 +83,7 @@ def _drawn(look: Look, start: str) -> dict[str, object]:
 
 
 def _line(trainability: pd.DataFrame, diagnostic: str, variant: str) -> pd.Series | None:
-    """Return the one line of the table of this diagnostic and variant, or None where it does not apply."""
+    """Return the one row of the table of this diagnostic and variant, or None if the diagnostic does not apply."""
     chosen = trainability[(trainability["variant"] == variant) & (trainability["diagnostic"] == diagnostic)]
     return chosen.iloc[0] if len(chosen) and np.isfinite(chosen["value"].iloc[0]) else None
 
@@ -137,7 +137,7 @@ def _draw_seeds(
 
 
 def swarm(values: np.ndarray, width: float, half_height: float = 0.34) -> np.ndarray:
-    """Return offsets (S,) that set seeds whose values fall in one bin of `width` beside each other.
+    """Return offsets (S,) across the row that spread seeds whose values fall into one bin of this width.
 
     Examples
     --------

@@ -23,7 +23,7 @@ from toponn.figures.words import KINDS, dataset_label, wrapped
 from toponn.tools.checks import DataError
 
 ROW = 0.16  # inches
-CLAIMED = 0.15
+CLAIMED = 0.15  # difference that the source paper claims
 
 
 @figure(
@@ -35,7 +35,7 @@ CLAIMED = 0.15
     only_with="rivals",
 )
 def superiority_figure(given: Given) -> Figure:
-    """Return by how much the hybrids of a task beat their rivals."""
+    """Draw by how much the hybrids of a task beat their rivals."""
     return superiority(given.table("superiority"), given.about["kinds"], given.looks)
 
 
@@ -104,13 +104,13 @@ def _add_legend(figure: Figure, paired: pd.DataFrame, kinds: Mapping[str, str], 
 
 
 def _mean_label(test: str, row: pd.Series) -> str:
-    """Return what a mean is over, and over how many tests."""
+    """Return the kind of tests that a mean is over, and their number."""
     name = KINDS.get(test.removeprefix("all "), test)
     return f"{name} ({int(row['n_tests'])})"
 
 
 def _draw_row(axes: Axes, height: int, row: pd.Series, rival: Look | None) -> None:
-    """Draw one difference with its interval, or that there is none; a mean has no rival of its own."""
+    """Draw one difference with its interval, or say that there is none; `rival` is None for a mean over tests."""
     if height % 2 == 0:
         axes.axhspan(height - 0.5, height + 0.5, color=PALE, alpha=0.35, linewidth=0)
     if row["status"] != "ok":

@@ -1,4 +1,4 @@
-"""How fixed weights do on samples of other sizes: accuracy, error, and what f is for each unit of the integer."""
+"""Fixed weights on samples of other sizes: accuracy, error of f, and the gain, f for each unit of the integer."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ SHIFT = 0.06  # relative reach to either side, so that intervals at one size sta
     only_with="transfer_sizes",
 )
 def transfer_figure(given: Given) -> Figure:
-    """Return how the variants of a task do on samples of other sizes."""
+    """Draw accuracy, error and gain of the variants of a task on samples of other sizes."""
     sizes = given.about["transfer_sizes"]
     summary = given.table("generalization_summary")
     return transfer(summary, sizes, sizes[given.about["home"]], given.subject, given.looks)
@@ -38,14 +38,14 @@ def transfer_figure(given: Given) -> Figure:
 def transfer(
     summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task: str, looks: Mapping[str, Look]
 ) -> Figure:
-    """Return three panels against the size of the test samples, a line a model; its weights are those of one training.
+    """Return three panels against the size of the test samples, with a line for each variant, whose weights are fixed.
 
     Parameters
     ----------
     summary : rows of one task of ``generalization_summary.csv``
     sizes : number of cells or sites of the tests that differ in size alone, and of the training dataset
-    trained : that of the training samples, marked by a vertical line
-    task : names the unit of size
+    trained : size of the training samples, marked by a vertical line
+    task : "winding" or "chern", which decides the unit of size
     looks : by variant
     """
     figure = Figure(figsize=(DOUBLE_COLUMN, 2.7))

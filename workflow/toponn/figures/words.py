@@ -1,4 +1,4 @@
-"""How names of datasets, systems, kinds of tests and integers are written in figures."""
+"""How names of datasets and systems, kinds of tests, integers and parameters are written in figures."""
 
 import re
 import textwrap
@@ -69,7 +69,7 @@ def numbers_label(text: str) -> str:
 
 
 def fitted_power(exponents: pd.DataFrame, route: str) -> str:
-    """Return how the label of a route goes on: the fitted power of N with its interval, or nothing where none is.
+    """Return the end of a route's label: the fitted power of N with its interval, or nothing where none was fitted.
 
     Parameters
     ----------
