@@ -49,8 +49,8 @@ def ceiling_figure(given: Given) -> Figure:
 def ceiling(table: pd.DataFrame) -> Figure:
     """Return one column for each pair of estimators: above their agreement, below the share that both call decided.
 
-    Lines are lengths; solid for all samples and dashed for those that both estimators call decided. Bands are the
-    intervals of the table.
+    Each line is one length of the samples: solid for all of them, dashed for those that both estimators call decided.
+    Bands are the intervals of the table.
 
     Parameters
     ----------

@@ -196,7 +196,7 @@ def left_out_figure(given: Given) -> Figure:
 
 @styled
 def left_out_matrix(summary: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """Return for each variant the matrix lattice left out of the training × lattice of the test.
+    """Return a matrix for each variant: a row for each lattice left out of the training, a column for that of the test.
 
     Every cell holds the balanced accuracy over seeds; the framed ones, of the lattice that the training never saw, also
     hold its 95 % interval.

@@ -76,7 +76,7 @@ def learning_curves(
 
 
 def _lowest(history: pd.DataFrame) -> float:
-    """Return where the axis begins: at the smallest value of all, so that no seed is cut off."""
+    """Return the lower end of the axis: the smallest value of all, so that no seed is cut off, and at most 0.9."""
     values = history["validation_balanced_accuracy"]
     return float(min(values.min(), 0.9)) if values.notna().any() else 0.0
 

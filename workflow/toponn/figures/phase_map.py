@@ -37,7 +37,7 @@ def phase_map_figure(given: Given) -> Figure:
 
 @styled
 def phase_map(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Figure:
-    """Return the mean integer of the decided samples of each cell, in colours that are the same in every map.
+    """Return a map of the mean integer of the decided samples of each cell, in colours that all maps share.
 
     Cells are hatched where fewer than half of their samples are decided, and white where none is. Lines are the
     boundary from the literature.

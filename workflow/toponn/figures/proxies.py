@@ -38,7 +38,7 @@ def proxies_figure(given: Given) -> Figure:
 
 @styled
 def proxies(table: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """Return one panel for each test and proxy: on what share of the conflicting samples each model follows which.
+    """Return one panel for each test and proxy: the shares of conflicting samples on which a model follows either.
 
     Filled markers: the label of the model is that of the invariant; open: that of the proxy. Bars are 95 % intervals.
 

@@ -38,7 +38,7 @@ def site_tensors_figure(given: Given) -> Figure:
 
 @styled
 def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], looks: Mapping[str, Look]) -> Figure:
-    """Return the site tensors of each ring: of its closed form, and learned from random starts.
+    """Return a figure of the site tensors of each ring: those of its closed form, and those learned from random starts.
 
     On a lattice (d = 2) the closed form stands over the seed of median balanced accuracy, on one colour scale
     a tensor; on a chain (d = 1) all seeds are lines, the median seed is bold, and the closed form is dashed.
@@ -86,7 +86,7 @@ def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
 
 
 def median_seed(balanced_accuracy: np.ndarray) -> int:
-    """Return the index of the seed in the middle, the lower one of two; seeds without a value come last.
+    """Return the index of the seed with the median value, the lower one of two; seeds without a value come last.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def _title(label: str, balanced_accuracy: np.ndarray, seed: int) -> str:
 
 
 def _parts(counts: list[int], dimension: int) -> tuple[Figure, list[SubFigure]]:
-    """Return the figure and one part a ring: side by side while the columns fit, else below each other."""
+    """Return the figure and a part of it for each ring: side by side while the columns fit, else below each other."""
     height = 2.1 if dimension == 1 else 2.95
     if sum(counts) <= AT_MOST_SIDE_BY_SIDE:
         figure = Figure(figsize=(DOUBLE_COLUMN, height))

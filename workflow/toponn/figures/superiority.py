@@ -41,7 +41,7 @@ def superiority_figure(given: Given) -> Figure:
 
 @styled
 def superiority(paired: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[str, Look]) -> Figure:
-    """Return paired differences of balanced accuracy with their 95 % intervals, a panel a hybrid and a row a test.
+    """Return paired differences of balanced accuracy with 95 % intervals: a panel for each hybrid, a row for each test.
 
     Colour and marker say which rival is the best on the test; black diamonds are means over tests.
 

@@ -31,8 +31,8 @@ TOUCHING = 1e-9
 def bulk_marker(lengths: np.ndarray, area_per_site: float) -> np.ndarray:
     """Return free site tensors (order, N) at which f is the mean local marker of the middle half of the sample.
 
-    They are the positions and a window, which is 1 over the area of the middle half there and 0 elsewhere: (x, window)
-    on chains, (window, x, y) in the plane.
+    Up to their scales they are the positions and a window, which is 1 over the area of the middle half there and 0
+    elsewhere: (x, window) on chains, (window, x, y) in the plane.
 
     Parameters
     ----------

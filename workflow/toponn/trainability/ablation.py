@@ -144,7 +144,7 @@ def balanced_rows(labels: np.ndarray, samples: int) -> np.ndarray:
     >>> balanced_rows(np.array([0, 0, 0, 0, 1, 1]), 4).tolist()
     [0, 1, 4, 5]
     """
-    place = np.zeros(len(labels), dtype=np.int64)  # of a row among those of its label
+    place = np.zeros(len(labels), dtype=np.int64)  # the rank of a row among those of its label
     for label in np.unique(labels):
         same = labels == label
         place[same] = np.arange(same.sum())

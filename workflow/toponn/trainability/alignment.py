@@ -63,13 +63,14 @@ def fitted_values(sigma: np.ndarray, log_product: float, sign: float) -> np.ndar
 
     With the Lagrange multiplier μ of the product the sum is stationary where ``τ_i(τ_i − σ_i) = μ`` for all i. All but
     the last τ are the larger root of this equation, or two of them could be exchanged for a smaller sum. So the last
-    one, t, determines μ and with it all others, and t is found by bracketing, as a root of the product's condition.
+    one, t, determines μ and with it all others. That their product is the given one is then an equation for t alone,
+    whose roots are bracketed and solved for.
 
     Parameters
     ----------
     sigma : (n,) float64, descending, not negative
     log_product : logarithm of the product of the τ
-    sign : with which the last one is counted
+    sign : sign ±1 with which the last one is counted
     """
 
     def values(log_t: float) -> np.ndarray:

@@ -50,9 +50,9 @@ class Loops:
 
     Parameters
     ----------
-    loops : (B, L)
-    sites : N
-    order : 2 or 3
+    loops : (B, L) loop features
+    sites : number of sites N (of chains: cells)
+    order : of the ring, 2 on chains and 3 in the plane
     """
 
     def __init__(self, loops: Tensor, sites: int, order: int):
@@ -101,6 +101,13 @@ def alternating(
     model: Ring, parameters: Parameters, training: Samples, validation: Samples, *, sweeps: int, ridge: float = RIDGE
 ) -> Solved:
     """Return site tensors of a rank-1 ring after so many sweeps of exact solutions, for all seeds.
+
+    Parameters
+    ----------
+    parameters : starting values of S seeds
+    validation : samples whose loss decides after which sweep the site tensors are kept
+    sweeps : number of sweeps
+    ridge : penalty of each solution, see `RIDGE`
 
     Raises
     ------

@@ -20,7 +20,7 @@ BREAKDOWN = 1e-10
 """A residual of Lanczos' method below this share of the largest element of its matrix is rounding alone."""
 
 JACOBIAN = 1 << 25
-"""Numbers of the Jacobians that are held at a time, 256 MB."""
+"""Numbers of the Jacobians that are held at a time, 256 MB in double precision."""
 
 Loss = Callable[[Parameters], Tensor]
 """A function from parameters of S seeds to losses (S,), each of which depends on its own seed's parameters alone."""
@@ -75,9 +75,10 @@ def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> t
 
     Parameters
     ----------
-    product : of the matrix of each seed with its own vector, (S, P) to (S, P)
+    product : function that multiplies the matrix of each seed with a vector of its own, (S, P) to (S, P)
     start : (S, P) random vectors, or (V, S, P) for the mean of the densities from V of them
-    steps : at most; a seed whose Krylov space is exhausted before has found all that it can from its start
+    steps : largest number of steps; a seed takes fewer if its Krylov space is exhausted before, and then the nodes are
+        eigenvalues
 
     Returns
     -------
@@ -102,7 +103,7 @@ def tridiagonal(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) 
     Returns
     -------
     diagonal, beside : (S, steps), elements on the diagonal and next to it; the last one next to it is zero
-    dimension : (S,) int64, of the Krylov space, below `steps` where it was exhausted
+    dimension : (S,) int64, dimension of the Krylov space, below `steps` where it was exhausted
     """
     diagonal, beside = start.new_zeros(2, len(start), steps)
     basis = start.new_zeros(len(start), steps, start.shape[1])

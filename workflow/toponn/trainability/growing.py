@@ -1,4 +1,4 @@
-"""Trained weights carried from a smaller sample to a larger one, where training goes on."""
+"""Trained weights carried over from smaller samples to larger ones, on which training goes on."""
 
 import numpy as np
 import torch
@@ -76,8 +76,8 @@ def stretched_operators(parameters: Parameters, model: Model, old: Tensor, new: 
 
     Parameters
     ----------
-    model : on the longer chain
-    old, new : normalised coordinates (L,) of the cells
+    model : the model on the longer chain
+    old, new : normalised coordinates (L,) of the cells of the shorter and of the longer chain
     """
     states, cells = model.shapes["occupied"][0], len(new)
     found = {}

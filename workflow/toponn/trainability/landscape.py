@@ -65,7 +65,13 @@ class Space:
 
     @classmethod
     def of(cls, here: Seen, samples: Samples) -> "Space":
-        """Return the space of a model; samples are float64."""
+        """Return the space of a model, with float64 samples on which the loss is taken.
+
+        Raises
+        ------
+        NotApplicable
+            If f is no polynomial of known degree in its weights.
+        """
         source = here.model
         require(source.degree > 0, "its value is no polynomial of a known degree in its weights")
         model = FreeRing(source.shapes, rank=source.rank) if source.multilinear else source
@@ -117,7 +123,7 @@ class Space:
         return np.stack([self.mean_square(torch.einsum("j,jxb->xb", row, half)).numpy() for row in to_y])
 
     def mean_square(self, f: Tensor) -> Tensor:
-        """Return the loss of values f (…, B), as `squared_loss` has it."""
+        """Return the loss (…) of values f (…, B), ``½⟨(f − C)²⟩`` as in `squared_loss`."""
         return 0.5 * (f - self.samples.labels).square().mean(dim=-1)
 
 

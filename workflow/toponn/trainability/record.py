@@ -10,8 +10,8 @@ A user's own diagnostic is one file with one function under `diagnostic`, and on
     )
     def learning_rates(subject: Subject, *, factors: Listed[Positive] = (0.3, 1.0), seeds: Seeds = 20) -> Measured: ...
 
-The study reads the record from the file (`toponn.study.declared`), without importing it: names in the call are those of
-this module, or literals.
+The study reads the record from the file (`toponn.study.declared`), without importing it. So the call may contain only
+literals and names of this module.
 """
 
 from collections.abc import Callable, Mapping

@@ -54,7 +54,7 @@ class Block:
         self.optimizer.step()
 
     def settle(self, epoch: int, last: int, train_loss: np.ndarray, validation_loss: np.ndarray) -> None:
-        """Record an epoch, and take out the seeds that failed or lost patience; after the last epoch all seeds.
+        """Record an epoch, and take out the seeds that failed or did not improve for `patience` epochs, at the end all.
 
         Parameters
         ----------
