@@ -47,6 +47,11 @@ def gradients(subject: Subject, *, seeds: Seeds = 100, samples: Count = 100) -> 
     seeds : number of seeds of each model; of one that has fewer, all
     samples : number of samples that the loss is averaged over
 
+    Raises
+    ------
+    NotApplicable
+        If the model runs on none of the sizes.
+
     References
     ----------
     J. McClean et al., Nat. Commun. 9, 4812 (2018), for this variance against size as the sign of a barren plateau.

@@ -152,7 +152,13 @@ def averaged(values: Sequence[Tensor]) -> np.ndarray:
 
 
 def matrices_of(here: Seen, parameters: Parameters) -> dict[str, Matrices]:
-    """Return the weight tensors of S seeds that are matrices, by name; see `pruning`."""
+    """Return the weight tensors of S seeds that are matrices, by name; see `pruning`.
+
+    Raises
+    ------
+    NotApplicable
+        If there is none.
+    """
     found, loops = {}, here.model.shapes.get("loops")
     has_site_tensors = here.model.multilinear and here.model.fixed_geometry
     for name, weights in parameters.items():

@@ -127,6 +127,11 @@ def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: in
     """Return scores and costs of a sum of `rank` rings, trained for as many epochs as the budget allows.
 
     Site tensors start smaller, so that f is as large at the start as that of one ring and the rank alone is changed.
+
+    Raises
+    ------
+    NotApplicable
+        If the model is no tensor ring, or one epoch costs more than the budget.
     """
     require(here.model.multilinear, f"{here.model.form or here.model.family} is no sum of rings")
     scale = subject.variant.options["scale"] * rank ** (-1 / (2 * here.model.order))
@@ -139,7 +144,13 @@ def of_rank(subject: Subject, here: Seen, seeds: int, budget: float, *, rank: in
 
 
 def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: int) -> Result:
-    """Return scores and costs of alternating least squares, which reads loop features whatever route training takes."""
+    """Return scores and costs of alternating least squares, which reads loop features whatever route training takes.
+
+    Raises
+    ------
+    NotApplicable
+        If the model is no tensor ring, or one sweep costs more than the budget.
+    """
     require(here.model.multilinear, "only rings are linear in each of their site tensors")
     if "loops" not in here.samples["train"].inputs:
         here = seen(subject.variant.changed(route="loops"), subject.home, tuple(here.samples), seeds=seeds)
@@ -153,7 +164,13 @@ def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: 
 
 
 def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Result:
-    """Return scores and costs of training on smaller samples first, then at home with the rest of the budget."""
+    """Return scores and costs of training on smaller samples first, then on the task's own with the rest of the budget.
+
+    Raises
+    ------
+    NotApplicable
+        If there are no smaller samples.
+    """
     stages = [seen_in_training(subject, path, seeds) for path in smaller(subject, home)]
     require(len(stages) > 0, "there are no smaller samples")
     costs = [epoch_cost(subject, here, start_of(subject, here, seeds)) for here in [*stages, home]]
