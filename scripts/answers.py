@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from toponn.tools.files import read_table, whole_file, write_table
 from toponn.tools.joblog import job_log
-from toponn.tools.statements import Statement
-from toponn.verdicts.answers import Tables, answers, verdicts
-from toponn.verdicts.answers_page import page
 
 with job_log(snakemake):
+    from toponn.tools.files import read_table, whole_file, write_table
+    from toponn.tools.statements import Statement
+    from toponn.verdicts.answers import Tables, answers, verdicts
+    from toponn.verdicts.answers_page import page
+
     given, runs = snakemake.params, read_table(snakemake.input.runs, "runs")
     sizes = {task: int(runs[runs["dataset"] == home]["size"].iloc[0]) for task, home in given.homes.items()}
     names = {"trainability": "trainability", "proxies": "proxies", "summary": "generalization_summary"}

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.tools.files import write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.generalization.beyond_dense import beyond_dense, exponent_rows
+    from toponn.tools.files import write_table
     from toponn.training.saved import load_run
 
     run = load_run(Path(snakemake.input.weights).parent)

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from toponn.tools.files import read_table, whole_file, write_table
 from toponn.tools.joblog import job_log
-from toponn.verdicts.claims import claims_table
-from toponn.verdicts.claims_page import page
 
 MADE_FROM = {"trainability": "trainability", "generalization": "generalization"}
 MADE_FROM |= {"summary": "generalization_summary", "superiority": "superiority"}
 OPTIONAL = {"proxies": "proxies", "left_out": "left_out_summary", "interfaces": "interfaces"}
 
 with job_log(snakemake):
+    from toponn.tools.files import read_table, whole_file, write_table
+    from toponn.verdicts.claims import claims_table
+    from toponn.verdicts.claims_page import page
+
     given, files = snakemake.params, snakemake.input
     tables = [read_table(files[key], name) for key, name in MADE_FROM.items()]
     others = [read_table(files[key], name) if files[key] else None for key, name in OPTIONAL.items()]

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.tools.files import read_table, write_arrays, write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake) as log:
     from toponn.tools.checks import resolve
+    from toponn.tools.files import read_table, write_arrays, write_table
     from toponn.trainability import DIAGNOSTICS
     from toponn.trainability.subject import Subject, diagnosed
     from toponn.training.protocol import Success, Variant

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.tools.files import write_arrays, write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.generalization.left_out import evaluate_left_out
+    from toponn.tools.files import write_arrays, write_table
 
     given = snakemake.params
     folders = [Path(weights).parent for weights in snakemake.input.weights]

@@ -1,10 +1,10 @@
 """Compare every hybrid at its closed-form weights with the reference formula."""
 
-from toponn.tools.files import write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.data.datasets import read_dataset
+    from toponn.tools.files import write_table
     from toponn.tools.seeds import stream
     from toponn.trainability.expressivity import expressivity_rows
 

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from toponn.figures import FIGURES
-from toponn.figures.record import Given, Look
-from toponn.figures.style import save
-from toponn.tools.checks import resolve
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
+    from toponn.figures import FIGURES
+    from toponn.figures.record import Given, Look
+    from toponn.figures.style import save
+    from toponn.tools.checks import resolve
+
     wanted = snakemake.params
     draw = resolve(FIGURES, wanted.kind, "figures")
     found = {name: getattr(snakemake.input, name) for name in draw.record.inputs}

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from toponn.tools.files import read_table, write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.generalization.evaluation import Evaluation, by_variant, summary_row
     from toponn.generalization.superiority import superiority
+    from toponn.tools.files import read_table, write_table
 
     given, outputs = snakemake.params, snakemake.output
     tables = [read_table(path, "generalization") for path in snakemake.input.tables]

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.tools.files import write_arrays, write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.generalization.interfaces import interface
+    from toponn.tools.files import write_arrays, write_table
 
     folders = [Path(weights).parent for weights in snakemake.input.weights]
     given = snakemake.params

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from toponn.tools.files import read_arrays, read_table, write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.generalization.left_out import summary_rows
+    from toponn.tools.files import read_arrays, read_table, write_table
 
     tables, summary = [read_table(path, "left_out") for path in snakemake.input.tables], []
     for table, path in zip(tables, snakemake.input.predictions, strict=True):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from toponn.tools.files import write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.generalization.evaluation import Evaluation, by_variant
     from toponn.generalization.proxies import overlap_rows, proxy_rows
+    from toponn.tools.files import write_table
     from toponn.tools.seeds import stream
 
     home, rng = snakemake.input.home, stream(snakemake.params.seed, "proxies", snakemake.wildcards.task)

@@ -1,9 +1,9 @@
 """Choose the learning rate and weight decay of one variant on the validation split of its task's dataset."""
 
-from toponn.tools.files import write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake) as log:
+    from toponn.tools.files import write_table
     from toponn.training.protocol import Variant
     from toponn.training.search import search
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.tools.files import write_arrays, write_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake):
     from toponn.data.datasets import read_dataset
+    from toponn.tools.files import write_arrays, write_table
     from toponn.trainability.site_tensors import learned_tensors, site_tensor_rows
 
     dataset = read_dataset(snakemake.input[0], "validation")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from toponn.tools.digests import digest
-from toponn.tools.files import read_table
 from toponn.tools.joblog import job_log
 
 with job_log(snakemake) as log:
+    from toponn.tools.digests import digest
+    from toponn.tools.files import read_table
     from toponn.training.protocol import Success, Variant
     from toponn.training.runs import train_block, write_run
     from toponn.training.search import settled

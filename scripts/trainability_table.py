@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from toponn.tools.files import read_table, write_table
 from toponn.tools.joblog import job_log
-from toponn.trainability.success import first_seeds, not_applicable_rows, start_rows, success_rows
-from toponn.trainability.summary import diagnostic_rows
 
 with job_log(snakemake):
+    from toponn.tools.files import read_table, write_table
+    from toponn.trainability.success import first_seeds, not_applicable_rows, start_rows, success_rows
+    from toponn.trainability.summary import diagnostic_rows
+
     given, files = snakemake.params, snakemake.input
     runs = first_seeds(read_table(files.runs, "runs"), given.seeds)
     histories = first_seeds(read_table(files.histories, "history"), given.seeds)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from toponn.study.codetrace import Trace, TraceError
+from toponn.study.codetrace import Trace
+from toponn.tools.jobcode import CodeError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("scripts/*.py"))
@@ -128,30 +129,30 @@ def test_modules_that_import_each_other_are_listed_once(project):
 
 def test_a_syntax_error_is_one_sentence_that_names_the_file_and_the_line(project):
     (project / "workflow/toponn/steps.py").write_text("def step(:\n")
-    with pytest.raises(TraceError, match=r"^workflow/toponn/steps\.py: found '.*' on line 1; allowed: Python code$"):
+    with pytest.raises(CodeError, match=r"^workflow/toponn/steps\.py: found '.*' on line 1; allowed: Python code$"):
         Trace(project).code_of("scripts/train.py")
 
 
 @pytest.mark.parametrize("source", [b"x = 1\0", b"\xff\xfe"])
 def test_a_file_that_is_not_text_is_refused_in_one_sentence(project, source):
     (project / "scripts/draw.py").write_bytes(source)
-    with pytest.raises(TraceError, match=r"^scripts/draw\.py: found .* on line \d+; allowed: Python code$"):
+    with pytest.raises(CodeError, match=r"^scripts/draw\.py: found .* on line \d+; allowed: Python code$"):
         Trace(project).code_of("scripts/draw.py")
 
 
 def test_a_missing_script_is_one_sentence(project):
-    with pytest.raises(TraceError, match=r"^scripts/none\.py: found no readable file; allowed: a Python file"):
+    with pytest.raises(CodeError, match=r"^scripts/none\.py: found no readable file; allowed: a Python file"):
         Trace(project).code_of("scripts/none.py")
 
 
 def test_a_path_outside_the_project_is_refused(project):
-    with pytest.raises(TraceError, match="found a file outside the project; allowed: paths under its root"):
+    with pytest.raises(CodeError, match="found a file outside the project; allowed: paths under its root"):
         Trace(project).code_of("../train.py")
 
 
 @pytest.mark.parametrize("row", ["toponn.models.cmm:CNN", "toponn.models.cnn", "numpy:array", ""])
 def test_a_row_that_names_no_module_of_the_project_is_refused(project, row):
-    with pytest.raises(TraceError, match="found no such module; allowed: package.module:Attribute"):
+    with pytest.raises(CodeError, match="found no such module; allowed: package.module:Attribute"):
         Trace(project).member_module(row)
 
 

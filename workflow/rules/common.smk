@@ -6,20 +6,18 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-import yaml
-
 os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))
 )
 
 # Snakemake runs scripts by its own interpreter, whose path it does not quote (its issue 2645): a folder may hold a space.
-PYTHON = sys.executable
 sys.executable = shlex.quote(sys.executable)
 
-from toponn.tools.checks import ConfigError
+from toponn.tools.checks import DataError
 from toponn.tools.digests import digest
-from toponn.tools.joblog import REPAIRS, RUN, die_with, whoami
+from toponn.tools.joblog import RUN, whoami
 from toponn.tools.provenance import STUDY_DIGEST
+from toponn.tools.results_folder import digest_of_files, read_begun
 from toponn.figures import FIGURES
 from toponn.study.code import Code
 from toponn.study.facts import Facts
@@ -30,25 +28,33 @@ from toponn.tools.tables import COLUMNS, TABLES
 from toponn.data.encodings import ENCODINGS
 from toponn.trainability.record import ROLES
 
+RULES = digest_of_files(
+    [
+        ROOT / "Snakefile",
+        *ROOT.glob("workflow/rules/*.smk"),
+        *ROOT.glob("workflow/toponn/study/*.py"),
+    ]
+)
+
 try:
-    texts = [Path(path).read_text(encoding="utf-8") for path in OWN]
-    tables = [yaml.load(text, Loader=yaml.CSafeLoader) for text in texts]
-    base = {key: part for table in tables for key, part in table.items()}
-    STUDY = read_study(in_order(config, base))
+    if workflow.is_main_process:
+        BEGUN = {"config": in_order(config, BASE), "code": {}, "rules": RULES}
+    else:  # a job on another computer, which goes by what its run has read
+        BEGUN = read_begun(Path("results") / str(config.get("study")), RULES)
+    STUDY = read_study(BEGUN["config"])
     PLAN = Plan(STUDY)
     FACTS = Facts(PLAN)
     FACTS.check_figures()
 except ConfigError as error:
     sys.exit(f"config: {error}")
+except DataError as error:
+    sys.exit(str(error))
 
-os.environ[STUDY_DIGEST] = digest(
-    STUDY.model_dump(mode="json")
-)  # no parameter, or any change reran all
-if workflow.is_main_process and REPAIRS in os.environ:
-    die_with(os.environ[RUN])
+# No parameter, or any change of the study reran all.
+os.environ[STUDY_DIGEST] = digest(STUDY.model_dump(mode="json"))
 os.environ[RUN] = whoami()
 
-LIMITS, CODE = Limits(PLAN), Code(ROOT, PLAN)
+LIMITS, CODE = Limits(PLAN), Code(ROOT, PLAN, BEGUN["code"])
 TASKS = list(PLAN.tasks)
 
 # Captions read the words of tables, columns and study from the config, which is no cause to run a job again.

@@ -1,4 +1,4 @@
-# Reads the files of the study strictly, before Snakemake does (the profile has seen those of the command line, if used).
+# Reads the files of the study once more than Snakemake does, to refuse what YAML understands otherwise than it is written.
 import sys
 from pathlib import Path
 
@@ -8,8 +8,16 @@ ROOT = Path(workflow.basedir)
 LIBRARY = str(ROOT / "workflow")
 sys.path.insert(0, LIBRARY)
 
-from toponn.study.yaml_files import refuse_files
+from toponn.study.yaml_files import read_yaml
+from toponn.tools.checks import ConfigError
 
 OWN = ["workflow/studies/labels.yaml", "config.yaml"]
+BASE = {}
 if workflow.is_main_process:  # its jobs get what it has read
-    refuse_files([*OWN, *workflow.config_settings.configfiles])
+    try:
+        for path in OWN:
+            BASE |= read_yaml(path)
+        for path in workflow.config_settings.configfiles:
+            read_yaml(path)
+    except ConfigError as error:
+        sys.exit(f"config: {error}")

@@ -37,7 +37,7 @@ for kind, row in FACTS.rows.items():
             "../../envs/toponn.yaml"
         params:
             *CODE.of("scripts/figure.py"),
-            code=CODE.member("scripts/figure.py", row),
+            code=CODE.member("scripts/figure.py", KEY, row),
             kind=KEY,
             figure=kind,
             subject=drawn(kind, lambda figure: figure.subject),

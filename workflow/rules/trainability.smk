@@ -53,7 +53,7 @@ rule diagnose:
         *CODE.of("scripts/diagnose.py"),
         code=lambda w: CODE.model("scripts/diagnose.py", w.variant),
         measure=lambda w: CODE.member(
-            "scripts/diagnose.py", STUDY.trainability[w.diagnostic].row
+            "scripts/diagnose.py", *2 * [STUDY.trainability[w.diagnostic].row]
         ),
         task=lambda w: w.task,
         diagnostic=lambda w: w.diagnostic,
@@ -119,7 +119,7 @@ rule proxies:
         **asks(lambda w: LIMITS.proxies(w.task)),
     params:
         *CODE.of("scripts/proxies.py"),
-        image=CODE.rows("scripts/proxies.py", [ENCODINGS["cell_image"]]),
+        image=CODE.members("scripts/proxies.py", (ENCODINGS, "cell_image")),
         task=lambda w: w.task,
         seed=SEED,
         columns=unordered("proxies", "diagnostics"),

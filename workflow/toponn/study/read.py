@@ -10,9 +10,10 @@ from toponn.study.errors import sentence
 from toponn.study.expand import Origins, expanded
 from toponn.study.meaning import check_meaning
 from toponn.study.settings import Study
-from toponn.study.yaml_files import DEEPEST
 from toponn.tools.checks import ConfigError, Words, dotted, refusal, short
 
+DEEPEST = 16
+"""Lists and tables within each other; a study has 7."""
 MOST_VALUES = 100_000
 """Keys and entries of a study; config.yaml has a thousand."""
 

@@ -8,5 +8,5 @@
 - `files`: HDF5, CSV and text files that appear whole or not at all
 - `tables`: names and columns of every table; `statements`: sentences of the page of answers
 - `statistics`: balanced accuracy, intervals, bootstraps
-- `joblog`, `results_folder`: what a job logs, and the folder that it writes to
+- `joblog`, `jobcode`: what a job logs, and the code that it may run; `results_folder`: one run at a time in it
 """

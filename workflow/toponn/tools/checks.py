@@ -4,9 +4,12 @@ import difflib
 import importlib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from toponn.tools.jobcode import check_row
 
 
 class ConfigError(ValueError):
@@ -18,7 +21,17 @@ class DataError(ValueError):
 
 
 class DamagedError(DataError):
-    """A file is not what was written; the message is one sentence. It is worth nothing, and can be made again."""
+    """A file is not what was written. It is worth nothing, and can be made again.
+
+    Parameters
+    ----------
+    path : of the file
+    fault : what is wrong with it
+    """
+
+    def __init__(self, path: str | Path, fault: str):
+        super().__init__(f"{path}: {fault}; delete it and run again")
+        self.path, self.fault = Path(path), fault
 
 
 class NotApplicable(ValueError):
@@ -117,6 +130,7 @@ def resolve(registry: Mapping[str, str], name: str, where: str) -> Any:
         If there is no such row, or what a row outside the dict points at does not exist.
     """
     row = row_of(registry, name, where)
+    check_row(name, row)
     module, attribute = row.split(":")
     if row == name:
         folder = module.rpartition(".")[0].replace(".", "/")

@@ -37,9 +37,9 @@ def check_seal(path: str | Path) -> None:
         seal = handle.read(USER_BLOCK)
         rest = hashlib.file_digest(handle, "sha256").hexdigest().encode()
     if not seal.startswith(SEAL):
-        raise DamagedError(f"{path}: not an HDF5 file that toponn wrote; delete it and run again")
+        raise DamagedError(path, "not an HDF5 file that toponn wrote")
     if seal.rstrip(b"\0") != SEAL + rest:
-        raise DamagedError(f"{path}: the content does not match its checksum; delete it and run again")
+        raise DamagedError(path, "the content does not match its checksum")
 
 
 @contextmanager
@@ -81,4 +81,4 @@ def check_metadata(path: str | Path) -> None:
     with _told(path):
         found = sha256(path)
     if recorded != found:
-        raise DamagedError(f"{path}: the content does not match its checksum; delete it and run again")
+        raise DamagedError(path, "the content does not match its checksum")

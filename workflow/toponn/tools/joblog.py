@@ -8,12 +8,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from toponn.tools.checks import ConfigError, DataError, NotApplicable
+from toponn.tools.jobcode import CodeError, changed, held_to
 from toponn.tools.provenance import provenance
 
 LOGGER = logging.getLogger("toponn")
@@ -21,19 +21,14 @@ LOGGERS = (LOGGER, logging.getLogger("py.warnings"))
 RUN = "TOPONN_RUN"
 """The environment variable in which a snakemake tells its jobs who it is, as `whoami` says it."""
 
-REPAIRS = "TOPONN_REPAIRS"
-"""The environment variable that is set for a snakemake which another has started to make lost files again."""
-
 
 @contextmanager
 def job_log(snakemake: Any) -> Iterator[logging.Logger]:
     """Send the job's messages, warnings and uncaught exception to its log file and to stderr.
 
     An error that a user can mend is one sentence and exit code 1, any other has its traceback. The job ends with the
-    snakemake that started it. Torch is held to the rule's number of threads (it reads OMP_NUM_THREADS when it is
-    imported), because two jobs that each take every core are far slower than two that take one each.
+    snakemake that started it, and runs the code that its parameters name or none: what it imports, it imports within.
     """
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(snakemake.threads)
     die_with(os.environ.get(RUN, ""))
     provenance()  # of the code as it is loaded, which may have been changed by the time of the first file
     path = Path(str(snakemake.log[0]))
@@ -48,7 +43,10 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
     LOGGER.setLevel(logging.INFO)
     logging.captureWarnings(True)
     try:
-        yield LOGGER
+        parameters = getattr(snakemake, "params", ())
+        with held_to(parameters):
+            _check_columns(getattr(parameters, "columns", {}))
+            yield LOGGER
     except BaseException as error:
         sentence = _sentence(error)
         if sentence is None:
@@ -66,8 +64,24 @@ def job_log(snakemake: Any) -> Iterator[logging.Logger]:
         logging.raiseExceptions = True
 
 
+def _check_columns(told: Mapping[str, Sequence[str]]) -> None:
+    """Refuse columns of tables that are not those of the parameters: they are no code of a job."""
+    if told:
+        from toponn.tools.tables import TABLES
+
+        for name, columns in told.items():
+            if list(columns) not in (list(TABLES[name].columns), sorted(TABLES[name].columns)):
+                raise CodeError(changed(f"the columns of {name}"))
+
+
 def _sentence(error: BaseException) -> str | None:
     """Return what a user is told of an error that is not the code's own, or None of one that is."""
+    if isinstance(error, CodeError):
+        return str(error)
+    from toponn.tools.checks import ConfigError, DamagedError, DataError, NotApplicable  # part of the job's code
+
+    if isinstance(error, DamagedError):
+        return _set_aside(error)
     if isinstance(error, ConfigError | DataError | NotApplicable):
         return str(error)
     if isinstance(error, MemoryError):
@@ -76,6 +90,16 @@ def _sentence(error: BaseException) -> str | None:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}no space is left on the disk; make some, and the same command goes on from here"
     return None
+
+
+def _set_aside(error: Any) -> str:
+    """Rename the damaged file that a job has met, so that it is missing and made again; return what a user is told."""
+    kept = error.path.with_name(f"{error.path.name}.damaged")
+    try:
+        error.path.replace(kept)
+    except OSError:
+        return str(error)
+    return f"{error.path}: {error.fault}; it is kept as {kept.name}, and the same command makes it anew"
 
 
 def whoami() -> str:
@@ -87,42 +111,28 @@ def whoami() -> str:
 
 
 def die_with(run: str) -> None:
-    """Kill this process once the process `run` above it, which `whoami` named, is gone, or if that is gone already.
+    """Kill this process once the process `run`, which `whoami` named, is gone, or if that is gone already.
 
-    After ``kill -9`` of snakemake its jobs would go on as orphans, beside those of the next call. Where the system
-    cannot say when a process ends (it takes Linux), or in another container, they do.
+    After ``kill -9`` of snakemake its jobs would go on as orphans, and write beside those of the next call. (A signal
+    on the death of the parent, PR_SET_PDEATHSIG, does not help: between the two is a shell, which goes on.) Where the
+    system cannot say when a process ends (it takes Linux), or in another container, they do go on.
     """
     pid, _, container = run.partition(" ")
     if not hasattr(os, "pidfd_open") or container != whoami().partition(" ")[2]:
         return
+    ended = select.poll()
     try:
-        ended = select.poll()
         ended.register(os.pidfd_open(int(pid)), select.POLLIN)
     except ProcessLookupError:
         os.kill(os.getpid(), signal.SIGKILL)
     except OSError:  # an old kernel, or a sandbox that forbids it
         return
-    if int(pid) not in _ancestors():  # whoever was above is gone, and its number another's
-        os.kill(os.getpid(), signal.SIGKILL)
 
     def wait() -> None:
         ended.poll()
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def _ancestors() -> list[int]:
-    """Return the numbers of the processes above this one, none where there is no /proc."""
-    found, pid = [], os.getppid()
-    while pid > 1:
-        found.append(pid)
-        try:
-            status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            break
-        pid = int(status.rpartition(")")[2].split()[1])  # the name before may hold spaces and parentheses
-    return found
 
 
 class Progress:

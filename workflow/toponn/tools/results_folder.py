@@ -1,161 +1,115 @@
-"""The results folder of a study: one run at a time works in it, and what is damaged there is set aside."""
+"""The results folder of a study: one run at a time works in it, and its jobs go by what that run has read."""
 
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import platform
+import sys
 import time
-from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, BinaryIO
 
-from toponn.tools.checks import DamagedError
-from toponn.tools.digests import METADATA, check_metadata, check_seal
+from toponn.tools.checks import DataError
 
-
-class Busy(RuntimeError):
-    """Another run is working in the folder; the message is one sentence that says which."""
-
-
-def hold(folder: Path) -> tuple[TextIO | None, str]:
-    """Return the open lock of a folder, and what its last holder wrote into it.
-
-    The lock is held until the file is closed or the process ends, however it ends. It is None where the file system
-    knows no locks: Snakemake's own must do there.
-
-    Raises
-    ------
-    Busy
-        If another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / ".running").open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        with lock:
-            lock.seek(0)
-            who = lock.read().strip() or "a process that is just starting"
-        raise Busy(f"{folder}: another run works on this study, {who}; wait for its end, or stop it first") from None
-    except OSError:
-        lock.close()
-        return None, ""
-    lock.seek(0)
-    before = lock.read()
-    with suppress(OSError):  # a full disk: the lock holds without these words
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        lock.flush()
-    return lock, before
+BEGUN = ".begun.json"
+"""What the run has read: the config, and the code of every file."""
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
-def forget_dead_runs(folder: Path, snakemake: Path, before: str) -> None:
-    """Remove Snakemake's locks of files in `folder`: whoever holds the folder knows that their run was killed.
+def hold(folder: Path) -> BinaryIO:
+    """Return the lock of a folder, which is held until the file is closed or the process ends, however it ends.
 
-    Those of a run on another computer, by what its holder wrote `before`, stay: not every file system shares its locks.
-    """
-    if f" on {platform.node()} since " not in before:
-        return
-    for lock in (snakemake / "locks").glob("*.lock"):
-        if f"\n{folder}/" in "\n" + lock.read_text(encoding="utf-8"):
-            lock.unlink(missing_ok=True)
-
-
-def damaged(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each file whose content is not what was written, and a sentence about it.
-
-    A file is read once: after that, while its size and the times of its last changes stay, it is believed. What reads
-    it tests it again.
+    Where the file system knows no locks, a sentence says so and nothing is held.
 
     Raises
     ------
     DataError
-        If a file cannot be read, which does not make it damaged.
+        If another process holds it, or nothing can be written there.
     """
-    record = folder / ".verified.json"
     try:
-        verified = {tuple(entry) for entry in json.loads(record.read_text(encoding="utf-8"))}
-    except (OSError, ValueError, TypeError):
-        verified = set()
-    # Training tests its checkpoints itself.
-    sealed = [path for path in folder.rglob("*.h5") if "checkpoints" not in path.parts]
-    tables = [path.with_name(path.name.removesuffix(METADATA)) for path in folder.rglob(f"*{METADATA}")]
-    checks = {path: check_seal for path in sealed} | {path: check_metadata for path in tables}
-    checks = {path: check for path, check in checks.items() if path.exists()}
-    stamps = {path: _stamp(path) for path in checks}
-    with ThreadPoolExecutor() as pool:
-        faults = {
-            path: pool.submit(_fault, check, path) for path, check in checks.items() if stamps[path] not in verified
-        }
-    broken = {path: fault.result() for path, fault in faults.items() if fault.result()}
-    with suppress(OSError):
-        record.write_text(json.dumps([stamp for path, stamp in stamps.items() if path not in broken]), encoding="utf-8")
-    yield from broken.items()
-
-
-def _stamp(path: Path) -> tuple[str, int, int, int]:
-    """Return what is another after any change of a file."""
-    status = path.stat()
-    return str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _fault(check: Callable[[Path], None], path: Path) -> str:
-    """Return the sentence about a damaged file, nothing about a whole one."""
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".running").open("ab+")
+    except OSError as error:
+        allowed = "a folder that may be written to; make it one, or give the study another name"
+        raise DataError(f"{folder}: found none that can be worked in ({error.strerror}); allowed: {allowed}") from None
     try:
-        check(path)
-    except DamagedError as error:
-        return str(error)
-    return ""
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(f"{folder}: another run works on this study, {_holder(lock)}; wait for its end") from None
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        print(f"{folder}: this file system knows no locks; let no second run work here meanwhile", file=sys.stderr)
+    with suppress(OSError):  # a full disk: the lock holds without these words
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+        lock.flush()
+    return lock
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file, so that it is made again and can still be looked at; return its new name."""
-    aside = path.with_name(f"{path.name}.damaged")
-    path.replace(aside)
-    return aside
+def _holder(lock: BinaryIO) -> str:
+    """Return what the holder of a lock wrote into it."""
+    with lock:
+        lock.seek(0)
+        text = lock.read(200).decode(errors="replace").strip()
+    return text if text.startswith("process ") and text.isprintable() else "a process that is just starting"
 
 
-def lost(files: Iterable[str], snakemake: Path) -> list[str]:
-    """Return which of these files are gone though Snakemake's records say that they were made."""
-    records = snakemake / "metadata"
-    return [name for name in files if not Path(name).exists() and _record(records, name).exists()]
+def undo_times_ahead(folder: Path, lock: BinaryIO) -> None:
+    """Give files whose last change lies ahead of now the present time.
 
-
-def unrecorded(files: Iterable[str], snakemake: Path) -> list[str]:
-    """Return which of these files are there without a record of how they were made.
-
-    Jobs of a cluster that end after their snakemake leave such files: it would have written the records.
+    Snakemake makes a file again if an input is younger and has another content. Where a clock ran ahead, as that of a
+    node of a cluster, a file would seem younger than inputs that are made after it. The present time is that of the
+    file system, at which `lock` is touched.
     """
-    records = snakemake / "metadata"
-    unfinished = snakemake / "incomplete"  # which Snakemake makes again
-    return [
-        name
-        for name in files
-        if Path(name).exists() and not _record(records, name).exists() and not _record(unfinished, name).exists()
-    ]
+    os.utime(lock.fileno())
+    now = os.fstat(lock.fileno()).st_mtime_ns
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        if (real := Path(place).resolve()) in seen:  # a link to a folder around it
+            folders.clear()
+            continue
+        seen.add(real)
+        for path in (Path(place, name) for name in files):
+            for follow in (True, False):  # of a link, both are compared
+                with suppress(OSError):
+                    if path.stat(follow_symlinks=follow).st_mtime_ns > now:
+                        os.utime(path, ns=(now, now), follow_symlinks=follow)
 
 
-def without_targets(words: Sequence[str], targets: Iterable[str]) -> list[str]:
-    """Return the words of a snakemake command without its targets; a word may also be the value of an option.
+def write_begun(folder: Path, begun: dict[str, Any]) -> None:
+    """Write what a run has read, for its jobs on other computers, which read the Snakefile once more."""
+    part = folder / f"{BEGUN}.part"
+    part.write_text(json.dumps(begun), encoding="utf-8")
+    part.replace(folder / BEGUN)
 
-    Examples
-    --------
-    >>> without_targets(["all", "--cores", "all", "-k"], ["all"])
-    ['--cores', 'all', '-k']
+
+def read_begun(folder: Path, rules: str) -> dict[str, Any]:
+    """Return what the run of a job has read.
+
+    Raises
+    ------
+    DataError
+        If that is not there, or the digest of the rules is another by now.
     """
-    words = list(words)
-    for target in targets:
-        places = [place for place, word in enumerate(words) if word == target]
-        places = [place for place in places if place == 0 or words[place - 1] not in ("--cores", "-c")]
-        places.sort(key=lambda place: (place > 0 and words[place - 1].startswith("-"), -place))
-        if places:
-            del words[places[0]]
-    return words
+    try:
+        begun = json.loads((folder / BEGUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / BEGUN}: found no record of the run of this job ({error})") from None
+    if begun["rules"] != rules:
+        raise DataError(
+            f"{folder}: the rules are not those with which this run began; the same command goes by those of now"
+        )
+    return begun
 
 
-def _record(records: Path, name: str) -> Path:
-    """Return where Snakemake keeps a record of a file."""
-    return records / urlsafe_b64encode(name.encode()).decode()
+def digest_of_files(paths: Iterable[Path]) -> str:
+    """Return a digest of the content of files, in the order of their names."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(path.read_bytes())
+    return total.hexdigest()
