@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from toponn.data.datasets import dataset_arrays
+from toponn.data.generation import generate
+from toponn.matter.samples import Samples
+from toponn.tools.conventions import SPLITS
 from toponn.tools.digests import digest
 from toponn.tools.files import write_arrays, write_json
 
@@ -44,3 +48,14 @@ def write_planted(folder, task, variant, model, parameters) -> None:
     arrays = {key: tensor.numpy() for key, tensor in parameters.items()}
     write_arrays(folder / "weights.h5", arrays, {"settings_digest": digest(document)})
     write_json(folder / "settings.json", document)
+
+
+def generated(**recipe) -> tuple[dict[str, np.ndarray], dict]:
+    """Return the arrays and attributes of a dataset that a recipe's entry draws, as its file holds them."""
+    samples = generate(**recipe)
+    return dataset_arrays(samples), samples.attributes
+
+
+def of_split(samples: Samples, split: str) -> Samples:
+    """Return the samples of one split."""
+    return samples[samples.split == SPLITS.index(split)]

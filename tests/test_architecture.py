@@ -1,6 +1,7 @@
 """Reads the imports of library and scripts, and fails on any that the tables of folders below do not allow."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -220,6 +221,30 @@ def test_no_folder_imports_one_that_stands_after_it():
 def test_the_readme_and_the_package_name_every_folder():
     readme, package = (ROOT / "README.md").read_text(encoding="utf-8"), library()["toponn"]
     assert [name for name in ROOMS if f"\n      {name}/ " not in readme or f"`{name}`" not in package] == []
+
+
+def stations(page):
+    """Return the rooms that the page of the way of a sample enters, in order, each with its (file, name) pairs."""
+    sections = re.split(r"^## \d+\. `(\w+)`", page, flags=re.MULTILINE)[1:]
+    link = re.compile(r"\[`[\w.]+`\]\(([^)]+)\)(?::\s+`(\w+)`)?")
+    return [(room, link.findall(text)) for room, text in zip(sections[::2], sections[1::2], strict=True)]
+
+
+def test_a_sample_s_way_enters_at_most_eight_rooms_none_twice_and_every_file_and_function_on_it_exists():
+    way = stations((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    rooms = [room for room, _ in way]
+    assert 5 < len(rooms) == len(set(rooms)) <= 8 and set(rooms) <= set(ROOMS)
+    for room, links in way:
+        assert links, room
+        for path, name in links:
+            file = (ROOT / "docs" / path).resolve()
+            assert file.is_file() and (f"toponn/{room}/" in path or "toponn/" not in path), f"{room}: {path}"
+            assert not name or re.search(rf"(def|class) {name}\b", file.read_text(encoding="utf-8")), f"{path}: {name}"
+
+
+def test_a_way_back_into_a_room_is_found():
+    page = "## 1. `matter`: a\n[`a.py`](../b/a.py): `f`\n## 2. `data`: b\n[`c.py`](c.py)\n## 3. `matter`: c\n"
+    assert stations(page) == [("matter", [("../b/a.py", "f")]), ("data", [("c.py", "")]), ("matter", [])]
 
 
 def test_the_library_has_no_arrow_beyond_the_table():

@@ -15,12 +15,13 @@ import torch
 from toponn.data.encodings.loops import loops
 from toponn.data.generation import generate
 from toponn.data.recipes import Recipe
-from toponn.matter.states import States, occupied_states, projector
+from toponn.matter.samples import Samples
+from toponn.matter.states import occupied_states, projector
 from toponn.models import MODELS
 from toponn.models.base import generators
 from toponn.models.ring import CoordinateRing
 from toponn.tools.checks import resolve
-from toponn.training.loop import Samples, train
+from toponn.training.loop import Batch, train
 
 pytestmark = pytest.mark.benchmark
 ROOT = 1
@@ -84,13 +85,13 @@ def eigenproblems(monkeypatch) -> list[tuple[str, torch.Tensor]]:
 
 
 def qwz_states(count: int):
-    """Return States of disordered QWZ samples of 8×8 sites, and one label each."""
+    """Return disordered QWZ samples of 8×8 sites, and one label each."""
     settings = dict(system="qwz", shape={"name": "rectangle", "size": [8, 8]}, parameters={"mass": [-3.5, 3.5]})
     recipe = Recipe.of(name="b", seed=ROOT, disorder=[{"name": "onsite_box", "strength": 2.0}], **settings)
-    H = np.stack([recipe.draw(i).hamiltonian for i in range(count)])
+    H = np.stack([recipe.draw([i]).hamiltonians[0] for i in range(count)])
     sites = recipe.sites
     occupied = occupied_states(H)[0].astype(np.complex64)
-    return States(occupied, sites.positions, recipe.site_of_orbital, sites.sublattice, sites.cell)
+    return Samples(states=occupied, positions=sites.positions, sublattice=sites.sublattice, cell=sites.cell)
 
 
 def test_the_ring_s_block_of_seeds_against_one_seed_at_a_time_on_dense_projectors():
@@ -147,8 +148,8 @@ def test_the_training_loop_against_its_bare_gradients(name):
         model = resolve(MODELS, name, "model")({"image": (72, 8, 8)}, **NETWORKS[name])
     inputs = {key: torch.from_numpy(array.astype(np.float32)) for key, array in data.items()}
     labels = torch.from_numpy(rng.integers(-1, 2, size=samples))
-    whole = Samples(inputs, labels)
-    few = whole.batch(slice(0, 100))
+    whole = Batch(inputs, labels)
+    few = whole[:100]
     parameters = model.initial(generators(ROOT, "b", name, range(seeds)))
     settings = dict(root=ROOT, order="b", batch_size=100, learning_rate=1e-3, weight_decay=0.0)
 
@@ -157,7 +158,7 @@ def test_the_training_loop_against_its_bare_gradients(name):
 
     def bare():
         for i in range(0, samples, 100):
-            part = whole.batch(slice(i, i + 100))
+            part = whole[i : i + 100]
             leaves = {key: tensor.clone().requires_grad_() for key, tensor in parameters.items()}
             model.value(leaves, part.inputs).square().sum().backward()
 

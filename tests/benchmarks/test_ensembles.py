@@ -9,8 +9,8 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from stored import of_split
 
-from toponn.data.datasets import dataset_of
 from toponn.data.generation import generate
 from toponn.matter.states import projector
 from toponn.models.base import generators
@@ -42,7 +42,7 @@ RECIPE = {
 def splits():
     """Return the recipe's samples, split by split."""
     made = generate(name="qwz_8", seed=ROOT, **RECIPE)
-    return {split: dataset_of(*made, split) for split in ("train", "validation", "test")}
+    return {split: of_split(made, split) for split in ("train", "validation", "test")}
 
 
 def plain_epoch(name: str, splits) -> float:
@@ -53,7 +53,7 @@ def plain_epoch(name: str, splits) -> float:
     start = model.initial(generators(ROOT, "qwz_8", name, [0]))
     weights = torch.nn.ParameterDict({key: torch.nn.Parameter(tensor) for key, tensor in start.items()})
     optimizer = torch.optim.AdamW(weights.parameters(), lr=variant.training.learning_rate)
-    P = torch.from_numpy(projector(splits["train"].states.occupied))
+    P = torch.from_numpy(projector(splits["train"].occupied))
     batch = variant.training.batch_size
     u = samples.inputs["coordinates"]
 

@@ -16,9 +16,9 @@ from scipy.sparse import csr_matrix
 
 from toponn.invariants.bott import bott_index
 from toponn.invariants.estimates import spectral_localizer
-from toponn.invariants.samples import Samples
 from toponn.matter.disorder import onsite_box
 from toponn.matter.lattices import Sites, cut, torus
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import bulk_window, rectangle
 from toponn.matter.states import occupied_states
 from toponn.matter.systems.qwz import QWZ
@@ -61,14 +61,14 @@ class Batch:
 
 
 def by_localizer(batch):
-    samples = Samples(batch.H, batch.sites.positions)
+    samples = Samples.of(batch.H, batch.sites.positions)
     assert len(samples.occupied)
     return spectral_localizer(samples, SYSTEM.localizer_kappa).value
 
 
 def labels_by_localizer(batch):
     """Label without states, about a Fermi level that is known."""
-    return spectral_localizer(Samples(batch.H, batch.sites.positions, fermi_level=0.0), SYSTEM.localizer_kappa).value
+    return spectral_localizer(Samples.of(batch.H, batch.sites.positions, fermi_level=0.0), SYSTEM.localizer_kappa).value
 
 
 def by_bott_index(batch):

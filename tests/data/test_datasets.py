@@ -1,10 +1,11 @@
 import h5py
 import numpy as np
 import pytest
+from stored import generated
 from tolerances import agree
 
-from toponn.data import generation, recipes
-from toponn.data.datasets import read_dataset, write_dataset
+from toponn.data import recipes
+from toponn.data.datasets import dataset_arrays, read_dataset, write_dataset
 from toponn.data.generation import generate
 from toponn.data.recipes import Recipe
 from toponn.matter.states import polar_factor, projector
@@ -79,9 +80,15 @@ OF_SAMPLES = ("label", "margin", "gap", "draw", "split", "occupied", "parameters
 
 
 @pytest.fixture(scope="module")
-def made():
-    """Return each recipe's arrays and attributes."""
+def drawn():
+    """Return each recipe's samples."""
     return {name: generate(**recipe) for name, recipe in RECIPES.items()}
+
+
+@pytest.fixture(scope="module")
+def made(drawn):
+    """Return each recipe's arrays and attributes."""
+    return {name: (dataset_arrays(samples), samples.attributes) for name, samples in drawn.items()}
 
 
 def recipe_of(entry):
@@ -105,13 +112,21 @@ def same_samples(a, b, count=None):
 # --- Each sample against its Hamiltonian ------------------------------------------------------------------
 
 
+def filled_by_hand(draw):
+    """Return how many states of a draw are filled: those below its Fermi level, or half of the orbitals there are."""
+    E = np.linalg.eigvalsh(draw.hamiltonians[0])
+    if draw.fermi_level is not None:
+        return int((E < draw.fermi_level[0]).sum())
+    return len(E) // 2 if draw.filled is None else int(draw.filled[0])
+
+
 def solved_by_hand(recipe, draw):
     """Return label, margin, P and gap of a draw by NumPy and Kronecker products, none of the library's invariants."""
-    H, where = draw.hamiltonian, draw.positions
-    where = (where - (where.min(axis=0) + where.max(axis=0)) / 2)[recipe.site_of_orbital]
+    H, where = draw.hamiltonians[0], draw.geometry
+    where = (where - (where.min(axis=0) + where.max(axis=0)) / 2)[draw.site_of_orbital]
     kappa = recipe.system.localizer_kappa
     E, V = np.linalg.eigh(H)
-    filled = draw.filled if draw.fermi_level is None else int((E < draw.fermi_level).sum())
+    filled = filled_by_hand(draw)
     P = V[:, :filled] @ V[:, :filled].conj().T
     if recipe.system.task == "winding":  # X ⊗ σz + H in the basis (A, B)
         order = np.argsort(recipe.sites.sublattice, kind="stable")
@@ -119,7 +134,7 @@ def solved_by_hand(recipe, draw):
         L = (H + np.diag(kappa * where[:, 0] * sign))[np.ix_(order, order)]
     else:
         x, y = np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]])
-        level = (E[filled - 1] + E[filled]) / 2 if draw.fermi_level is None else draw.fermi_level
+        level = (E[filled - 1] + E[filled]) / 2 if draw.fermi_level is None else draw.fermi_level[0]
         H = H - level * np.eye(len(H))
         L = kappa * (np.kron(x, np.diag(where[:, 0])) + np.kron(y, np.diag(where[:, 1]))) + np.kron(np.diag([1, -1]), H)
     values = np.linalg.eigvalsh(L)
@@ -131,17 +146,17 @@ def test_label_margin_gap_and_states_of_a_sample_are_those_of_its_hamiltonian(ma
     arrays, _ = made[name]
     recipe = recipe_of(RECIPES[name])
     for row in (0, 3, len(arrays["label"]) - 1):
-        draw = recipe.draw(int(arrays["draw"][row]))
+        draw = recipe.draw([int(arrays["draw"][row])])
         label, margin, P, gap = solved_by_hand(recipe, draw)
         assert arrays["label"][row] == label
         assert arrays["margin"][row] == pytest.approx(margin, abs=1e-9)
         assert arrays["gap"][row] == pytest.approx(gap, abs=1e-9)
         if gap > 1e-3:  # a pair at zero energy fills either way, and rounding decides
             assert agree(projector(arrays["occupied"][row]), P)
-        for key, value in draw.numbers.items():
+        for key, (value,) in draw.numbers.items():
             assert arrays[key][row] == value
         positions = arrays["positions"]
-        assert np.array_equal(positions[row] if name in MOVING else positions, draw.positions)
+        assert np.array_equal(positions[row] if name in MOVING else positions, draw.geometry)
 
 
 @every
@@ -152,9 +167,7 @@ def test_occupied_states_are_orthonormal_in_single_precision_and_padded_where_a_
     assert occupied.shape[2] == len(arrays["site_of_orbital"])
     counts = []
     for states, index in zip(occupied, arrays["draw"], strict=True):
-        draw = recipe.draw(int(index))
-        E = np.linalg.eigvalsh(draw.hamiltonian)
-        counts.append(draw.filled if draw.fermi_level is None else int((E < draw.fermi_level).sum()))
+        counts.append(filled_by_hand(recipe.draw([int(index)])))
         overlap = states.conj() @ states.T
         assert agree(overlap, np.diag(np.arange(len(states)) < counts[-1]).astype(occupied.dtype))
     assert (len(set(counts)) > 1) == (name in ("haldane_disk", "qwz_vacant", "kagome_moved"))
@@ -167,12 +180,12 @@ def test_occupied_states_are_orthonormal_in_single_precision_and_padded_where_a_
 @every
 def test_the_stored_states_are_scrambled_alike_each_time_and_differently_for_each_sample(made, name):
     arrays, _ = made[name]
-    again, _ = generate(**RECIPES[name])
+    again, _ = generated(**RECIPES[name])
     assert np.array_equal(arrays["occupied"], again["occupied"])
     recipe = recipe_of(RECIPES[name])
     overlaps = []
     for row in (0, 1):
-        H = recipe.draw(int(arrays["draw"][row])).hamiltonian
+        H = recipe.draw([int(arrays["draw"][row])]).hamiltonians[0]
         states = arrays["occupied"][row][arrays["occupied"][row].any(axis=1)]
         V = np.linalg.eigh(H)[1][:, : len(states)]
         overlaps.append(states.conj() @ V)
@@ -201,7 +214,7 @@ def test_every_sample_reaches_the_margin_and_its_numbers_lie_in_their_ranges(mad
 @pytest.mark.parametrize("batch_bytes", [1, 1 << 30], ids=["two at a time", "many at a time"])
 def test_samples_are_the_same_in_batches_of_another_size(made, name, batch_bytes, monkeypatch):
     monkeypatch.setattr(recipes, "BATCH_BYTES", batch_bytes)
-    arrays, attributes = generate(**RECIPES[name])
+    arrays, attributes = generated(**RECIPES[name])
     assert same_samples(arrays, made[name][0])
     assert attributes == made[name][1]
 
@@ -221,7 +234,7 @@ def identical(a, b):
 @every
 def test_a_larger_train_split_leaves_every_sample_of_it_and_of_the_others_as_it_was_to_the_last_bit(made, name):
     samples = RECIPES[name]["samples"]
-    larger, _ = generate(**RECIPES[name] | {"samples": samples | {"train": samples.get("train", 0) + 4}})
+    larger, _ = generated(**RECIPES[name] | {"samples": samples | {"train": samples.get("train", 0) + 4}})
     assert len(larger["label"]) == sum(samples.values()) + 4
     for split, count in samples.items():
         assert identical(of_split(larger, split, count), of_split(made[name][0], split, count))
@@ -230,9 +243,9 @@ def test_a_larger_train_split_leaves_every_sample_of_it_and_of_the_others_as_it_
 @pytest.mark.parametrize("grown", SPLITS)
 def test_a_larger_split_of_chains_or_one_alone_has_the_samples_that_it_had(grown):
     small = dict.fromkeys(SPLITS, 5)
-    before, _ = generate(**SSH | {"samples": small})
-    after, _ = generate(**SSH | {"samples": small | {grown: 9}})
-    alone, _ = generate(**SSH | {"samples": {grown: 5}})
+    before, _ = generated(**SSH | {"samples": small})
+    after, _ = generated(**SSH | {"samples": small | {grown: 9}})
+    alone, _ = generated(**SSH | {"samples": {grown: 5}})
     assert identical(of_split(alone, grown, 5), of_split(before, grown, 5))
     for split in SPLITS:
         assert identical(of_split(after, split, 5), of_split(before, split, 5))
@@ -251,18 +264,18 @@ def test_no_draw_serves_two_splits(made, name):
 @every
 def test_samples_are_others_under_another_name_or_seed(made, name):
     for other in ({"name": "another"}, {"seed": 8}):
-        changed, _ = generate(**RECIPES[name] | other)
+        changed, _ = generated(**RECIPES[name] | other)
         assert not same_samples(changed, made[name][0])
 
 
 @every
 def test_a_draw_alone_is_the_draw_among_others(name):
-    alone = recipe_of(RECIPES[name]).draw(11)
-    recipe = recipe_of(RECIPES[name])
-    for index in (3, 11, 0):
-        again = recipe.draw(index)
-        assert (index == 11) == np.array_equal(again.hamiltonian, alone.hamiltonian)
+    alone, together = (recipe_of(RECIPES[name]).draw(indices) for indices in ([11], [3, 11, 0]))
+    for row, index in enumerate(together.draw):
+        again = together[row]
+        assert (index == 11) == np.array_equal(again.hamiltonians, alone.hamiltonians)
         assert (index == 11) == (again.numbers == alone.numbers)
+        assert (index == 11) == (str(again) == str(alone))
 
 
 def test_the_positions_of_a_displaced_draw_are_those_that_its_hoppings_belong_to():
@@ -270,20 +283,14 @@ def test_the_positions_of_a_displaced_draw_are_those_that_its_hoppings_belong_to
     recipe = recipe_of(QWZ | {"disorder": [moved]})
     assert recipe.moving
     for index in (0, 3):
-        draw = recipe.draw(index)
-        distance = np.linalg.norm(draw.positions[:, None] - draw.positions, axis=2)
-        hopping = np.abs(draw.hamiltonian[::2, ::2])  # of the first orbital: half of t(r)
+        draw = recipe.draw([index])
+        positions = draw.geometry
+        distance = np.linalg.norm(positions[:, None] - positions, axis=2)
+        hopping = np.abs(draw.hamiltonians[0, ::2, ::2])  # of the first orbital: half of t(r)
         bonds = np.triu(hopping > 0, 1)
         assert bonds.sum() == 60
         assert agree(hopping[bonds], np.exp(1 - distance[bonds]) / 2)
-        assert not agree(draw.positions, recipe.sites.positions), "control"
-
-
-def test_chunks_with_fewer_filled_states_are_padded_at_the_end():
-    chunks = [np.ones((2, 3, 4)), np.ones((1, 5, 4))]
-    joined = generation._joined(chunks)
-    assert joined.shape == (3, 5, 4)
-    assert joined.any(axis=2).tolist() == [[True] * 3 + [False] * 2] * 2 + [[True] * 5]
+        assert not agree(positions, recipe.sites.positions), "control"
 
 
 # --- What is left out -------------------------------------------------------------------------------------
@@ -296,7 +303,7 @@ def test_the_redrawn_share_and_the_agreement_before_selection_count_all_draws(ma
         split: int(arrays["draw"][arrays["split"] == SPLITS.index(split)][-1]) + 1 for split in RECIPES[name]["samples"]
     }
     drawn = {split: last % (1 << 40) for split, last in drawn.items()}
-    everything, _ = generate(**RECIPES[name] | {"samples": drawn, "minimum_margin": 0.0})
+    everything, _ = generated(**RECIPES[name] | {"samples": drawn, "minimum_margin": 0.0})
     first = np.repeat([SPLITS.index(split) << 40 for split in drawn], list(drawn.values()))
     assert np.array_equal(everything["draw"] - first, np.concatenate([np.arange(count) for count in drawn.values()]))
     decided = everything["margin"] >= RECIPES[name]["minimum_margin"]
@@ -315,7 +322,7 @@ def test_a_margin_that_no_draw_reaches_is_refused_in_one_sentence():
     allowed = r"a value that more than 0 of 1\d{3} draws of the test split reach"
     sentence = rf"datasets\.ssh_8\.minimum_margin: found 50\.0; allowed: {allowed}"
     with pytest.raises(ConfigError, match=sentence):
-        generate(**SSH | {"minimum_margin": 50.0, "shape": {"name": "segment", "size": [4]}, "samples": {"test": 2}})
+        generated(**SSH | {"minimum_margin": 50.0, "shape": {"name": "segment", "size": [4]}, "samples": {"test": 2}})
 
 
 @pytest.mark.parametrize(
@@ -328,7 +335,7 @@ def test_a_margin_that_no_draw_reaches_is_refused_in_one_sentence():
 )
 def test_an_unknown_name_in_a_recipe_is_refused_in_one_sentence(change, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        generate(**SSH | change)
+        generated(**SSH | change)
 
 
 # --- Without the mid-gap pair -----------------------------------------------------------------------------
@@ -337,14 +344,14 @@ def test_an_unknown_name_in_a_recipe_is_refused_in_one_sentence(change, sentence
 @pytest.fixture(scope="module")
 def dropped():
     """Return the arrays and attributes of each recipe of chains without the mid-gap pair."""
-    return {name: generate(**RECIPES[name] | {"midgap_pair": "dropped"}) for name in CHAINS}
+    return {name: generated(**RECIPES[name] | {"midgap_pair": "dropped"}) for name in CHAINS}
 
 
 def blocks_by_hand(name, arrays):
     """Return H's A–B block of each sample, the first sublattice of the recipe in rows."""
     recipe = recipe_of(RECIPES[name])
     A, B = (np.flatnonzero(recipe.sites.sublattice == s) for s in (0, 1))
-    return [recipe.draw(int(index)).hamiltonian[np.ix_(A, B)] for index in arrays["draw"]]
+    return [recipe.draw([int(index)]).hamiltonians[0][np.ix_(A, B)] for index in arrays["draw"]]
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -416,7 +423,7 @@ def test_states_without_the_mid_gap_pair_are_orthonormal_and_scrambled(dropped, 
 )
 def test_a_mid_gap_pair_that_there_is_not_is_refused_in_one_sentence(recipe, value, sentence):
     with pytest.raises(ConfigError, match=rf"^datasets\.{recipe['name']}\.midgap_pair: {sentence}$"):
-        generate(**recipe | {"midgap_pair": value})
+        generated(**recipe | {"midgap_pair": value})
 
 
 # --- Labels -----------------------------------------------------------------------------------------------
@@ -424,11 +431,11 @@ def test_a_mid_gap_pair_that_there_is_not_is_refused_in_one_sentence(recipe, val
 
 def test_the_labels_of_disordered_ssh_are_mostly_those_of_the_product_rule(made):
     longer = SSH | {"shape": {"name": "segment", "size": [24]}, "samples": {"test": 150}}
-    arrays, _ = generate(**longer)
+    arrays, _ = generated(**longer)
     recipe = recipe_of(longer)
     by_hand = []
     for index in arrays["draw"]:
-        H = recipe.draw(int(index)).hamiltonian
+        H = recipe.draw([int(index)]).hamiltonians[0]
         bonds = np.abs(np.diag(H, 1))  # v and w in turn along the chain
         by_hand.append(np.log(bonds[1::2]).mean() > np.log(bonds[::2]).mean())
     assert np.array_equal(arrays["reference/product_rule"], by_hand)
@@ -448,16 +455,16 @@ def test_the_labels_are_mostly_those_of_the_real_space_references(made, name):
 
 def test_the_labels_of_clean_samples_are_those_of_the_literature():
     clean = {"disorder": [], "samples": {"test": 30}}
-    arrays, _ = generate(**QWZ | clean)
+    arrays, _ = generated(**QWZ | clean)
     mass = arrays["parameters/mass"]
     clear = np.abs(np.abs(mass) - 2) > 0.05  # a localizer of six cells moves the boundary inwards
     assert clear.mean() > 0.8
     assert np.array_equal(arrays["label"][clear], np.where(np.abs(mass) < 2, -np.sign(mass), 0)[clear])
-    arrays, _ = generate(**HALDANE | clean | {"shape": {"name": "disk", "radius": 6.5}})
+    arrays, _ = generated(**HALDANE | clean | {"shape": {"name": "disk", "radius": 6.5}})
     M, phi = arrays["parameters/sublattice_mass"], arrays["parameters/phase"]
     inside = np.abs(M) < 3 * np.sqrt(3) * 0.2 * np.abs(np.sin(phi))
     assert np.array_equal(arrays["label"], np.where(inside, -np.sign(np.sin(phi)), 0))
-    arrays, _ = generate(**SSH | clean | {"shape": {"name": "segment", "size": [24]}})
+    arrays, _ = generated(**SSH | clean | {"shape": {"name": "segment", "size": [24]}})
     assert np.array_equal(arrays["label"], arrays["parameters/intracell"] < 1)
 
 
@@ -465,26 +472,25 @@ def test_the_labels_of_clean_samples_are_those_of_the_literature():
 
 
 @every
-def test_a_dataset_comes_back_from_its_file_whole_and_by_split(made, name, tmp_path):
+def test_a_dataset_comes_back_from_its_file_whole_and_by_split(drawn, made, name, tmp_path):
     arrays, attributes = made[name]
     path = tmp_path / f"{name}.h5"
-    write_dataset(path, arrays, attributes)
+    write_dataset(path, drawn[name])
     whole = read_dataset(path)
+    again = dataset_arrays(whole)
+    assert set(again) == set(arrays) and all(np.array_equal(again[key], arrays[key]) for key in arrays)
+    assert (str(whole), str(whole[3])) == (str(drawn[name]), str(drawn[name][3]))
     assert (whole.name, whole.task, len(whole)) == (name, attributes["task"], len(arrays["label"]))
     assert np.array_equal(whole.label, arrays["label"])
-    for key in ("occupied", "positions", "site_of_orbital", "sublattice", "cell"):
-        stored = getattr(whole.states, key)
-        assert (stored is None) == (key not in arrays)
-        assert stored is None or np.array_equal(stored, arrays[key])
     assert {f"reference/{key}" for key in whole.references} == {key for key in arrays if key.startswith("reference/")}
     start = 0
     for split, count in RECIPES[name]["samples"].items():
         part = read_dataset(path, split)
-        assert len(part) == len(part.states) == count
+        assert len(part) == count
         assert np.array_equal(part.label, arrays["label"][start : start + count])
-        assert np.array_equal(part.states.occupied, arrays["occupied"][start : start + count])
+        assert np.array_equal(part.occupied, arrays["occupied"][start : start + count])
         own = arrays["positions"][start : start + count] if name in MOVING else arrays["positions"]
-        assert np.array_equal(part.states.positions, own)
+        assert np.array_equal(part.positions, own)
         for key, values in part.references.items():
             assert np.array_equal(values, arrays[f"reference/{key}"][start : start + count])
         start += count
@@ -515,13 +521,13 @@ def test_the_digest_of_the_settings_changes_with_any_of_them(made):
         {"disorder": []},
         {"midgap_pair": "dropped"},
     ):
-        found.add(generate(**SSH | change)[1]["config_digest"])
+        found.add(generated(**SSH | change)[1]["config_digest"])
     assert len(found) == 6
 
 
-def test_an_unknown_split_and_a_damaged_file_are_refused_in_one_sentence(made, tmp_path):
+def test_an_unknown_split_and_a_damaged_file_are_refused_in_one_sentence(drawn, tmp_path):
     path = tmp_path / "a.h5"
-    write_dataset(path, *made["ssh_8"])
+    write_dataset(path, drawn["ssh_8"])
     with pytest.raises(ConfigError, match=r"split: found 'tests'; allowed: train, validation, test"):
         read_dataset(path, "tests")
     with h5py.File(path, "r+") as file:
@@ -544,3 +550,13 @@ def test_a_shape_without_a_bulk_is_refused_by_its_key_before_any_work(shape, rea
     recipe = {"name": "small", "seed": 1, "system": "kagome", "parameters": {"phase": 0.3, "breathing": 1.0}}
     with pytest.raises(ConfigError, match=rf"^datasets\.small\.shape: found .*; allowed: shapes with sites.*{reason}"):
         Recipe.of(**recipe, shape=shape, disorder=[])
+
+
+def test_chains_without_any_hopping_are_refused_by_their_key_unless_disorder_brings_one():
+    nothing = {"parameters": {"intracell": 0.0, "intercell": [0.0, 0.0]}, "minimum_margin": 0.0}
+    found = r"datasets\.ssh_8\.parameters: found intracell = 0\.0, intercell = \[0\.0, 0\.0\]"
+    with pytest.raises(ConfigError, match=rf"^{found}; allowed: numbers with which a hopping is not zero, or bond_box"):
+        generate(**SSH | nothing | {"disorder": []})
+    made = generate(**SSH | nothing | {"disorder": [{"name": "bond_box", "strength": 1.0}]})
+    assert np.isnan(made.proxies["clean_parameters"]).all(), "no crystal stands behind them"
+    assert len(generate(**SSH | {"parameters": {"intracell": 0.0, "intercell": 1.0}, "disorder": []})) == 52, "control"

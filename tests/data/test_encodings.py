@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
@@ -10,8 +11,9 @@ from toponn.data.encodings.loops import loops, pair_indices, pair_loops, triple_
 from toponn.invariants.chern import ring_trace
 from toponn.invariants.winding import antisymmetric_flow
 from toponn.matter.lattices import cut
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import disk, rectangle, segment
-from toponn.matter.states import States, chiral_occupied_states, occupied_states, projector, scramble_gauge
+from toponn.matter.states import chiral_occupied_states, occupied_states, projector, scramble_gauge
 from toponn.matter.systems.extended_ssh import ExtendedSSH
 from toponn.matter.systems.haldane import Haldane
 from toponn.matter.systems.qwz import QWZ
@@ -34,14 +36,13 @@ def states_of(system, shape, batch, **parameters):
     system = system()
     sites = cut(system.unit_cell, shape.inside, shape.extent)
     H = system.terms(sites, system.connections(sites), **parameters).hamiltonian()
-    site = np.repeat(np.arange(len(sites)), system.n_orbitals)
     if system.task == "winding":
         A, B = sites.sublattice == 0, sites.sublattice == 1
         h = H[np.ix_(A, B)].real + 0.2 * rng.normal(size=(batch, A.sum(), B.sum()))
         occupied, _ = chiral_occupied_states(h, sites.sublattice)
     else:
         occupied, _, _ = occupied_states(np.stack([H + np.diag(0.5 * rng.normal(size=len(H))) for _ in range(batch)]))
-    return States(occupied, sites.positions, site, sites.sublattice, sites.cell)
+    return Samples(states=occupied, positions=sites.positions, sublattice=sites.sublattice, cell=sites.cell)
 
 
 STATES = {
@@ -135,9 +136,8 @@ def test_the_loop_encoding_is_the_loops_of_the_projector_with_normalised_coordin
 def test_pair_loops_need_as_many_a_sites_as_b_sites():
     states = STATES["chain"]()
     for sublattice in (None, np.zeros(12, dtype=int)):
-        other = States(states.occupied, states.positions, states.site_of_orbital, sublattice, states.cell)
         with pytest.raises(NotApplicable, match="as many A sites as B sites"):
-            loops(other)
+            loops(replace(states, sublattice=sublattice))
 
 
 # --- The cell image against loops -------------------------------------------------------------------------
@@ -181,9 +181,8 @@ def test_the_cell_image_holds_the_projector_by_cell_and_displacement_and_zero_ou
 def test_a_cell_image_needs_cells():
     states = STATES["square"]()
     for cell, sublattice in ((None, states.sublattice), (states.cell, None)):
-        other = States(states.occupied, states.positions, states.site_of_orbital, sublattice, cell)
         with pytest.raises(NotApplicable, match="needs a lattice of unit cells"):
-            cell_image(other, stencil=1)
+            cell_image(replace(states, sublattice=sublattice, cell=cell), stencil=1)
 
 
 # --- Laws -------------------------------------------------------------------------------------------------
@@ -193,7 +192,7 @@ encoders = pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
 
 
 def with_states(states, occupied):
-    return States(occupied, states.positions, states.site_of_orbital, states.sublattice, states.cell)
+    return replace(states, states=occupied)
 
 
 def rotated(states, rng):
@@ -244,6 +243,6 @@ def test_many_samples_are_encoded_as_few(monkeypatch):
 @all_states
 @encoders
 def test_encodings_do_not_depend_on_where_the_sample_lies(states, encode):
-    moved = States(states.occupied, states.positions + 7.5, states.site_of_orbital, states.sublattice, states.cell)
+    moved = replace(states, positions=states.positions + 7.5)
     assert np.array_equal(encode(moved), encode(states))
     assert agree(loops(moved)["coordinates"], loops(states)["coordinates"])

@@ -1,7 +1,7 @@
 """Leave-one-lattice-out: training on several lattices together, tests on the one that was left out."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from toponn.tools.checks import DataError, NotApplicable
 from toponn.tools.seeds import stream
 from toponn.tools.tables import TABLES
 from toponn.training import loop
-from toponn.training.loop import Samples, batches, evaluate, gradients, shuffled, train
+from toponn.training.loop import Batch, batches, evaluate, gradients, shuffled, train
 from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import train_block, write_run
 from toponn.training.saved import load_run
@@ -61,7 +61,7 @@ def paths(tmp_path_factory):
     samples = {"train": 36, "validation": 20, "test": 20}
     for name, recipe in RECIPES.items():
         drawn = generate(name=name, seed=ROOT, samples=samples, minimum_margin=0.1, disorder=BOX, **recipe)
-        write_dataset(folder / f"{name}.h5", *drawn)
+        write_dataset(folder / f"{name}.h5", drawn)
     return {name: folder / f"{name}.h5" for name in RECIPES}
 
 
@@ -96,7 +96,7 @@ def ring_for(samples):
 
 
 def fitted(training, validation, **changes):
-    one = training if isinstance(training, Samples) else training[0]
+    one = training if isinstance(training, Batch) else training[0]
     model = ring_for(one)
     start = model.initial(generators(ROOT, "data", "ring", SEEDS))
     return train(model, start, training, validation, **{"root": ROOT, "order": "data", **asdict(TRAINING), **changes})
@@ -128,11 +128,11 @@ def test_samples_with_their_own_sites_have_the_values_and_gradients_that_each_ha
     dataset, alone = read_dataset(paths["points"], "train"), []
     together = encoded(RING, dataset, seeds=3, uses=50)
     assert together.inputs["coordinates"].shape == (36, 25, 2)
-    together = together.batch(slice(0, 8))
+    together = together[:8]
     for b in range(8):
-        arrays = as_tensors(loops(dataset.states[slice(b, b + 1)]))
+        arrays = as_tensors(loops(dataset[b]))
         assert arrays["coordinates"].shape == (25, 2)
-        alone.append(Samples(arrays, together.labels[b : b + 1]))
+        alone.append(Batch(arrays, together.labels[b : b + 1]))
     model = ring_for(together)
     leaves = {name: tensor.requires_grad_() for name, tensor in start_of(model).items()}
     with torch.no_grad():
@@ -162,7 +162,7 @@ def test_one_group_is_trained_bit_for_bit_as_samples_alone_are(views):
 def test_batches_of_one_group_are_those_of_its_shuffled_samples(views):
     (group,) = lattices(views, "train", "square")
     rows = torch.from_numpy(stream(ROOT, "order", "data", 1).permutation(len(group)))
-    expected = batches(group.batch(rows), 16)
+    expected = batches(group[rows], 16)
     found = list(shuffled([group], 16, stream(ROOT, "order", "data", 1)))
     assert [part.labels.tolist() for part in found] == [part.labels.tolist() for part in expected]
     assert all(torch.equal(a.inputs["loops"], b.inputs["loops"]) for a, b in zip(found, expected, strict=True))
@@ -199,7 +199,7 @@ def test_the_first_step_follows_the_gradient_of_the_batch_that_comes_first(views
 
 def test_validation_counts_all_samples_of_all_groups_alike(views):
     training, held_out = lattices(views, "train", "square"), lattices(views, "validation", "square", "points")
-    held_out[1] = held_out[1].batch(slice(0, 7))
+    held_out[1] = held_out[1][:7]
     model = ring_for(training[0])
     start = start_of(model)
     losses = [
@@ -254,7 +254,7 @@ def test_a_run_says_what_it_was_trained_on_and_loads_without_the_workflow(runs, 
     assert document["dataset"] == "without_square"
     assert document["trained_on"] == ["honeycomb", "kagome", "points"]
     loaded = load_run(folder)
-    states = read_dataset(paths["square"], "test").states
+    states = read_dataset(paths["square"], "test")
     assert loaded.values(states).shape == (len(SEEDS), 20)
     assert set(run["rows"]["dataset"]) == {"without_square"}
 
@@ -345,6 +345,6 @@ def test_a_run_on_one_dataset_is_the_same_by_itself_and_as_a_list(paths):
 
 
 def test_a_view_of_one_dataset_that_cannot_be_represented_is_refused_as_before(paths):
-    dataset = replace(read_dataset(paths["points"], "train"), name="alone")
+    dataset = read_dataset(paths["points"], "train")
     with pytest.raises(NotApplicable, match="a cell image needs a lattice of unit cells"):
         groups(CNN, [dataset])

@@ -5,13 +5,14 @@ from itertools import product
 
 import numpy as np
 import pytest
+from stored import of_split
 
-from toponn.data.datasets import dataset_of, read_dataset, write_dataset
+from toponn.data.datasets import read_dataset, write_dataset
 from toponn.data.generation import generate
 from toponn.generalization.evaluation import Evaluation
 from toponn.generalization.local_proxy import LocalProxy, entry_means
 from toponn.generalization.proxies import conflicts, fitted_proxies, overlap_rows, proxy_rows
-from toponn.matter.states import States
+from toponn.matter.samples import Samples
 from toponn.tools.checks import ConfigError, DataError, NotApplicable
 from toponn.tools.statistics import balanced_accuracy, wilson_interval
 from toponn.tools.tables import TABLES
@@ -30,23 +31,22 @@ FLIPPED = 40
 
 @pytest.fixture(scope="module")
 def chains():
-    """Return arrays and attributes of chains whose planted proxy is wrong on the last 40 test samples."""
-    arrays, attributes = generate(name="home", **CHAIN)
-    label = arrays["label"]
-    arrays["proxy/clean_parameters"] = np.where(np.arange(380) < 380 - FLIPPED, label, 1 - label).astype(float)
-    return arrays, attributes
+    """Return chains whose planted proxy is wrong on the last 40 test samples."""
+    made = generate(name="home", **CHAIN)
+    planted = np.where(np.arange(380) < 380 - FLIPPED, made.label, 1 - made.label).astype(float)
+    return replace(made, proxies={"clean_parameters": planted})
 
 
 @pytest.fixture(scope="module")
 def home(chains, tmp_path_factory):
     path = tmp_path_factory.mktemp("proxies") / "home.h5"
-    write_dataset(path, *chains)
+    write_dataset(path, chains)
     return path
 
 
 @pytest.fixture
 def test_split(chains):
-    return dataset_of(*chains, "test")
+    return of_split(chains, "test")
 
 
 def evaluation(variant, label, value, test="home", seeds=(0, 1)):
@@ -141,10 +141,8 @@ def test_a_model_that_cannot_run_and_a_proxy_without_conflicts_come_without_numb
 
 
 def test_a_proxy_that_a_test_does_not_have_has_no_row_there(home, chains, test_split, tmp_path):
-    arrays, attributes = chains
-    bare = {key: array for key, array in arrays.items() if key not in ("cell", "proxy/clean_parameters")}
-    bare["proxy/outside_parameters"] = 1.0 - arrays["label"]
-    write_dataset(tmp_path / "b.h5", bare, attributes)
+    bare = replace(chains, cell=None, proxies={"outside_parameters": 1.0 - chains.label})
+    write_dataset(tmp_path / "b.h5", bare)
     label = test_split.label
     both = {"home": evaluation("cnn", label, [label, label])}
     both["bare"] = evaluation("cnn", label, [label, 1 - label], "bare")
@@ -221,7 +219,7 @@ def chain_states(*occupied):
         for row, sites in enumerate(states):
             rows[sample, row, list(sites)] = [1 / np.sqrt(len(sites)), -1 / np.sqrt(len(sites))][: len(sites)]
     cell = np.arange(48) // 2
-    return States(rows, cell[:, None] * 1.0, np.arange(48), np.arange(48) % 2, cell[:, None])
+    return Samples(states=rows, positions=cell[:, None] * 1.0, sublattice=np.arange(48) % 2, cell=cell[:, None])
 
 
 def trivial(cells):
@@ -254,37 +252,34 @@ def test_bulk_and_edge_each_see_their_own_dimers():
 
 
 def test_a_topological_bulk_under_trivial_edges_is_where_the_two_proxies_part(chains, test_split):
-    train, validation = dataset_of(*chains, "train"), dataset_of(*chains, "validation")
+    train, validation = of_split(chains, "train"), of_split(chains, "validation")
     hopping = np.ones(47)  # from site to site, 2i within cell i, all other ones of amplitude 1 to the next cell
     cells = np.arange(24)
     chains_by_hand = []
     for edge, bulk in ((1.8, 0.4), (1.8, 1.8), (0.4, 0.4)):
         hopping[::2] = np.where((cells < 4) | (cells > 19), edge, bulk)
         chains_by_hand.append(np.diag(hopping, 1) + np.diag(hopping, -1))
-    like = test_split.states
-    samples = States.of_hamiltonian(np.array(chains_by_hand), like.positions, like.sublattice, like.cell)
-    covered = replace(test_split, states=samples, label=np.array([1, 0, 1]))
+    like = test_split
+    covered = Samples.of(np.array(chains_by_hand), like.positions, like.sublattice, like.cell)
     assert LocalProxy.fit(train, validation, "bulk").predict(covered).tolist() == [1, 0, 1]
     assert LocalProxy.fit(train, validation, "edge").predict(covered).tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("region", ["bulk", "edge"])
 def test_both_local_proxies_are_viable_at_home_and_blind_to_the_order_of_samples(region, chains, test_split):
-    train, validation = dataset_of(*chains, "train"), dataset_of(*chains, "validation")
+    train, validation = of_split(chains, "train"), of_split(chains, "validation")
     proxy = LocalProxy.fit(train, validation, region)
     said = proxy.predict(test_split)
     assert balanced_accuracy(test_split.label, said) > 0.97
     order = np.random.default_rng(5).permutation(100)
-    shuffled = replace(test_split, states=test_split.states[order], label=test_split.label[order])
-    assert (proxy.predict(shuffled) == said[order]).all()
+    assert (proxy.predict(test_split[order]) == said[order]).all()
     turned = np.random.default_rng(6).permutation(200)
-    again = replace(train, states=train.states[turned], label=train.label[turned])
-    assert (LocalProxy.fit(again, validation, region).predict(test_split) == said).all()
+    assert (LocalProxy.fit(train[turned], validation, region).predict(test_split) == said).all()
 
 
 def test_the_regression_is_the_ridge_solution_with_the_penalty_that_validation_prefers(chains, test_split):
-    train, validation = dataset_of(*chains, "train"), dataset_of(*chains, "validation")
-    x, held_out, new = (entry_means(split.states, "edge") for split in (train, validation, test_split))
+    train, validation = of_split(chains, "train"), of_split(chains, "validation")
+    x, held_out, new = (entry_means(split, "edge") for split in (train, validation, test_split))
     vary = x.std(axis=0) > 1e-6
     a, b, c = ((m[:, vary] - x[:, vary].mean(axis=0)) / x[:, vary].std(axis=0) for m in (x, held_out, new))
     assert 5 < vary.sum() < 36  # SSH is real, and half filled on every orbital
@@ -302,17 +297,17 @@ def test_the_regression_is_the_ridge_solution_with_the_penalty_that_validation_p
 
 
 def test_a_local_proxy_names_only_integers_seen_in_training(chains, test_split):
-    train, validation = dataset_of(*chains, "train"), dataset_of(*chains, "validation")
+    train, validation = of_split(chains, "train"), of_split(chains, "validation")
     states = chain_states([(2 * i, 2 * i + 3) for i in range(23)] + [(1,)])  # winding −1, far from what was seen
     for shift in (0, 3):
         proxy = LocalProxy.fit(
             replace(train, label=train.label + shift), replace(validation, label=validation.label + shift), "bulk"
         )
-        assert proxy.predict(replace(test_split, states=states, label=np.array([-1])))[0] - shift in (0, 1)
+        assert proxy.predict(states)[0] - shift in (0, 1)
 
 
 def test_a_local_proxy_that_learned_nothing_is_at_chance(chains, test_split):
-    train, validation = dataset_of(*chains, "train"), dataset_of(*chains, "validation")
+    train, validation = of_split(chains, "train"), of_split(chains, "validation")
     lots, reached = np.random.default_rng(7), []
     for _ in range(30):  # a chain has few correlations that vary, so that single lots may fall on either side
         train = replace(train, label=lots.permutation(train.label))
@@ -323,9 +318,9 @@ def test_a_local_proxy_that_learned_nothing_is_at_chance(chains, test_split):
 
 
 def test_phases_of_the_orbitals_move_the_entries_and_not_their_squares(test_split):
-    states = test_split.states
+    states = test_split
     phases = np.exp(2j * np.pi * np.random.default_rng(8).random((len(states), 1, 48)))
-    scrambled = replace(states, occupied=states.occupied * phases)
+    scrambled = replace(states, states=states.occupied * phases)
     for region in ("bulk", "edge"):
         before, after = (entry_means(s, region).reshape(-1, 3, 12) for s in (states, scrambled))
         assert np.abs(before - after)[:, :2].max() > 0.1
@@ -339,8 +334,7 @@ def plane_states(cells, occupied=None):
     if occupied is None:
         mixed = rng.normal(size=(3, n, n)) + 1j * rng.normal(size=(3, n, n))
         occupied = np.linalg.qr(mixed)[0][:, : n // 2]
-    site = np.repeat(np.arange(len(cells)), 2)
-    return States(occupied, cells * 1.0, site, np.zeros(len(cells), dtype=int), cells)
+    return Samples(states=occupied, positions=cells * 1.0, sublattice=np.zeros(len(cells), dtype=int), cell=cells)
 
 
 @pytest.mark.parametrize("hole", [[], [(2, 2)]])
@@ -363,25 +357,24 @@ def test_the_means_are_those_of_the_dense_projector_over_cells_that_are_there(ho
 
 
 def test_samples_with_positions_of_their_own_are_seen_one_by_one(test_split):
-    states = test_split.states[:5]
+    states = test_split[:5]
     moved = replace(states, positions=states.positions + np.zeros((5, 1, 1)))
     np.testing.assert_allclose(entry_means(moved, "bulk"), entry_means(states, "bulk"), atol=1e-12)
 
 
 def test_a_sample_that_a_local_proxy_cannot_see_is_refused(chains, test_split):
-    proxy = LocalProxy.fit(dataset_of(*chains, "train"), dataset_of(*chains, "validation"), "bulk")
-    plane = replace(test_split, states=plane_states(list(product(range(6), range(5)))), label=np.zeros(3))
+    proxy = LocalProxy.fit(of_split(chains, "train"), of_split(chains, "validation"), "bulk")
+    plane = plane_states(list(product(range(6), range(5))))
     with pytest.raises(NotApplicable, match="cells of another number of orbitals"):
         proxy.predict(plane)
     with pytest.raises(NotApplicable, match="needs a lattice of unit cells"):
-        proxy.predict(replace(test_split, states=replace(test_split.states, cell=None)))
+        proxy.predict(replace(test_split, cell=None))
     with pytest.raises(NotApplicable, match="2 × 2 cells has none in the bulk"):
         entry_means(plane_states(list(product(range(2), range(2)))), "bulk")
     with pytest.raises(ConfigError, match="region: found 'rim'; allowed: bulk, edge"):
-        entry_means(test_split.states, "rim")
+        entry_means(test_split, "rim")
 
 
 def test_a_home_without_a_grid_of_cells_has_no_local_proxies(chains, tmp_path):
-    arrays, attributes = chains
-    write_dataset(tmp_path / "x.h5", {key: array for key, array in arrays.items() if key != "cell"}, attributes)
+    write_dataset(tmp_path / "x.h5", replace(chains, cell=None))
     assert fitted_proxies(tmp_path / "x.h5") == {}

@@ -204,9 +204,11 @@ def test_a_sparse_draw_is_the_draw(disorder):
         name="x", seed=3, system="qwz", shape={"name": "rectangle", "size": [7, 6]}, parameters={"mass": [-2.0, 2.0]},
         disorder=disorder,
     )  # fmt: skip
-    dense, thin = recipe.draw(4), recipe.sparse_draw(4)
-    assert np.array_equal(thin.hamiltonian.toarray(), dense.hamiltonian)
-    assert (thin.numbers, thin.filled, thin.fermi_level) == (dense.numbers, dense.filled, dense.fermi_level)
+    dense, thin = recipe.draw([4, 9]), recipe.draw([4, 9], sparse=True)
+    assert thin.hamiltonians.shape == (2,) and np.array_equal(thin[1:].hamiltonians[0].toarray(), dense.hamiltonians[1])
+    assert np.array_equal(thin.dense, dense.hamiltonians) and np.array_equal(thin.occupied, dense.occupied)
+    assert (thin.filled.tolist(), thin.fermi_level) == (dense.filled.tolist(), dense.fermi_level)
+    assert all(np.array_equal(thin.numbers[key], dense.numbers[key]) for key in dense.numbers)
     assert np.array_equal(thin.positions, dense.positions)
 
 

@@ -10,9 +10,9 @@ from toponn.invariants.estimates import (
     real_space_winding,
     spectral_localizer,
 )
-from toponn.invariants.samples import Samples
 from toponn.matter.disorder import bond_box, onsite_box
 from toponn.matter.lattices import CHAIN, SQUARE, cut, torus
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import rectangle, segment
 from toponn.matter.systems.haldane import Haldane
 from toponn.matter.systems.qwz import QWZ, born_boundary
@@ -29,7 +29,7 @@ def chains(intracell: float, width: float, count: int, seed: int) -> Samples:
     for _ in range(count):
         terms = system.terms(sites, connections, intracell=intracell, intercell=1.0)
         H.append(bond_box(terms, width, rng=rng).hamiltonian())
-    return Samples(np.stack(H), sites.positions, sublattice=sites.sublattice)
+    return Samples.of(np.stack(H), sites.positions, sublattice=sites.sublattice)
 
 
 def growth(intracell: float, width: float) -> float:
@@ -115,7 +115,7 @@ def tori(system, width: float, count: int, seed: int, **parameters) -> Samples:
     connections, rng, H = member.connections(sites), np.random.default_rng(seed), []
     for _ in range(count):
         H.append(onsite_box(member.terms(sites, connections, **parameters), width, rng=rng).hamiltonian())
-    return Samples(np.stack(H), sites.positions, periods=sites.periods, filled=len(H[0]) // 2)
+    return Samples.of(np.stack(H), sites.positions, periods=sites.periods, filled=len(H[0]) // 2)
 
 
 @pytest.mark.parametrize(("name", "width"), POINTS)
@@ -155,7 +155,7 @@ def test_open_samples_of_the_anderson_insulator_of_qwz_show_it_too():
             onsite_box(system.terms(sites, connections, mass=2.1), width, rng=rng).hamiltonian()
             for _ in range(1 if width == 0 else 8)
         ]
-        samples = Samples(np.stack(H), sites.positions, filled=len(sites), area_per_site=1.0)
+        samples = Samples.of(np.stack(H), sites.positions, filled=len(sites), area_per_site=1.0)
         means[width] = real_space_chern(samples).value.mean(), spectral_localizer(samples, 0.2).value.mean()
     assert means[0.0][0] == pytest.approx(0, abs=0.2)
     assert means[0.0][1] == 0

@@ -18,8 +18,8 @@ from toponn.invariants.estimates import (
     spectral_localizer,
     three_sector_chern,
 )
-from toponn.invariants.samples import Samples
 from toponn.matter.lattices import CHAIN, HONEYCOMB, SQUARE, cut, torus
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import disk, rectangle, segment
 from toponn.matter.systems.amorphous_chern import AmorphousChern
 from toponn.matter.systems.extended_ssh import ExtendedSSH
@@ -48,7 +48,7 @@ class Case:
     def solved(self, **changes) -> Samples:
         known = {"sublattice": self.sublattice, "periods": self.periods} | changes
         H, positions = known.pop("H", self.H), known.pop("positions", self.positions)
-        return Samples(H, positions, **known)
+        return Samples.of(H, positions, **known)
 
 
 def localizer(samples: Samples) -> Estimate:

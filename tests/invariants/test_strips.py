@@ -6,7 +6,7 @@ from tolerances import agree
 from toponn.data.recipes import Recipe
 from toponn.invariants import localizer, strips
 from toponn.invariants.estimates import spectral_localizer
-from toponn.invariants.samples import Samples
+from toponn.matter.samples import Samples
 from toponn.tools.checks import DataError
 
 SIDE, BENT = {"name": "rectangle", "size": [8, 8]}, {"name": "l_shape", "size": 11}
@@ -54,7 +54,7 @@ def drawn(case, count=10):
     recipe = Recipe.of(
         name="a", seed=3, system=system, lattice=lattice, shape=shape, parameters=parameters, disorder=disorder
     )
-    samples = recipe.samples([recipe.draw(i) for i in range(count)])
+    samples = recipe.draw(range(count))
     H = samples.hamiltonians - samples.level[:, None, None] * np.eye(samples.hamiltonians.shape[-1])
     return H, samples.centred[..., samples.site_of_orbital, :], recipe.system.localizer_kappa, samples
 
@@ -332,7 +332,7 @@ def test_real_hamiltonians_far_from_any_transition_are_taken_too():
 
 def test_samples_without_disorder_are_those_of_the_batch_repeated():
     H, where = squares(*[-1.0] * 40, disorder=0.0)
-    samples = Samples(H, where[::2])
+    samples = Samples.of(H, where[::2])
     estimate = spectral_localizer(samples, 0.3)
     assert (estimate.integer == 1).all()
     assert np.ptp(estimate.margin) < 1e-9

@@ -104,7 +104,7 @@ def test_with_a_gap_the_localizer_stands_twice_the_second_time_with_the_strength
     made = recipe("qwz", 10, {"mass": -1.7})
     assert "localizer_of_gap" not in open_estimates(made, 1, 0.1)
     found = open_estimates(made, 1, 0.1, gap=0.6)
-    samples = made.samples([made.draw(0)])
+    samples = made.draw([0])
     for name, kappa in (("spectral_localizer", 0.2), ("localizer_of_gap", kappa_from_gap(0.6, 5.0))):
         alone = spectral_localizer(samples, kappa)
         assert found[name].value == alone.value == 1

@@ -5,7 +5,6 @@ from tolerances import agree
 
 from toponn.data.recipes import Recipe
 from toponn.invariants.estimates import real_space_chern, spectral_localizer, three_sector_chern
-from toponn.invariants.samples import Samples
 from toponn.matter.disorder import (
     DISORDER,
     KEEPS,
@@ -16,6 +15,7 @@ from toponn.matter.disorder import (
     vacancies,
 )
 from toponn.matter.lattices import HONEYCOMB, SQUARE, cut, torus
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import disk, rectangle, segment
 from toponn.matter.systems import SYSTEMS
 from toponn.matter.systems.amorphous_chern import AmorphousChern
@@ -255,8 +255,8 @@ def test_a_sample_with_vacancies_is_the_sample_without_those_sites(system, shape
     level = system().fermi_level(**parameters)
     filled = orbitals.sum() // 2
     about = {"fermi_level": level, "filled": filled if level is None else None, "area_per_site": 1.0}
-    with_holes = Samples(H, sites.positions, **about)
-    deleted = Samples(smaller, sites.positions[left], **about)
+    with_holes = Samples.of(H, sites.positions, **about)
+    deleted = Samples.of(smaller, sites.positions[left], **about)
     P = with_holes.projector[0]
     assert agree(P[np.ix_(orbitals, orbitals)], deleted.projector[0])
     assert np.abs(P[:, ~orbitals]).max() < 1e-12, "a vacancy holds nothing"
@@ -289,10 +289,10 @@ def test_a_draw_with_vacancies_fills_half_of_the_orbitals_that_are_there():
     )
     counts = set()
     for index in range(6):
-        draw = recipe.draw(index)
-        gone = int((np.diagonal(draw.hamiltonian).real == VACANT_ENERGY).sum()) // 2
-        assert draw.filled == 64 - gone
-        assert (recipe.samples([draw]).occupied[0].any(axis=1)).sum() == draw.filled
+        draw = recipe.draw([index])
+        gone = int((np.diagonal(draw.hamiltonians[0]).real == VACANT_ENERGY).sum()) // 2
+        assert draw.filled[0] == 64 - gone
+        assert draw.occupied[0].any(axis=1).sum() == 64 - gone
         counts.add(gone)
     assert len(counts) > 2
 

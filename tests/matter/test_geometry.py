@@ -10,7 +10,6 @@ import pytest
 import yaml
 from checkerboard import Checkerboard
 
-from toponn.data.datasets import dataset_of
 from toponn.data.encodings.cell_image import cell_image
 from toponn.data.generation import generate
 from toponn.data.recipes import Recipe
@@ -48,21 +47,19 @@ def made():
 
 
 def test_a_class_with_its_own_cell_and_no_kappa_makes_samples_with_the_labels_of_its_closed_form(made):
-    arrays, attributes = made
-    mass, label = arrays["parameters/mass"], arrays["label"]
+    mass, label, attributes = made.numbers["parameters/mass"], made.label, made.attributes
     assert np.array_equal(label, np.abs(mass) < 4 * 0.5)  # C = 1 where |M| < 4t'
     assert set(label.tolist()) == {0, 1}
     assert attributes["lattice"] == "checkerboard" not in LATTICES
     assert attributes["system"] == "checkerboard[rectangle 8x8]"
     assert attributes["area_per_site"] == 1
-    assert np.array_equal(arrays["proxy/clean_parameters"], label), "the vectors of this cell are left-handed"
+    assert np.array_equal(made.proxies["clean_parameters"], label), "the vectors of this cell are left-handed"
 
 
 def test_a_cell_of_one_s_own_has_cells_and_sublattices_and_so_an_image(made):
-    states = dataset_of(*made).states
-    assert np.bincount(states.sublattice).tolist() == [32, 32]
-    image = cell_image(states, stencil=1)["image"]
-    assert image.shape == (60, 2 * 9 * 4, *(states.cell.max(axis=0) + 1))
+    assert np.bincount(made.sublattice).tolist() == [32, 32]
+    image = cell_image(made, stencil=1)["image"]
+    assert image.shape == (60, 2 * 9 * 4, *(made.cell.max(axis=0) + 1))
     assert np.isfinite(image).all()
     assert 0 < np.abs(image).max() <= 1
 
@@ -92,7 +89,7 @@ def without_kappa(system):
 def test_a_system_that_names_kappa_keeps_it_to_the_last_bit():
     recipe = Recipe.of(**ENTRY | {"system": "qwz", "parameters": {"mass": [-3.5, 3.5]}})
     assert recipe.kappa == 0.2
-    sample = recipe.samples([recipe.draw(0)])
+    sample = recipe.draw([0])
     assert recipe.estimate("spectral_localizer", sample).margin == spectral_localizer(sample, 0.2).margin
 
 
@@ -117,7 +114,7 @@ def test_labels_with_the_kappa_of_the_gap_are_those_with_the_class_s_own():
     disorder = [{"name": "onsite_box", "strength": [0.0, 2.0]}]
     entry = ENTRY | {"system": "qwz", "parameters": {"mass": [-3.0, 3.0]}, "disorder": disorder}
     ours, theirs = (Recipe.of(**entry | {"system": system}) for system in (without_kappa(QWZ), QWZ()))
-    samples = theirs.samples([theirs.draw(i) for i in range(40)])
+    samples = theirs.draw(range(40))
     a, b = (made.estimate("spectral_localizer", samples, 0.2) for made in (ours, theirs))
     both = a.decided & b.decided
     assert both.sum() > 20

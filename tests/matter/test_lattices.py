@@ -191,7 +191,7 @@ def test_every_honeycomb_sample_of_the_study_is_half_filled_in_its_bulk():
     for name, entry in recipes.items():
         asked = {key: entry[key] for key in ("system", "shape", "parameters", "disorder")}
         recipe = Recipe.of(name=name, seed=1, **asked)
-        occupied = recipe.samples([recipe.draw(0)]).occupied[0]
+        occupied = recipe.draw([0]).occupied[0]
         bulk = window(local_coordinates(recipe.sites.positions, recipe.shape))
         density = (np.abs(occupied) ** 2).sum(axis=0)
         pairs = [density[bulk & (recipe.sites.sublattice == s)].mean() for s in (0, 1)]

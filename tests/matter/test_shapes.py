@@ -321,6 +321,8 @@ def test_a_config_entry_gives_the_shape_of_its_name_and_arguments(name):
         ({"radius": 3}, "shape.name: found None; allowed: segment, rectangle"),
         ({"name": "disk", "side": 3}, "shape: found 'side'; allowed: radius and, where there are any, holes"),
         ({"name": "disk"}, "shape: found ''; allowed: radius and"),
+        ({"name": "disk", "radius": 1.0e300}, r"shape\.radius: found 1e\+300; allowed: numbers up to 1,000,000"),
+        ({"name": "rectangle", "size": [3, 1.0e300]}, r"shape\.size: found \[3, 1e\+300\]; allowed: numbers up to"),
         ({"name": "l_shape", "size": 3, "radius": 2}, "shape: found 'size, radius'; allowed: size and"),
     ],
 )

@@ -4,7 +4,6 @@ import scipy.linalg
 from tolerances import agree
 
 from toponn.matter.states import (
-    States,
     chiral_block,
     chiral_occupied_states,
     eigenstates,
@@ -15,7 +14,6 @@ from toponn.matter.states import (
     scramble_gauge,
     without_midgap_pair,
 )
-from toponn.tools.checks import ConfigError, DataError
 
 
 def hermitian_matrices(batch, n, rng, real=False):
@@ -182,32 +180,6 @@ def test_each_sample_loses_its_own_last_state_where_they_are_not_as_many(rng):
     assert not agree(projector(rest), projector(occupied_states(H, filled=filled)[0][:, :-1])), "control: a row for all"
 
 
-def test_states_of_a_users_chain_can_be_without_the_mid_gap_pair(rng):
-    H, h, sublattice = chiral_hamiltonians(3, 5, rng)
-    where = np.repeat(np.arange(5.0), 2)[:, None]
-    for known in ((where, sublattice), (where,)):
-        whole, rest = (States.of_hamiltonian(H, *known, midgap_pair=pair) for pair in ("kept", "dropped"))
-        assert agree(whole.occupied, States.of_hamiltonian(H, *known).occupied), "kept by default"
-        assert rest.occupied.shape == (3, 4, 10)
-        U, _, Vh = np.linalg.svd(h)
-        pair = np.zeros((3, 10), dtype=complex)
-        pair[:, sublattice == 0], pair[:, sublattice == 1] = U[:, :, -1], -Vh[:, -1]
-        lost = pair[:, :, None] * pair[:, None].conj() / 2
-        assert agree(projector(rest.occupied) + lost, projector(whole.occupied) + 0j)
-
-
-def test_a_mid_gap_pair_of_anything_but_chains_is_refused_in_one_sentence(rng):
-    H = hermitian_matrices(1, 6, rng)
-    with pytest.raises(
-        DataError, match="midgap_pair: found 'dropped'; allowed: kept, since only chains have a mid-gap"
-    ):
-        States.of_hamiltonian(H, np.zeros((3, 2)), midgap_pair="dropped")
-    with pytest.raises(
-        ConfigError, match=r"midgap_pair: found 'droped'; allowed: kept, dropped \(did you mean 'dropped'"
-    ):
-        States.of_hamiltonian(H, np.zeros((3, 1)), midgap_pair="droped")
-
-
 # --- Gauge scrambles --------------------------------------------------------------------------------------
 
 
@@ -262,55 +234,6 @@ def test_a_gauge_scramble_is_uniform_in_the_group(real):
     U = unitaries(2500, 3, np.random.default_rng(3), real, lambda states, rng: scramble_gauge(states, rng=rng))
     assert is_haar(U)
     assert not is_haar(unitaries(2500, 3, np.random.default_rng(3), real, without_phases)), "control"
-
-
-# --- States of a user's Hamiltonian -----------------------------------------------------------------------
-
-
-def test_states_of_one_hamiltonian_are_a_batch_of_one(rng):
-    H = hermitian_matrices(1, 8, rng)
-    where = rng.normal(size=(4, 2))
-    one, many = States.of_hamiltonian(H[0], where), States.of_hamiltonian(H, where)
-    assert len(one) == len(many) == 1
-    assert agree(projector(one.occupied), projector(many.occupied))
-    assert one.site_of_orbital.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert one.dimension == 2
-
-
-def test_states_of_some_samples_keep_the_geometry(rng):
-    states = States.of_hamiltonian(hermitian_matrices(5, 6, rng), np.arange(3.0)[:, None])
-    some = states[np.array([4, 1])]
-    assert len(some) == 2
-    assert np.array_equal(some.occupied, states.occupied[[4, 1]])
-    assert some.positions is states.positions
-    assert np.array_equal(states[1:3].occupied, states.occupied[1:3])
-
-
-@pytest.mark.parametrize(
-    ("spoil", "sentence"),
-    [
-        (lambda H: H[:, :5], r"hamiltonian: found shape \(1, 5, 6\); allowed: square matrices"),
-        (lambda H: H + np.triu(np.ones((6, 6)), 1), "hamiltonian: found |H - H†| up to 1.0e"),
-        (lambda H: H + np.diag([np.nan] + [0] * 5), "hamiltonian: found entries that are not finite"),
-        (lambda H: H + np.diag([np.inf] + [0] * 5), "hamiltonian: found entries that are not finite"),
-        (lambda H: H + np.diag([np.inf, -np.inf] + [0] * 4), "hamiltonian: found entries that are not finite"),
-    ],
-    ids=["not square", "not Hermitian", "nan", "infinite", "infinite of both signs"],
-)
-def test_a_matrix_that_is_no_hamiltonian_is_refused_in_one_sentence(rng, spoil, sentence):
-    with pytest.raises(DataError, match=sentence.replace("|", r"\|")):
-        States.of_hamiltonian(spoil(hermitian_matrices(1, 6, rng)), np.zeros((3, 2)))
-
-
-def test_a_hamiltonian_with_a_rounding_error_is_accepted(rng):
-    H = hermitian_matrices(1, 6, rng)
-    H[0, 0, 1] += 1e-13
-    assert len(States.of_hamiltonian(H, np.zeros((3, 2)))) == 1
-
-
-def test_orbitals_that_do_not_divide_among_the_sites_are_refused(rng):
-    with pytest.raises(DataError, match="found 6 orbitals on 4 sites; allowed: the same number on every site"):
-        States.of_hamiltonian(hermitian_matrices(1, 6, rng), np.zeros((4, 2)))
 
 
 # --- Filling ----------------------------------------------------------------------------------------------
@@ -368,26 +291,6 @@ def test_a_gauge_scramble_leaves_rows_of_zeros_where_they_are(rng):
     assert not scrambled[2:].any()
     assert agree(projector(scrambled), projector(occupied[0]))
     assert np.abs(scrambled[:2] - occupied[0, :2]).max() > 0.05
-
-
-def test_states_of_samples_with_positions_of_their_own_keep_each_with_its_sample(rng):
-    H, where = hermitian_matrices(4, 6, rng), rng.normal(size=(4, 3, 2))
-    states = States.of_hamiltonian(H, where, fermi_level=np.array([-1.0, 0.0, 0.5, 2.0]))
-    assert states.dimension == 2
-    assert states.site_of_orbital.tolist() == [0, 0, 1, 1, 2, 2]
-    some = states[np.array([3, 1])]
-    assert np.array_equal(some.positions, where[[3, 1]])
-    assert np.array_equal(states[1:3].positions, where[1:3])
-    assert agree(projector(states.occupied), projector(occupied_states(H, np.array([-1.0, 0.0, 0.5, 2.0]))[0]))
-
-
-def test_a_chiral_chain_with_a_fermi_level_of_its_own_is_filled_up_to_it(rng):
-    H, _, sublattice = chiral_hamiltonians(1, 5, rng)
-    where = np.repeat(np.arange(5.0), 2)[:, None]
-    level = float(np.linalg.eigvalsh(H)[0, 6:8].mean())
-    states = States.of_hamiltonian(H, where, sublattice, fermi_level=level)
-    assert states.occupied.shape == (1, 7, 10)
-    assert States.of_hamiltonian(H, where, sublattice).occupied.shape == (1, 5, 10)
 
 
 @pytest.fixture

@@ -70,11 +70,11 @@ class Geometry:
             disorder=disorder,
             lattice=lattice,
         )
-        draws = [self.recipe.draw(first + i) for i in range(1 if self.recipe.moving else samples)]
-        solved, rng = self.recipe.samples(draws), np.random.default_rng(ROOT)
+        solved = self.recipe.draw(range(first, first + (1 if self.recipe.moving else samples)))
+        rng = np.random.default_rng(ROOT)
         self.occupied = np.stack([scramble_gauge(rows, rng=rng) for rows in solved.occupied])
         self.midgap_dropped = without_midgap_pair(solved.occupied)
-        self.positions, self.orbitals = draws[0].positions, self.recipe.site_of_orbital
+        self.positions, self.orbitals = solved.geometry, solved.site_of_orbital
         self.sublattice, self.area = self.recipe.sites.sublattice, self.recipe.lattice.area_per_site
         if self.recipe.system.task == "winding":
             self.positions, self.area = self.positions[self.sublattice == 0], 1.0
@@ -455,14 +455,14 @@ RECIPES = {
 def test_an_exact_start_classifies_the_validation_split_at_the_labels_ceiling(task, tmp_path):
     path = tmp_path / "small.h5"
     samples = {"train": 2, "validation": 62}
-    write_dataset(path, *generate(name="small", seed=ROOT, samples=samples, minimum_margin=0.2, **RECIPES[task]))
+    write_dataset(path, generate(name="small", seed=ROOT, samples=samples, minimum_margin=0.2, **RECIPES[task]))
     dataset = read_dataset(path, "validation")
     reference = dataset.references["real_space_chern" if task == "chern" else "real_space_winding"]
     ceiling = (np.rint(reference) == dataset.label).mean()
     assert len(np.unique(dataset.label)) > 1
-    inputs = as_tensors(loops(dataset.states))
-    dimension = dataset.states.dimension
-    positions = dataset.states.positions[dataset.states.sublattice == 0]
+    inputs = as_tensors(loops(dataset))
+    dimension = dataset.dimension
+    positions = dataset.positions[dataset.sublattice == 0]
     area = 1.0 if dimension == 1 else float(dataset.attributes["area_per_site"])
     for form in ("free", "coordinate"):
         model = ring_of(form, tuple(inputs["coordinates"].shape))

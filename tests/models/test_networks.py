@@ -12,7 +12,7 @@ from toponn.models.base import Parameters, generators
 from toponn.models.minimal_filtering import Tiles
 from toponn.models.network import Network
 from toponn.tools.checks import NotApplicable, resolve
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 from toponn.training.runs import epoch_flops
 
 ROOT, SEEDS, SAMPLES = 13, 5, 9
@@ -247,7 +247,7 @@ def test_a_users_own_network_has_second_derivatives_through_its_attention():
 
 def test_the_operations_of_a_users_own_network_are_those_of_its_matrix_products():
     model, _, _ = attention((6, 5, 4))
-    samples = Samples({"image": torch.zeros(30, 6, 5, 4)}, torch.zeros(30, dtype=torch.int64))
+    samples = Batch({"image": torch.zeros(30, 6, 5, 4)}, torch.zeros(30, dtype=torch.int64))
     start = model.initial(generators(ROOT, "data", "transformer", [0]))
     first, cells = 30 * 20 * 6 * 8, 30 * 20
     layers = 2 * cells * (8 * 24 + 8 * 8 + 2 * 8 * 12 + 2 * 20 * 8) + 30 * 8

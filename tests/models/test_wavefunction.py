@@ -8,8 +8,9 @@ from toponn.data.encodings.occupied import occupied as encoded
 from toponn.data.recipes import Recipe
 from toponn.invariants.winding import midgap_winding, winding_density
 from toponn.matter.lattices import normalised_coordinates
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import bulk_window
-from toponn.matter.states import States, polar_factor, scramble_gauge
+from toponn.matter.states import polar_factor, scramble_gauge
 from toponn.models import wavefunction
 from toponn.models.base import as_tensors, generators
 from toponn.models.head import TEMPERATURE
@@ -40,9 +41,9 @@ class Chains:
             disorder=[{"name": "bond_box", "strength": [0.0, strength]}],
         )
         pair = "dropped" if formula == "midgap_dropped" else "kept"
-        H = np.stack([self.recipe.draw(i).hamiltonian for i in range(samples)])
+        H = np.stack([self.recipe.draw([i]).hamiltonians[0] for i in range(samples)])
         sites, self.formula, self.cells = self.recipe.sites, formula, cells
-        states = States.of_hamiltonian(H, sites.positions, sites.sublattice, midgap_pair=pair)
+        states = Samples.of(H, sites.positions, sites.sublattice, midgap_pair=pair)
         rng = np.random.default_rng(1)
         self.occupied = np.stack([scramble_gauge(rows, rng=rng) for rows in states.occupied])
         A, B = sites.sublattice == 0, sites.sublattice == 1
@@ -128,7 +129,7 @@ def test_the_closed_form_in_the_precision_of_training_is_the_same_formula(formul
     for cells in (12, 13, 24):
         sample = chains("ssh", cells, 6, formula)
         sites = sample.recipe.sites
-        states = States(sample.occupied, sites.positions, np.arange(len(sites)), sites.sublattice)
+        states = Samples(states=sample.occupied, positions=sites.positions, sublattice=sites.sublattice)
         model = sample.model()
         weights = model.closed_form(model.initial(generators(ROOT, "c", "m", [0])), sample.lengths, 1.0)
         assert all(tensor.dtype == torch.float32 for tensor in weights.values())

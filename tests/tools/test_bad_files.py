@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from scipy.sparse import eye_array
 from stored import CHAIN, FILLED, B, N, chain_arrays
 
-from toponn.data.datasets import Dataset, read_dataset
-from toponn.matter.states import States
+from toponn.data.datasets import read_dataset
+from toponn.matter.samples import Samples
 from toponn.models.base import generators
 from toponn.study.read import read_study
 from toponn.study.yaml_files import read_yaml
@@ -19,7 +20,7 @@ from toponn.tools.checks import ConfigError, DamagedError, DataError
 from toponn.tools.digests import digest
 from toponn.tools.files import read_arrays, read_csv, read_json, write_arrays
 from toponn.training.checkpoints import load_checkpoint
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 from toponn.training.protocol import Variant
 from toponn.training.saved import Run, load_run
 from toponn.training.views import build_model
@@ -71,10 +72,19 @@ ARRAYS = [
     ({"sublattice": np.full(N, 9)}, "sublattice: found 9; allowed: 0 to 3"),
     ({"cell": np.zeros((N, 2), int)}, r"cell: found shape \(4, 2\); allowed: \(N, d\) with N = 4, d = 1"),
     ({"site_of_orbital": np.full(N, N)}, "site_of_orbital: found 4; allowed: 0 to 3"),
+    (
+        {"site_of_orbital": np.arange(N)[::-1]},
+        "site_of_orbital: found another order; allowed: as many orbitals on every site, in the order of the sites",
+    ),
+    ({"margin": np.zeros(2)}, r"margin: found shape \(2,\); allowed: \(B\) with B = 6"),
+    ({"parameters/mass": np.zeros((B, 2))}, r"parameters/mass: found shape \(6, 2\); allowed: \(B\) with B = 6"),
     ({"proxy/clean_parameters": np.zeros(2)}, r"proxy/clean_parameters: found shape \(2,\); allowed: \(B\) with B = 6"),
     ({"reference/real_space_winding": np.zeros(B, int)}, "reference/real_space_winding: found type int64; allowed: fl"),
 ]
 ATTRIBUTES = [
+    ({"area_per_site": GONE}, "attribute area_per_site: found nothing; allowed: a positive number"),
+    ({"area_per_site": -1.0}, r"attribute area_per_site: found .*-1\.0.*; allowed: a positive number"),
+    ({"midgap_pair": "lost"}, "attribute midgap_pair: found 'lost'; allowed: kept or dropped"),
     ({"task": GONE}, "attribute task: found nothing; allowed: winding or chern"),
     ({"task": "windng"}, "attribute task: found 'windng'; allowed: winding or chern"),
     ({"task": 1}, "attribute task: found .*1.*; allowed: winding or chern"),
@@ -92,10 +102,10 @@ def changed(table: dict, changes: dict) -> dict:
 def test_the_smallest_dataset_is_one(tmp_path):
     write_arrays(tmp_path / "a.h5", chain_arrays(), CHAIN)
     found = read_dataset(tmp_path / "a.h5", "test")
-    assert isinstance(found, Dataset)
+    assert isinstance(found, Samples)
     assert len(found) == 2
     write_arrays(tmp_path / "a.h5", changed(chain_arrays(), {"sublattice": GONE, "cell": GONE}), CHAIN)
-    assert read_dataset(tmp_path / "a.h5").states.sublattice is None
+    assert read_dataset(tmp_path / "a.h5").sublattice is None
 
 
 @pytest.mark.parametrize(("changes", "says"), ARRAYS)
@@ -125,6 +135,12 @@ def sealed_again(path) -> None:
 
     content = path.read_bytes()
     path.write_bytes(b"toponn sha256 " + sha256(content[512:]).hexdigest().encode() + bytes(434) + content[512:])
+
+
+def empty(file, name) -> None:
+    """Put an array without data, HDF5's null dataspace, in place of one."""
+    del file[name]
+    file[name] = h5py.Empty("f8")
 
 
 @pytest.mark.parametrize("read", [read_arrays, read_dataset, read_csv, read_json])
@@ -157,6 +173,9 @@ def test_a_file_that_hdf5_wrote_but_not_we_is_refused(tmp_path):
             lambda file: file.create_dataset("huge", (10**12,), "f8", chunks=(8,)),
             "found arrays of 80.* bytes in a file",
         ),
+        (lambda file: empty(file, "label"), r"a\.h5: label: found no data; allowed: an array; delete it and run again"),
+        (lambda file: empty(file, "occupied"), r"a\.h5: occupied: found no data; allowed: an array"),
+        (lambda file: empty(file, "reference/real_space_winding"), r"reference/real_space_winding: found no data"),
     ],
 )
 def test_a_sealed_file_of_other_content_is_refused(tmp_path, edit, says):
@@ -333,20 +352,28 @@ SITES = np.arange(4.0)[:, None]
         (H, SITES, {"fermi_level": [0.0, 0.0]}, r"fermi_level: found shape \(2,\); allowed: \(\) or \(1,\)"),
         (H, SITES, {"fermi_level": "low"}, "fermi_level: found type str96; allowed: real numbers"),
         (H, np.zeros((4, 2)), {"midgap_pair": "dropped"}, "midgap_pair: found 'dropped'; allowed: kept, since only "),
+        (H + np.diag([np.inf, -np.inf, 0, 0]), SITES, {}, "hamiltonian: found entries that are not finite"),
+        (eye_array(4), SITES, {}, "hamiltonian: found a sparse matrix; allowed: arrays, or toponn"),
+        (H, SITES, {"area_per_site": 0.0}, "area_per_site: found 0.0; allowed: a positive number"),
+        (H, SITES, {"periods": 3.0}, "periods: found 3.0; allowed: two vectors of two finite numbers, one a row"),
+        (H, SITES, {"filled": 5}, "filled: found 5; allowed: a whole number from 0 to 4, or one for each of 1 samples"),
+        (H, SITES, {"filled": -1}, "filled: found -1; allowed: a whole number from 0 to 4"),
+        (H, SITES, {"filled": [1, 2]}, r"filled: found \[1, 2\]; allowed: a whole number"),
+        (H, SITES, {"filled": 1.5}, "filled: found 1.5; allowed: a whole number"),
     ],
 )
 def test_what_is_no_hamiltonian_on_sites_is_refused(hamiltonian, positions, more, says):
-    refused(lambda: States.of_hamiltonian(hamiltonian, positions, **more), says)
+    refused(lambda: Samples.of(hamiltonian, positions, **more), says)
 
 
 def test_an_unknown_midgap_pair_is_refused():
     says = "midgap_pair: found 'gone'; allowed: kept, dropped"
-    refused(lambda: States.of_hamiltonian(H, SITES, midgap_pair="gone"), says, ConfigError)
+    refused(lambda: Samples.of(H, SITES, midgap_pair="gone"), says, ConfigError)
 
 
 @pytest.mark.parametrize("kind", [int, np.float16, np.longdouble, ">f8", bool, "<c8", ">c16"])
 def test_numbers_of_any_precision_are_a_hamiltonian(kind):
-    states = States.of_hamiltonian(H.astype(kind), SITES.tolist(), sublattice=[0, 1, 0, 1], fermi_level=0)
+    states = Samples.of(H.astype(kind), SITES.tolist(), sublattice=[0, 1, 0, 1], fermi_level=0)
     assert states.occupied.shape == (1, 2, 4)
 
 
@@ -369,7 +396,7 @@ def test_numbers_of_any_precision_are_a_hamiltonian(kind):
     ],
 )
 def test_samples_whose_arrays_do_not_agree_are_refused(inputs, labels, says):
-    refused(lambda: Samples({name: torch.zeros(shape) for name, shape in inputs.items()}, labels), says)
+    refused(lambda: Batch({name: torch.zeros(shape) for name, shape in inputs.items()}, labels), says)
 
 
 def nested(depth: int) -> list:

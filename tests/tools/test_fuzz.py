@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored import CHAIN, B, chain_arrays
 
-from toponn.data.datasets import Dataset, read_dataset
+from toponn.data.datasets import read_dataset
+from toponn.matter.samples import Samples
 from toponn.study.expand import expanded
 from toponn.study.read import read_study
 from toponn.tools.checks import ConfigError, DamagedError, DataError
@@ -167,9 +168,9 @@ def read_or_refused(path) -> bool:
 
     def use():
         found = read_dataset(path, "test")
-        assert isinstance(found, Dataset)
-        assert len(found) == len(found.states) == len(found.label)
-        assert found.states.dimension in (1, 2)
+        assert isinstance(found, Samples)
+        assert len(found) == len(found.occupied) == len(found.label)
+        assert found.dimension in (1, 2)
 
     return accepted_or_one_line(use, DataError)
 

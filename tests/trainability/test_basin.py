@@ -38,7 +38,7 @@ def chains(tmp_path_factory):
     for cells in (10, 6):
         paths.append(folder / f"ssh_{cells}.h5")
         shape = {"name": "segment", "size": [cells]}
-        write_dataset(paths[-1], *generate(name=f"ssh_{cells}", seed=3, shape=shape, **recipe))
+        write_dataset(paths[-1], generate(name=f"ssh_{cells}", seed=3, shape=shape, **recipe))
     return paths
 
 

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from toponn.data.datasets import read_dataset, ring_area, write_dataset
+from toponn.data.datasets import read_dataset, write_dataset
 from toponn.data.generation import generate
-from toponn.matter.states import ring_lengths
 from toponn.models import MODELS
 from toponn.models.base import Model, as_tensors, generators
 from toponn.tools.checks import NotApplicable, resolve
@@ -26,7 +25,7 @@ from toponn.trainability.curvature import (
 from toponn.trainability.hessian import hessian, spectrum_numbers
 from toponn.trainability.kernel import centred_alignment, kernel
 from toponn.trainability.subject import Measured, Subject, diagnosed, squared_loss, trained_seeds
-from toponn.training.loop import Samples, train
+from toponn.training.loop import Batch, train
 from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import train_block, write_run
 from toponn.training.views import encode
@@ -68,7 +67,7 @@ def datasets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("datasets")
     paths = {task: folder / f"{task}.h5" for task in RECIPES}
     for task, recipe in RECIPES.items():
-        write_dataset(paths[task], *generate(name=task, seed=ROOT, minimum_margin=0.1, **recipe))
+        write_dataset(paths[task], generate(name=task, seed=ROOT, minimum_margin=0.1, **recipe))
     return paths
 
 
@@ -97,7 +96,7 @@ def linear(samples: int, P: int):
     phi = rng.normal(size=(samples, P)) * 0.7 ** np.arange(P)
     model = Linear()
     model.shapes = {"features": (P,)}
-    given = Samples({"features": torch.from_numpy(phi)}, torch.from_numpy(rng.integers(-1, 2, size=samples)))
+    given = Batch({"features": torch.from_numpy(phi)}, torch.from_numpy(rng.integers(-1, 2, size=samples)))
     return model, model.initial(generators(ROOT, "data", "linear", [0, 1, 2])), given, phi
 
 
@@ -146,7 +145,7 @@ def made(name: str):
         inputs = {"occupied": rng.normal(size=(10, 3, 6)), "coordinates": np.linspace(-1, 1, 3)[:, None]}
     else:
         inputs = {"image": rng.normal(size=(10, 3, 5, 6))}
-    given = Samples(as_tensors(inputs, torch.float64), torch.from_numpy(rng.integers(-1, 2, size=10)))
+    given = Batch(as_tensors(inputs, torch.float64), torch.from_numpy(rng.integers(-1, 2, size=10)))
     shapes = {key: tuple(t.shape if key == "coordinates" else t.shape[1:]) for key, t in given.inputs.items()}
     model = resolve(MODELS, family, "model")(shapes, **options)
     weights = model.initial(generators(ROOT, "data", name, [0, 1, 2]))
@@ -313,19 +312,19 @@ def test_shares_of_the_spectrum_of_a_ring_over_many_starts_are_those_of_its_eige
 
 def ring_at_closed_form(dataset, features: str):
     """Return a free ring at its closed form and samples, labelled with its own values, so that the gradient is zero."""
-    lengths = ring_lengths(dataset.states)
+    lengths = dataset.places
     sites = len(lengths)
     loops = sites * (sites - 1) * (sites - 2) // 6
     if features == "random":
         inputs = {"loops": np.random.default_rng(ROOT).normal(size=(100, loops))}
     else:
-        inputs = encode(FREE, dataset.states)
+        inputs = encode(FREE, dataset)
     given = as_tensors({**inputs, "coordinates": lengths}, torch.float64)
     shapes = {name: tuple(t.shape if name == "coordinates" else t.shape[1:]) for name, t in given.items()}
     model = resolve(MODELS, "free_ring", "model")(shapes)
     like = {"site": torch.zeros(1, 3, sites, dtype=torch.float64)}
-    weights = model.closed_form(like, lengths, ring_area(dataset))
-    return model, weights, Samples(given, model.value(weights, given)[0])
+    weights = model.closed_form(like, lengths, dataset.area_per_place)
+    return model, weights, Batch(given, model.value(weights, given)[0])
 
 
 @pytest.mark.parametrize(("features", "gauge"), [("random", 8), ("of projectors", 11)])
@@ -494,8 +493,8 @@ def test_the_kernel_is_measured_before_and_after_training_on_the_same_seeds(data
         assert table["kernel_effective_rank"].between(1, 25).all()
         assert table["kernel_alignment"].between(0, 1).all()
     # f = ½ Σ (a_i b_j − b_i a_j)|q_ij|², so that its slopes are (w b, −w a) with w = (|q|² − |q|²ᵀ)/2.
-    occupied = dataset.states.occupied[:25].astype(complex)
-    A, B = (occupied[..., dataset.states.sublattice == side] for side in (0, 1))
+    occupied = dataset.occupied[:25].astype(complex)
+    A, B = (occupied[..., dataset.sublattice == side] for side in (0, 1))
     size = np.abs(2 * A.swapaxes(-1, -2) @ B.conj()) ** 2
     w = (size - size.swapaxes(-1, -2)) / 2
     for row, seed in enumerate([0, 2, 3]):

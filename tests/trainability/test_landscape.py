@@ -57,7 +57,7 @@ def homes(tmp_path_factory):
     paths = {}
     for task, recipe in RECIPES.items():
         paths[task] = tmp_path_factory.mktemp("homes") / f"{task}.h5"
-        write_dataset(paths[task], *generate(name=task, seed=ROOT, samples={"train": 30}, minimum_margin=0.1, **recipe))
+        write_dataset(paths[task], generate(name=task, seed=ROOT, samples={"train": 30}, minimum_margin=0.1, **recipe))
     return paths
 
 
@@ -258,7 +258,7 @@ def random_case(homes, tmp_path, task, name, seeds=2):
 def test_the_loss_on_the_unaligned_line_is_that_of_weights_in_between(task, name, homes, tmp_path):
     subject, here, trained = random_case(homes, tmp_path, task, name)
     _, arrays = landscape(subject, **OPTIONS)
-    exact, samples = closed_form(here, trained), doubled(here.samples["train"].batch(slice(0, 20)))
+    exact, samples = closed_form(here, trained), doubled(here.samples["train"][:20])
     for place in (0, 11, 24):
         t = arrays["line/t"][place]
         if name == "coordinate":  # two networks side by side, whose read-outs are weighted
@@ -273,7 +273,7 @@ def test_the_loss_on_the_unaligned_line_is_that_of_weights_in_between(task, name
 def test_barriers_between_seeds_and_from_a_random_start_are_those_of_aligned_tensors_in_between(homes, tmp_path):
     subject, here, trained = random_case(homes, tmp_path, "winding", "free", seeds=6)
     rows, _ = landscape(subject, **{**OPTIONS, "seeds": 6})
-    samples = doubled(here.samples["train"].batch(slice(0, 20)))
+    samples = doubled(here.samples["train"][:20])
     target = closed_form(here, trained)["site"].numpy()
 
     def losses(start, end):
@@ -315,7 +315,7 @@ def test_the_loss_on_a_line_of_the_plane_ring_is_that_of_dense_projectors(homes,
     subject, here, trained = random_case(homes, tmp_path, "chern", "free")
     _, arrays = landscape(subject, **OPTIONS)
     dataset = read_dataset(homes["chern"], "train")
-    psi, labels = dataset.states.occupied[:20].astype(complex), dataset.label[:20]
+    psi, labels = dataset.occupied[:20].astype(complex), dataset.label[:20]
     P = psi.swapaxes(1, 2) @ psi.conj()
     exact, t = closed_form(here, trained)["site"][0].numpy(), arrays["line/t"][5]
     a, b, c = ((1 - t) * trained["site"][1].numpy() + t * exact).repeat(2, axis=1)

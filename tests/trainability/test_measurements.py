@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
-from toponn.data.datasets import Dataset, label_ceiling
+from toponn.data.datasets import label_ceiling
 from toponn.labels.references import reference_rows
-from toponn.matter.states import States
+from toponn.matter.samples import Samples
 from toponn.models.wedges import wedge
 from toponn.study.declared import REQUIRED, declared_function
 from toponn.tools.checks import resolve
@@ -20,14 +20,15 @@ ABOUT = {"task": "winding", "variant": "ring_free", "model": "ring", "form": "fr
 
 
 def toy_dataset(label, **references):
-    states = States(np.zeros((len(label), 1, 2)), np.zeros((2, 2)), np.arange(2))
     attributes = {
+        "name": "toy",
         "system": "qwz[disk r=2, onsite_box W=1]",
         "system_name": "qwz",
         "shape": "disk r=2",
         "disorder": "onsite_box W=1",
     }
-    return Dataset("toy", "chern", states, np.array(label), references, attributes)
+    about = {"label": np.array(label), "references": references, "attributes": attributes}
+    return Samples(states=np.zeros((len(label), 1, 2)), positions=np.zeros((2, 2)), **about)
 
 
 def test_the_ceiling_is_the_best_reference():

@@ -11,7 +11,7 @@ from stored import write_planted
 
 from toponn.data.datasets import read_dataset, write_dataset
 from toponn.data.generation import generate
-from toponn.matter.states import States, ring_lengths
+from toponn.matter.samples import Samples
 from toponn.models import MODELS
 from toponn.models.base import Model, generators
 from toponn.models.closed_forms import bulk_marker
@@ -99,7 +99,7 @@ def homes(tmp_path_factory):
     paths = {}
     for task, recipe in RECIPES.items():
         paths[task] = tmp_path_factory.mktemp("homes") / f"{task}.h5"
-        write_dataset(paths[task], *generate(name=task, seed=ROOT, samples={"test": 40}, minimum_margin=0.2, **recipe))
+        write_dataset(paths[task], generate(name=task, seed=ROOT, samples={"test": 40}, minimum_margin=0.2, **recipe))
     return paths
 
 
@@ -115,8 +115,7 @@ def subject_of(folder, path, task, name, parameters):
 
 def marker(path):
     """Return the closed form's site tensors (n, N) on the sites of a dataset."""
-    states = read_dataset(path, "test").states
-    return bulk_marker(ring_lengths(states), 1.0)
+    return bulk_marker(read_dataset(path, "test").places, 1.0)
 
 
 def values_of(rows, diagnostic, **conditions):
@@ -239,7 +238,7 @@ def test_shares_and_ranks_of_planted_singular_values():
 
 
 def test_sites_have_places_on_a_lattice_only_where_they_fill_a_rectangle(homes):
-    chern, winding = (read_dataset(homes[task], "test").states for task in ("chern", "winding"))
+    chern, winding = (read_dataset(homes[task], "test") for task in ("chern", "winding"))
     row, column = grid_places(chern)
     assert (row.max(), column.max()) == (5, 4)
     np.testing.assert_array_equal(row - row[0], chern.positions[:, 0] - chern.positions[0, 0])
@@ -252,7 +251,7 @@ def test_sites_have_places_on_a_lattice_only_where_they_fill_a_rectangle(homes):
 
 def test_a_rectangle_of_sites_in_any_order_is_laid_out_as_it_lies(homes):
     order = np.random.default_rng(0).permutation(30)
-    states = States(np.zeros((1, 1, 60)), np.zeros((30, 2)), np.arange(60) // 2)
+    states = Samples(states=np.zeros((1, 1, 60)), positions=np.zeros((30, 2)))
     cell = np.stack(np.divmod(order, 5), axis=1) + [3, -7]
     row, column = grid_places(replace(states, cell=cell))
     site = torch.tensor(order, dtype=torch.float32)[None, None]
@@ -281,12 +280,12 @@ def test_a_model_of_one_shell_fails_exactly_where_that_shell_is_removed(homes, t
 
 def test_a_removed_site_leaves_the_projector_between_the_others_alone(homes):
     dataset = read_dataset(homes["chern"], "test")
-    removed = edge_distance(dataset.states.geometry) == 1
+    removed = edge_distance(dataset.geometry) == 1
     left = without_sites(dataset, removed)
-    P, cut = (s.occupied.swapaxes(1, 2) @ s.occupied.conj() for s in (dataset.states, left.states))
+    P, cut = (s.occupied.swapaxes(1, 2) @ s.occupied.conj() for s in (dataset, left))
     stays = ~removed.repeat(2)
     np.testing.assert_allclose(cut, P * stays[:, None] * stays, atol=1e-6)
-    assert left.states.occupied.dtype == dataset.states.occupied.dtype
+    assert left.occupied.dtype == dataset.occupied.dtype
 
 
 def test_shells_are_counted_from_the_sides_of_a_square_and_the_ends_of_a_chain(homes):
@@ -294,7 +293,7 @@ def test_shells_are_counted_from_the_sides_of_a_square_and_the_ends_of_a_chain(h
     assert np.bincount(edge_distance(square)).tolist() == [28, 20, 12, 4]
     turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
     np.testing.assert_array_equal(edge_distance(square @ turn), edge_distance(square))
-    chain = read_dataset(homes["winding"], "test").states.geometry  # A and B of a cell lie together
+    chain = read_dataset(homes["winding"], "test").geometry  # A and B of a cell lie together
     assert np.bincount(edge_distance(chain)).tolist() == [4] * 5
     triangle = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [2.0, 2.5], [1.5, 3.0]])
     assert edge_distance(triangle).tolist() == [0, 0, 0, 1, 1]  # from the slanted side 1.06
@@ -327,8 +326,8 @@ def test_only_so_many_samples_are_looked_at(homes, tmp_path, one_shell):
     dataset = read_dataset(homes["winding"], "test")
     rows, _ = ablation(subject, seeds=1, samples=6)
     some = balanced_rows(dataset.label, 6)
-    psi = dataset.states.occupied[some]
-    A, B = (psi[..., dataset.states.sublattice == side] for side in (0, 1))
+    psi = dataset.occupied[some]
+    A, B = (psi[..., dataset.sublattice == side] for side in (0, 1))
     bond = 4 * (A * B).sum(axis=1)[:, [0, -1]] ** 2
     right = np.rint(1 - bond.mean(axis=1)) == dataset.label[some]
     expected = np.mean([right[dataset.label[some] == label].mean() for label in (0, 1)])
@@ -337,7 +336,7 @@ def test_only_so_many_samples_are_looked_at(homes, tmp_path, one_shell):
 
 def test_a_ring_in_the_plane_needs_no_site_on_which_its_tensors_are_zero(homes, tmp_path):
     window, x, y = marker(homes["chern"])
-    middle = edge_distance(read_dataset(homes["chern"], "test").states.geometry) >= 1
+    middle = edge_distance(read_dataset(homes["chern"], "test").geometry) >= 1
     site = torch.tensor(np.stack([2 * window * middle, x * middle, y * middle])[None], dtype=torch.float32)
     subject = subject_of(tmp_path, homes["chern"], "chern", "free", {"site": site})
     rows, _ = ablation(subject, seeds=1, samples=40)

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from toponn.data.datasets import ring_area, write_dataset
+from toponn.data.datasets import write_dataset
 from toponn.data.encodings.loops import triple_indices
 from toponn.data.generation import generate
-from toponn.matter.states import ring_lengths
 from toponn.models.base import generators
 from toponn.tools.checks import NotApplicable
 from toponn.trainability import remedies as module
@@ -18,7 +17,7 @@ from toponn.trainability.alternating import Loops, alternating, features, places
 from toponn.trainability.growing import grown, stretched
 from toponn.trainability.remedies import closed_form_scale, remedies, stage_epochs
 from toponn.trainability.subject import Subject, doubled, doubled_parameters, seen, squared_loss
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import epoch_flops
 
@@ -56,7 +55,7 @@ def paths(tmp_path_factory):
     samples, found = {"train": 60, "validation": 30, "test": 30}, {}
     for name, recipe in made.items():
         found[name] = folder / f"{name}.h5"
-        write_dataset(found[name], *generate(name=name, seed=3, samples=samples, minimum_margin=0.1, **recipe))
+        write_dataset(found[name], generate(name=name, seed=3, samples=samples, minimum_margin=0.1, **recipe))
     return found
 
 
@@ -69,7 +68,7 @@ def ring(paths, dimension: int, form: str, seeds: int = 3, **changes):
 
 def closed_form(here, seeds: int = 1, seed: int = ROOT):
     like = here.model.initial(generators(seed, "data", "model", range(seeds)))
-    exact = here.model.closed_form(doubled_parameters(like), ring_lengths(here.dataset.states), ring_area(here.dataset))
+    exact = here.model.closed_form(doubled_parameters(like), here.dataset.places, here.dataset.area_per_place)
     return exact
 
 
@@ -145,7 +144,7 @@ def test_a_planted_ring_is_solved_exactly(dimension, form, paths):
 def test_from_a_random_start_least_squares_finds_a_planted_ring(dimension, paths):
     here, start = ring(paths, dimension, "free", seeds=6)
     planted = {"site": start["site"][:1] / 2}
-    plant = {split: Samples(s.inputs, here.model.value(planted, s.inputs)[0]) for split, s in here.samples.items()}
+    plant = {split: Batch(s.inputs, here.model.value(planted, s.inputs)[0]) for split, s in here.samples.items()}
     fresh = here.model.initial(generators(ROOT + 1, "data", "free", range(6)))
     found = alternating(here.model, fresh, plant["train"], plant["validation"], sweeps=60, ridge=1e-9)
     held_out = squared_loss(here.model, found.parameters, plant["validation"])

@@ -26,7 +26,7 @@ from toponn.trainability.summary import (
     summarised,
 )
 from toponn.trainability.sweeps import learning_rates, sample_sizes, scaled_start, scales
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 from toponn.training.protocol import Success, Training, Variant
 from toponn.training.runs import start_parameters, train_block, write_run
 
@@ -55,8 +55,8 @@ def paths(tmp_path_factory):
         "longer": ({"name": "segment", "size": [14]}, DISORDER, three),
     }
     for name, (shape, disorder, samples) in recipes.items():
-        arrays = generate(name=name, seed=ROOT, shape=shape, disorder=disorder, samples=samples, **SSH)
-        write_dataset(folder / f"{name}.h5", *arrays)
+        made = generate(name=name, seed=ROOT, shape=shape, disorder=disorder, samples=samples, **SSH)
+        write_dataset(folder / f"{name}.h5", made)
     return {name: folder / f"{name}.h5" for name in recipes}
 
 
@@ -162,7 +162,7 @@ def _loops(one):
     return seen_in_training(one, one.datasets["many"][0], 1).samples["train"].inputs["loops"]
 
 
-def _of(part: Samples):
+def _of(part: Batch):
     return part.inputs["loops"], part.labels.numpy()
 
 
@@ -205,7 +205,7 @@ class Linear(Model):
 def test_the_gradient_of_a_linear_model_is_that_of_its_normal_equations():
     rng = np.random.default_rng(0)
     x, labels, w = rng.normal(size=(20, 3)), rng.integers(-1, 2, size=20), rng.normal(size=(25, 3))
-    samples = Samples({"x": torch.from_numpy(x)}, torch.from_numpy(labels))
+    samples = Batch({"x": torch.from_numpy(x)}, torch.from_numpy(labels))
     found = flat_gradients(Linear(), {"w": torch.from_numpy(w)}, samples)
     assert found == pytest.approx((w @ x.T - labels) @ x / 20)
     loss = squared_loss(Linear(), {"w": torch.from_numpy(w)}, samples).numpy()
@@ -218,7 +218,7 @@ def test_the_variance_of_the_gradient_is_over_seeds_at_every_size(subject):
     rows = measured.rows[(measured.rows["size"] == 10) & (measured.rows["diagnostic"] == "gradient_variance")]
     one = subject("cnn")
     here = seen_in_training(one, one.home, 12)
-    few = Samples({"image": here.samples["test"].inputs["image"][:20]}, here.samples["test"].labels[:20])
+    few = Batch({"image": here.samples["test"].inputs["image"][:20]}, here.samples["test"].labels[:20])
     g = []
     for seed in range(12):  # one at a time
         start = start_parameters(here.model, here.dataset, ROOT, "cnn", [seed])

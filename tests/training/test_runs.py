@@ -15,7 +15,8 @@ from toponn.data.datasets import read_dataset, write_dataset
 from toponn.data.generation import generate
 from toponn.data.recipes import Recipe
 from toponn.generalization.evaluation import evaluate_runs, values_on
-from toponn.matter.states import States, chiral_block, chiral_occupied_states
+from toponn.matter.samples import Samples
+from toponn.matter.states import chiral_block, chiral_occupied_states
 from toponn.models.base import generators
 from toponn.tools.checks import ConfigError, DataError, NotApplicable
 from toponn.tools.files import read_csv, read_json, write_json
@@ -65,7 +66,7 @@ def dataset_paths(tmp_path_factory):
     paths = {}
     for task, recipe in RECIPES.items():
         paths[task] = folder / f"{task}.h5"
-        write_dataset(paths[task], *generate(name=task, seed=ROOT, samples=samples, minimum_margin=0.1, **recipe))
+        write_dataset(paths[task], generate(name=task, seed=ROOT, samples=samples, minimum_margin=0.1, **recipe))
     return paths
 
 
@@ -110,13 +111,13 @@ def test_a_run_reads_back_as_it_was_written_and_gives_the_same_values(task, name
     assert saved.variant == VARIANTS[name]
     assert model.start == VARIANTS[name].start
     dataset = read_dataset(dataset_paths[task], "test")
-    values = load_run(folder).values(dataset.states)
+    values = load_run(folder).values(dataset)
     assert values.shape == (len(run["rows"]), 30)
     right = np.rint(values) == dataset.label
     balanced = np.mean([right[:, dataset.label == k].mean(axis=1) for k in np.unique(dataset.label)], axis=0)
     assert (run["rows"]["success"] == (balanced >= SUCCESS.balanced_accuracy)).all()
     validation = read_dataset(dataset_paths[task], "validation")
-    right = np.rint(load_run(folder).values(validation.states)) == validation.label
+    right = np.rint(load_run(folder).values(validation)) == validation.label
     np.testing.assert_allclose(run["rows"]["validation_accuracy"], right.mean(axis=1))
 
 
@@ -204,7 +205,7 @@ def test_blocks_with_more_seeds_than_a_study_asks_for_give_their_first_ones(aske
 def raw(recipe_of: dict, count: int = 3):
     """Return Hamiltonians and the sites they live on, as somebody outside the workflow has them."""
     recipe = Recipe.of(name="raw", seed=ROOT, **recipe_of)
-    return np.stack([recipe.draw(i).hamiltonian for i in range(count)]), recipe.sites
+    return np.stack([recipe.draw([i]).hamiltonians[0] for i in range(count)]), recipe.sites
 
 
 @pytest.mark.parametrize(("task", "name"), EVERY)
@@ -214,7 +215,7 @@ def test_a_run_applies_to_a_raw_hamiltonian_with_its_positions(task, name, writt
     values = load_run(folder)(H, sites.positions, sublattice=sites.sublattice, cell=sites.cell)
     assert values.shape[1] == 3
     assert np.isfinite(values).all()
-    states = States.of_hamiltonian(H, sites.positions, sublattice=sites.sublattice, cell=sites.cell)
+    states = Samples.of(H, sites.positions, sublattice=sites.sublattice, cell=sites.cell)
     assert np.array_equal(load_run(folder).values(states), values)
     one = load_run(folder)(H[1], sites.positions, sublattice=sites.sublattice, cell=sites.cell)
     np.testing.assert_allclose(one[:, 0], values[:, 1], rtol=1e-3, atol=1e-4)
@@ -228,8 +229,8 @@ def test_a_raw_chain_has_the_value_that_the_same_chain_has_in_a_dataset(intracel
     H, sites = raw({**RECIPES["winding"], **clean}, count=1)
     described = (sites.positions, sites.sublattice, sites.cell)
     occupied, _ = chiral_occupied_states(chiral_block(H, sites.sublattice), sites.sublattice)
-    stored = replace(States.of_hamiltonian(H, *described), occupied=occupied)
-    values = load_run(folder).values(States.of_hamiltonian(H, *described))
+    stored = replace(Samples.of(H, *described), states=occupied)
+    values = load_run(folder).values(Samples.of(H, *described))
     np.testing.assert_allclose(values, load_run(folder).values(stored), rtol=1e-3, atol=1e-4)
 
 
@@ -253,17 +254,17 @@ def test_the_closed_form_run_finds_the_invariants_of_raw_hamiltonians_of_other_s
     ]
     for task, system, shape, parameters, exact in cases:
         H, sites = raw({"system": system, "shape": shape, "parameters": parameters, "disorder": []}, count=1)
-        states = States.of_hamiltonian(H, sites.positions, sites.sublattice, sites.cell)
+        states = Samples.of(H, sites.positions, sites.sublattice, sites.cell)
         values = load_run(tmp_path / task).values(states)
         assert (np.rint(values) == exact).all(), f"{system} {parameters}: {values.ravel()}, exact {exact}"
 
 
 def test_a_run_says_why_it_cannot_be_applied(written):
     H, sites = raw({**RECIPES["chern"], "shape": {"name": "rectangle", "size": [6, 6]}})
-    larger = States.of_hamiltonian(H, sites.positions, sites.sublattice, sites.cell)
+    larger = Samples.of(H, sites.positions, sites.sublattice, sites.cell)
     H, sites = raw(RECIPES["winding"])
-    chain = States.of_hamiltonian(H, sites.positions, sites.sublattice, sites.cell)
-    no_cells = States.of_hamiltonian(H, sites.positions, sites.sublattice)
+    chain = Samples.of(H, sites.positions, sites.sublattice, sites.cell)
+    no_cells = Samples.of(H, sites.positions, sites.sublattice)
     refused = [
         ("ring_free", larger, "free site tensors on 25 sites, the sample has 36"),
         ("loop_ridge", larger, "one weight for each of 2300 loops, the sample has 7140"),
@@ -360,7 +361,7 @@ def test_a_seed_that_fails_is_recorded_as_failed_and_its_neighbours_are_as_ever(
     neighbours = [table.drop(index=1) for table in timeless]
     pd.testing.assert_frame_equal(*neighbours, rtol=1e-4)
     # Values, not weights: along a direction that f does not see, Adam makes whole steps of rounding errors.
-    states = read_dataset(dataset_paths["winding"], "test").states
+    states = read_dataset(dataset_paths["winding"], "test")
     for folder, run in (("healthy", healthy), ("sick", sick)):
         write_run(tmp_path / folder, run)
     values = [load_run(tmp_path / folder).values(states)[[0, 2]] for folder in ("healthy", "sick")]
@@ -374,7 +375,7 @@ def test_success_is_judged_on_the_split_and_at_the_bar_of_the_study(dataset_path
     rates = {}
     for split in ("validation", "test"):
         part = read_dataset(dataset_paths["winding"], split)
-        right = np.rint(load_run(folder).values(part.states)) == part.label
+        right = np.rint(load_run(folder).values(part)) == part.label
         rates[split] = np.mean([right[:, part.label == k].mean(axis=1) for k in np.unique(part.label)], axis=0)
     for split, rate in rates.items():
         for bar in (float(rate.min()), float(rate.max()) + 1e-9):
@@ -413,7 +414,7 @@ def test_a_training_on_cuda_ends_where_one_on_the_processor_does(name, dataset_p
         assert there["parameters"][key].device.type == "cpu", "weights are saved from the processor's memory"
         torch.testing.assert_close(there["parameters"][key], tensor, rtol=1e-2, atol=1e-3)
     write_run(tmp_path, there)
-    states = read_dataset(dataset_paths["chern"], "test").states
+    states = read_dataset(dataset_paths["chern"], "test")
     run = load_run(tmp_path)
     np.testing.assert_allclose(run.values(states, "cuda"), run.values(states, "cpu"), rtol=1e-3, atol=1e-3)
 
@@ -447,7 +448,7 @@ def test_runs_are_evaluated_on_the_test_split_and_no_other(written, dataset_path
     _, found = evaluate_runs([folder], dataset_paths["chern"])
     test = read_dataset(dataset_paths["chern"], "test")
     np.testing.assert_array_equal(found.label, test.label)
-    np.testing.assert_allclose(found.value, load_run(folder).values(test.states), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.value, load_run(folder).values(test), rtol=1e-3, atol=1e-4)
 
 
 def test_free_weights_are_refused_on_as_many_sites_in_other_places(written):
@@ -471,7 +472,7 @@ def test_a_run_sees_chains_as_those_of_its_training_without_their_mid_gap_pair(t
         made = generate(
             name="chain", seed=ROOT, samples=samples, minimum_margin=0.1, midgap_pair=pair, **RECIPES["winding"]
         )
-        write_dataset(tmp_path / f"{pair}.h5", *made)
+        write_dataset(tmp_path / f"{pair}.h5", made)
     variant = VARIANTS["ring_free_exact"].changed(closed_form="midgap_dropped")
     variant = variant.trained_by(epochs=1, learning_rate=1e-9)
     run = block({"winding": tmp_path / "dropped.h5"}, "winding", "ring_free_exact", variant=variant)
@@ -487,7 +488,7 @@ def test_a_run_sees_chains_as_those_of_its_training_without_their_mid_gap_pair(t
 def test_a_sample_of_another_size_is_refused_before_its_loops_are_made(written, dataset_paths, monkeypatch):
     _, folder = written("chern", "ring_free")
     dataset = read_dataset(dataset_paths["chern"], "test")
-    few = replace(dataset.states, positions=dataset.states.positions[:-1])
+    few = replace(dataset, positions=dataset.positions[:-1])
     monkeypatch.setattr("toponn.generalization.evaluation.encoded", None)
     with pytest.raises(NotApplicable, match="its weights belong to"):
-        values_on([load_run(folder)], replace(dataset, states=few), torch.device("cpu"))
+        values_on([load_run(folder)], few, torch.device("cpu"))

@@ -28,7 +28,7 @@ def path(tmp_path_factory):
         "minimum_margin": 0.1,
     }
     path = tmp_path_factory.mktemp("datasets") / "chain.h5"
-    write_dataset(path, *generate(name="chain", seed=ROOT, **recipe))
+    write_dataset(path, generate(name="chain", seed=ROOT, **recipe))
     return path
 
 

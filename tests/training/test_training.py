@@ -20,7 +20,7 @@ from toponn.models.head import TEMPERATURE, negative_log_likelihood
 from toponn.tools.checks import resolve
 from toponn.training import checkpoints, loop
 from toponn.training.checkpoints import load_checkpoint, save_checkpoint
-from toponn.training.loop import Samples, batches, evaluate, gradients, train
+from toponn.training.loop import Batch, batches, evaluate, gradients, train
 from toponn.training.protocol import Success, Variant
 from toponn.training.runs import train_block, write_run
 from toponn.training.saved import load_run
@@ -48,7 +48,7 @@ def model_of(name: str):
     return resolve(MODELS, f"{name}_ring" if is_ring(name) else name, "model")(shapes, **OPTIONS[name])
 
 
-def samples_of(name: str, count: int, seed: int) -> Samples:
+def samples_of(name: str, count: int, seed: int) -> Batch:
     """Return samples of an easy task: the sign of a local product decides, a random ring gives the loops theirs."""
     rng = np.random.default_rng([ROOT, seed])
     labels = rng.integers(-1, 2, size=count)
@@ -63,7 +63,7 @@ def samples_of(name: str, count: int, seed: int) -> Samples:
         image = rng.normal(size=(count, CHANNELS, *GRID))
         image[:, 0] += labels[:, None, None]
         inputs = {"image": image}
-    return Samples({key: torch.from_numpy(x).float() for key, x in inputs.items()}, torch.from_numpy(labels))
+    return Batch({key: torch.from_numpy(x).float() for key, x in inputs.items()}, torch.from_numpy(labels))
 
 
 def trained(name: str, seeds=(0, 1, 2), *, poison: int | None = None, value: float = np.nan, **changes):
@@ -120,7 +120,7 @@ def test_epoch_zero_records_the_start(name):
     history = trained(name, epochs=1).history
     loss = negative_log_likelihood(model.value(start, validation.inputs), start[TEMPERATURE], validation.labels)
     np.testing.assert_allclose(history["validation_loss"][0], loss.numpy(), rtol=1e-5)
-    parts = [training.batch(slice(i, i + 16)) for i in (0, 16, 32)]
+    parts = [training[i : i + 16] for i in (0, 16, 32)]
     losses, norms = [], []
     for part in parts:
         leaves = {key: tensor.clone().requires_grad_() for key, tensor in start.items()}
@@ -432,7 +432,7 @@ def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(n
         "samples": {"train": 40, "validation": 20},
         "minimum_margin": 0.1,
     }
-    write_dataset(tmp_path / "chain.h5", *generate(name="chain", seed=ROOT, **recipe))
+    write_dataset(tmp_path / "chain.h5", generate(name="chain", seed=ROOT, **recipe))
     checkpoint = tmp_path / "checkpoints" / "0.h5"
     arguments = {
         "dataset_paths": str(tmp_path / "chain.h5"),

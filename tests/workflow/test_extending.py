@@ -66,7 +66,7 @@ from toponn.trainability.subject import Measured, Subject, seen, trained_paramet
 def spread(subject: Subject, *, samples: Count = 20, seeds: Seeds = 2) -> Measured:
     """Return ``output_spread``, the standard deviation of f over the first samples of the validation split."""
     here = seen(subject.variant, subject.home, ["validation"], seeds=seeds)
-    first = here.samples["validation"].batch(slice(0, samples))
+    first = here.samples["validation"][:samples]
     value = here.model.value(trained_parameters(subject, seeds), first.inputs)
     numbers = trained_seeds(subject, seeds)
     rows = unit_rows(subject, here, {"samples": samples}, numbers, output_spread=value.std(dim=1).detach().numpy())

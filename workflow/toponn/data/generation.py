@@ -6,13 +6,14 @@ samples are the same however many the other splits hold.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from toponn.data.datasets import reference_names
 from toponn.data.recipes import Recipe
 from toponn.invariants.crystals import bulk_invariant
+from toponn.matter.samples import Samples
 from toponn.matter.states import MIDGAP_PAIR, scramble_gauge, scramble_sites
 from toponn.tools.checks import ConfigError, DataError, choose, refusal
 from toponn.tools.conventions import SPLITS, STATEMENT
@@ -23,7 +24,7 @@ from toponn.tools.seeds import stream
 PROXY_MESH = {"winding": 256, "chern": 24}
 """Points of k along each axis for the integer that a sample's parameters have without disorder."""
 
-PRODUCT_RULE = "reference/product_rule"
+PRODUCT_RULE = "product_rule"
 """The one reference that no ring expresses; it holds for chains of nearest-neighbour bonds."""
 
 MAX_DRAWS_PER_SAMPLE = 50
@@ -47,8 +48,8 @@ def generate(
     midgap_pair: str = "kept",
     site_gauge: str = "fixed",
     consensus: bool = False,
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Return the arrays and attributes of a dataset, ready for `write_dataset`; arguments are the config's keys.
+) -> Samples:
+    """Return the labelled samples of a dataset, in a random gauge as they are stored; arguments are the config's keys.
 
     With the site gauge "scrambled" the basis of every site is rotated by a random unitary of its own, one phase on
     sites of one orbital: no invariant moves, while the entries of the projector do. With `consensus` draws of chains on
@@ -73,17 +74,14 @@ def generate(
         raise ConfigError(refusal(f"datasets.{name}.midgap_pair", midgap_pair, allowed))
     samples = {split: samples[split] for split in SPLITS if split in samples}  # whatever order they are written in
     progress = Progress(sum(samples.values()), "samples")
-    filled = [decided(recipe, split, count, minimum_margin, progress, consensus) for split, count in samples.items()]
-    chunks, seen = [chunk for kept, _ in filled for chunk in kept], np.concatenate([seen for _, seen in filled], axis=1)
-    arrays = {key: _joined([chunk[key] for chunk in chunks]) for key in chunks[0]}
-    arrays |= _geometry(recipe, arrays)
-    arrays["split"] = np.repeat([SPLITS.index(split) for split in samples], list(samples.values())).astype(np.int8)
-    arrays |= _clean_integers(recipe, arrays)
-    arrays["occupied"] = _scrambled(recipe, without(arrays["occupied"]), arrays["draw"], site_gauge == "scrambled")
+    parts = [decided(recipe, split, count, minimum_margin, progress, consensus) for split, count in samples.items()]
+    made, seen = Samples.joined([kept for kept, _ in parts]), np.concatenate([seen for _, seen in parts], axis=1)
+    states = _scrambled(recipe, without(made.occupied), made.draw, site_gauge == "scrambled")
+    split = np.repeat([SPLITS.index(split) for split in samples], list(samples.values())).astype(np.int8)
     settings |= {"samples": samples, "minimum_margin": minimum_margin, "seed": seed, "midgap_pair": midgap_pair}
     settings["consensus"] = consensus
     settings["site_gauge"] = choose({"fixed": "fixed", "scrambled": "scrambled"}, site_gauge, "site_gauge")
-    attributes = _attributes(recipe, arrays) | {
+    attributes = _attributes(recipe, made) | {
         "minimum_margin": minimum_margin,
         "midgap_pair": midgap_pair,
         "site_gauge": site_gauge,
@@ -95,20 +93,21 @@ def generate(
     attributes["system"] += " in a scrambled site gauge" if site_gauge == "scrambled" else ""
     undecided = int((seen[2] < minimum_margin).sum())
     LOGGER.info("%s: %d of %d draws undecided and left out", attributes["system"], undecided, seen.shape[1])
-    return arrays, attributes
+    about = {"split": split, "midgap_pair": midgap_pair, "area_per_site": recipe.lattice.area_per_site}
+    return replace(made, states=states, proxies=_clean_integers(recipe, made), attributes=attributes, **about)
 
 
 def decided(
     recipe: Recipe, split: str, count: int, minimum_margin: float, progress: Progress, consensus: bool = False
-) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
+) -> tuple[Samples, np.ndarray]:
     """Return the first `count` samples of a split that reach the margin, and what all draws up to the last of them say.
 
     With `consensus` the product rule must also round to the label.
 
     Returns
     -------
-    chunks
-        As from `solve`, one for each batch.
+    samples
+        As from `solve`.
     seen : (3, draws) float64
         Label, main reference and margin.
 
@@ -125,41 +124,35 @@ def decided(
             allowed = f"a value that more than {found} of {draws} draws of the {split} split reach"
             raise ConfigError(refusal(where, minimum_margin, allowed))
         chunk = solve(recipe, range(first + draws, first + draws + recipe.batch))
-        seen.append(np.stack([chunk["label"], chunk[reference_names(chunk)[0]], chunk["margin"]]))
-        wanted = chunk["margin"] >= minimum_margin
+        seen.append(np.stack([chunk.label, _main_reference(chunk), chunk.margin]))
+        wanted = chunk.margin >= minimum_margin
         if consensus:
-            wanted &= np.rint(chunk[PRODUCT_RULE]) == chunk["label"]
+            wanted &= np.rint(chunk.references[PRODUCT_RULE]) == chunk.label
         wanted = np.flatnonzero(wanted)[: count - found]
-        chunks.append({key: value[wanted] for key, value in chunk.items()})
+        chunks.append(chunk[wanted])
         found += len(wanted)
         progress.advance(len(wanted))
-    drawn = int(chunks[-1]["draw"][-1]) - first + 1
-    return chunks, np.concatenate(seen, axis=1)[:, :drawn]
+    samples = Samples.joined(chunks)
+    return samples, np.concatenate(seen, axis=1)[:, : int(samples.draw[-1]) - first + 1]
 
 
-def solve(recipe: Recipe, indices: range) -> dict[str, np.ndarray]:
-    """Return draws `indices` solved, by dataset array name: states, gap, label, margin, references and numbers."""
-    draws = [recipe.draw(index) for index in indices]
-    samples = recipe.samples(draws)
-    (_, label), *references = recipe.estimates(samples).items()
-    chunk = {
-        "occupied": samples.occupied,
-        "gap": samples.gap,
-        "label": label.value.astype(np.int64),
-        "margin": label.margin,
-        **{f"reference/{name}": estimate.value for name, estimate in references},
-        **{key: np.array([draw.numbers[key] for draw in draws]) for key in draws[0].numbers},
-        "draw": np.array(indices, dtype=np.int64),
-    }
-    return chunk | ({"positions": samples.positions} if recipe.moving else {})
+def solve(recipe: Recipe, indices: range) -> Samples:
+    """Return draws solved and labelled, with all references that apply, and without their Hamiltonians."""
+    drawn = recipe.draw(indices)
+    (_, label), *others = recipe.estimates(drawn).items()
+    return replace(
+        drawn,
+        hamiltonians=None,
+        states=drawn.occupied,
+        gaps=drawn.gap,
+        label=label.value.astype(np.int64),
+        margin=label.margin,
+        references={name: estimate.value for name, estimate in others},
+    )
 
 
-def _joined(chunks: list[np.ndarray]) -> np.ndarray:
-    """Return chunks (B, …) as one array, rows of zeros making up for states that are fewer in one chunk."""
-    if chunks[0].ndim < 3:
-        return np.concatenate(chunks)
-    most = max(chunk.shape[1] for chunk in chunks)
-    return np.concatenate([np.pad(chunk, ((0, 0), (0, most - chunk.shape[1]), (0, 0))) for chunk in chunks])
+def _main_reference(samples: Samples) -> np.ndarray:
+    return next(iter(samples.references.values()))
 
 
 def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray, sites: bool) -> np.ndarray:
@@ -174,7 +167,7 @@ def _scrambled(recipe: Recipe, occupied: np.ndarray, draws: np.ndarray, sites: b
     return out
 
 
-def _clean_integers(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _clean_integers(recipe: Recipe, samples: Samples) -> dict[str, np.ndarray]:
     """Return what the parameters of every sample, and of its outer region, say without disorder, of crystals.
 
     A model that reads the parameters instead of the state would predict these.
@@ -183,10 +176,10 @@ def _clean_integers(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[st
         return {}
     mesh, found = PROXY_MESH[recipe.system.task], {}
     for prefix, name in (("parameters/", "clean_parameters"), ("outside/", "outside_parameters")):
-        given = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+        given = {key.removeprefix(prefix): array for key, array in samples.numbers.items() if key.startswith(prefix)}
         points = [dict(zip(given, map(float, row), strict=True)) for row in zip(*given.values(), strict=True)]
         if points:
-            found[f"proxy/{name}"] = np.array([_clean_integer(recipe, point, mesh) for point in points])
+            found[name] = np.array([_clean_integer(recipe, point, mesh) for point in points])
     return found
 
 
@@ -207,20 +200,8 @@ def _selection(seen: np.ndarray, minimum_margin: float) -> dict[str, float]:
     }
 
 
-def _geometry(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    sites = recipe.sites
-    geometry = {
-        "positions": arrays.get("positions", sites.positions),
-        "cell": sites.cell,
-        "sublattice": sites.sublattice,
-        "site_of_orbital": recipe.site_of_orbital,
-    }
-    return {key: value for key, value in geometry.items() if value is not None}
-
-
-def _attributes(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _attributes(recipe: Recipe, samples: Samples) -> dict[str, Any]:
     system = recipe.system
-    reference = arrays[reference_names(arrays)[0]]
     units = {f"unit_{key}": parameter.unit for key, parameter in system.parameters.items()}
     return {
         **STATEMENT,
@@ -236,6 +217,6 @@ def _attributes(recipe: Recipe, arrays: Mapping[str, np.ndarray]) -> dict[str, A
         "area_per_site": recipe.lattice.area_per_site,
         "localizer_kappa": recipe.kappa,
         "seed": recipe.seed,
-        "n_samples": len(reference),
-        "reference_agreement": float((np.rint(reference) == arrays["label"]).mean()),
+        "n_samples": len(samples),
+        "reference_agreement": float((np.rint(_main_reference(samples)) == samples.label).mean()),
     }

@@ -14,11 +14,11 @@ from toponn.invariants import estimates
 from toponn.invariants.crystals import typical_gap
 from toponn.invariants.estimates import Estimate
 from toponn.invariants.localizer import kappa_from_gap
-from toponn.invariants.samples import Samples
 from toponn.matter.disorder import DISORDER
-from toponn.matter.geometry import check_geometry, no_bulk, system_of
+from toponn.matter.geometry import check_geometry, check_hoppings, no_bulk, system_of
 from toponn.matter.lattices import Lattice, Sites, normalised_coordinates
-from toponn.matter.shapes import Shape, local_coordinates, shape_of, window
+from toponn.matter.samples import Samples
+from toponn.matter.shapes import Shape, exact, local_coordinates, shape_of, window
 from toponn.matter.systems.base import LatticeSystem, System, Terms
 from toponn.tools.checks import DataError, NotApplicable, choose, resolve
 from toponn.tools.seeds import stream
@@ -40,28 +40,6 @@ OF_WHOLE_SAMPLES = ("product_rule", "three_sector_chern")
 
 BATCH_BYTES = 1 << 25
 """Size of a batch's localizers: for larger ones, page faults cost as much as LAPACK."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One sample before it is solved.
-
-    Attributes
-    ----------
-    hamiltonian : (n, n) complex128, an array or sparse
-    numbers
-        Its parameters and strengths of disorder, by dataset array name.
-    positions : (N, d) float64
-    filled : int
-        Number of filled states where no Fermi level is given: half of the orbitals that are there.
-    fermi_level : float or None
-    """
-
-    hamiltonian: Any
-    numbers: dict[str, float]
-    positions: np.ndarray
-    filled: int
-    fermi_level: float | None
 
 
 @dataclass(frozen=True)
@@ -111,24 +89,20 @@ class Recipe:
             window(local_coordinates(sites.positions, region))
         except DataError as error:
             raise no_bulk(f"{where}.shape", shape, error) from error
+        check_hoppings(member, parameters, [term["name"] for term in disorder], where)
         geometry = (member, points, region, sites, member.connections(sites))
         return cls(name, *geometry, parameters, tuple(disorder), seed, interface)
 
     def __str__(self) -> str:
         parts = [str(self.shape)]
         parts += [] if self.lattice is self.system.lattice() else [self.lattice.name]
-        parts += [f"interface at {self.interface['beyond']:g}"] if self.interface else []
+        parts += [f"interface at {exact(self.interface['beyond'])}"] if self.interface else []
         return f"{self.system.name}[{', '.join([*parts, *filter(None, [self.disorder_text])])}]"
 
     @property
     def disorder_text(self) -> str:
         """The kinds of disorder and their strengths."""
         return ", ".join(f"{term['name']} W={_range(term['strength'])}" for term in self.disorder)
-
-    @property
-    def site_of_orbital(self) -> np.ndarray:
-        """Site that each orbital sits on, (n,) int64."""
-        return np.repeat(np.arange(len(self.sites)), self.system.n_orbitals)
 
     @property
     def side(self) -> float:
@@ -166,15 +140,30 @@ class Recipe:
         """Number of samples that are best solved at once."""
         return int(np.clip(BATCH_BYTES // (64 * (self.system.n_orbitals * len(self.sites)) ** 2), 2, 128))
 
-    def draw(self, index: int) -> Draw:
-        """Return draw `index`."""
-        terms, numbers, fermi_level = self.terms(index)
-        return Draw(terms.hamiltonian(), numbers, terms.positions, self._filled(terms), fermi_level)
+    def draw(self, indices: Sequence[int], *, sparse: bool = False) -> Samples:
+        """Return some of its draws as one batch; with `sparse` the Hamiltonians are SciPy's, of any size."""
+        hamiltonians, numbers, positions, levels, filled = zip(*(self._drawn(i, sparse) for i in indices), strict=True)
+        winding = self.system.task == "winding"
+        return Samples(
+            positions=np.stack(positions) if self.moving else self.sites.positions,
+            hamiltonians=_objects(hamiltonians) if sparse else np.stack(hamiltonians),
+            sublattice=self.sites.sublattice,
+            cell=self.sites.cell,
+            fermi_level=None if levels[0] is None else np.array(levels, dtype=float),
+            filled=None if winding else np.array(filled),
+            area_per_site=None if self.sites.cell is None else self.lattice.area_per_site,
+            shape=self.shape,
+            numbers={key: np.array([values[key] for values in numbers]) for key in numbers[0]},
+            draw=np.array(indices, dtype=np.int64),
+            attributes={"name": self.name, "system": str(self)},
+        )
 
-    def sparse_draw(self, index: int) -> Draw:
-        """Return draw `index` with a `scipy.sparse.csr_array` for its Hamiltonian, of any size."""
+    def _drawn(self, index: int, sparse: bool) -> tuple[Any, dict[str, float], np.ndarray, float | None, int]:
+        """Return the Hamiltonian of a draw, its numbers, positions and Fermi level, and half of what can be filled."""
         terms, numbers, fermi_level = self.terms(index)
-        return Draw(terms.sparse_hamiltonian(), numbers, terms.positions, self._filled(terms), fermi_level)
+        hamiltonian = terms.sparse_hamiltonian() if sparse else terms.hamiltonian()
+        half = int((~terms.vacant).sum()) * self.system.n_orbitals // 2
+        return hamiltonian, numbers, terms.positions, fermi_level, half
 
     def terms(self, index: int) -> tuple[Terms, dict[str, float], float | None]:
         """Return the terms of the Hamiltonian of draw `index`, its numbers and its Fermi level."""
@@ -196,22 +185,6 @@ class Recipe:
             numbers[f"disorder/{term['name']}"] = strength
             terms = resolve(DISORDER, term["name"], f"datasets.{self.name}.disorder")(terms, strength, rng=rng)
         return terms, numbers, self.system.fermi_level(**values)
-
-    def _filled(self, terms: Terms) -> int:
-        return int((~terms.vacant).sum()) * self.system.n_orbitals // 2
-
-    def samples(self, draws: Sequence[Draw]) -> Samples:
-        """Return draws as one batch, ready for any estimator."""
-        levels = [draw.fermi_level for draw in draws]
-        return Samples(
-            np.stack([draw.hamiltonian for draw in draws]),
-            np.stack([draw.positions for draw in draws]) if self.moving else self.sites.positions,
-            sublattice=self.sites.sublattice if self.system.task == "winding" else None,
-            fermi_level=None if levels[0] is None else np.array(levels, dtype=float),
-            filled=None if self.system.task == "winding" else np.array([draw.filled for draw in draws]),
-            area_per_site=None if self.sites.cell is None else self.lattice.area_per_site,
-            shape=self.shape,
-        )
 
     def estimate(self, name: str, samples: Samples, minimum_margin: float = 0.1) -> Estimate:
         """Return what one estimator says about open samples, the label's or a reference."""
@@ -238,6 +211,13 @@ def batches(count: int, size: int, start: int = 0) -> Iterator[range]:
         yield range(first, min(first + size, start + count))
 
 
+def _objects(values: Sequence[Any]) -> np.ndarray:
+    """Return values as an array of objects, (B,), whatever they are."""
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
 def _cut(lattice: Any, shape: Shape, seed: int, name: str, index: int) -> Sites:
     if lattice.drawn:
         return lattice.cut(shape.inside, shape.extent, rng=stream(seed, "sites", name, index), area=shape.area)
@@ -245,7 +225,7 @@ def _cut(lattice: Any, shape: Shape, seed: int, name: str, index: int) -> Sites:
 
 
 def _range(value: float | list[float]) -> str:
-    return "..".join(f"{end:g}" for end in value) if isinstance(value, list | tuple) else f"{value:g}"
+    return "..".join(map(exact, value)) if isinstance(value, list | tuple) else exact(value)
 
 
 def _sampled(value: float | list[float], rng: np.random.Generator) -> float:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.data.recipes import Draw, Recipe
+from toponn.data.recipes import Recipe
 from toponn.generalization.sparse_ring import site_tensors, sparse_ring
 from toponn.invariants.filled import FilledProjector
 from toponn.invariants.sparse import even_localizer
-from toponn.matter.states import occupied_states
+from toponn.matter.samples import Samples
 from toponn.models.base import finite_seeds
 from toponn.models.ring import KAPPA, of_states
 from toponn.tools.joblog import LOGGER
@@ -83,19 +83,19 @@ def beyond_dense(
 def _sample(run: Run, recipe: Recipe, vectors: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     """Yield the row of each seed on draw 0 of a recipe, without the names."""
     start = time.process_time()
-    draw = recipe.sparse_draw(0)
-    level = 0.0 if draw.fermi_level is None else draw.fermi_level
-    filled = draw.filled if draw.fermi_level is None else None
-    P = FilledProjector.of(draw.hamiltonian, level, WINDOW, filled=filled)
+    sample = recipe.draw([0], sparse=True)
+    (H,), given = sample.hamiltonians, sample.fermi_level is not None
+    level = float(sample.fermi_level[0]) if given else 0.0
+    P = FilledProjector.of(H, level, WINDOW, filled=None if given else int(sample.filled[0]))
     prepared = time.process_time()
-    d = site_tensors(run, draw.positions)
-    estimate = sparse_ring(d, draw.hamiltonian, P, vectors=vectors, rng=rng)
+    d = site_tensors(run, sample.geometry)
+    estimate = sparse_ring(d, H, P, vectors=vectors, rng=rng)
     ended = time.process_time()
     dense = np.full(len(d), np.nan)
     if len(recipe.sites) <= DENSE_SIDE**2:
-        dense = _dense(d, draw)
+        dense = _dense(d, sample)
     dense_seconds = time.process_time() - ended if np.isfinite(dense).any() else np.nan
-    label, margin = _label(recipe, draw, level)
+    label, margin = _label(recipe, sample, level)
     common = {
         "n_sites": len(recipe.sites),
         "label": label,
@@ -113,20 +113,18 @@ def _sample(run: Run, recipe: Recipe, vectors: int, rng: np.random.Generator) ->
         yield common | {"value": value, "error": error, "dense": exact}
 
 
-def _dense(d: np.ndarray, draw: Draw) -> np.ndarray:
+def _dense(d: np.ndarray, sample: Samples) -> np.ndarray:
     """Return f (S,) through the occupied states of the dense Hamiltonian in double precision."""
-    occupied, _, _ = occupied_states(draw.hamiltonian.toarray()[None], draw.fermi_level, draw.filled)
-    psi = torch.from_numpy(occupied.astype(complex))
+    psi = torch.from_numpy(sample.occupied.astype(complex))
     wide = torch.from_numpy(d).repeat_interleave(psi.shape[-1] // d.shape[-1], dim=-1)
     return KAPPA[3] * torch.cat([of_states(rings, psi) for rings in wide]).numpy()
 
 
-def _label(recipe: Recipe, draw: Draw, level: float) -> tuple[int, float]:
+def _label(recipe: Recipe, sample: Samples, level: float) -> tuple[int, float]:
     """Return the index and the gap of the spectral localizer about the middle of a sample."""
-    r = draw.positions - (draw.positions.min(axis=0) + draw.positions.max(axis=0)) / 2
-    near = np.flatnonzero((np.abs(r) < LABEL_SIDE / 2).all(axis=1)[recipe.site_of_orbital])
-    H = draw.hamiltonian[near][:, near]
-    return even_localizer(H, r[recipe.site_of_orbital[near]], recipe.kappa, level)
+    r = sample.places[sample.site_of_orbital]
+    near = np.flatnonzero((np.abs(r) < LABEL_SIDE / 2).all(axis=1))
+    return even_localizer(sample.hamiltonians[0][near][:, near], r[near], recipe.kappa, level)
 
 
 def exponent_rows(table: pd.DataFrame) -> pd.DataFrame:

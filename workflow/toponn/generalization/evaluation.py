@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.data.datasets import Dataset, label_ceiling, read_dataset
-from toponn.matter.states import n_places
+from toponn.data.datasets import label_ceiling, read_dataset
+from toponn.matter.samples import Samples
 from toponn.models.head import predictions
 from toponn.tools.checks import NotApplicable
 from toponn.tools.files import read_arrays, write_arrays
@@ -106,7 +106,7 @@ def by_variant(evaluations: Iterable[Evaluation]) -> Evaluations:
     return found
 
 
-def values_on(runs: Sequence[Run], dataset: Dataset, device: torch.device) -> np.ndarray:
+def values_on(runs: Sequence[Run], dataset: Samples, device: torch.device) -> np.ndarray:
     """Return f (seeds of all runs, samples) of loaded runs on a dataset, encoding a few samples at a time.
 
     Raises
@@ -117,15 +117,14 @@ def values_on(runs: Sequence[Run], dataset: Dataset, device: torch.device) -> np
     variant, columns = runs[0].variant, []
     n_seeds = sum(len(run.document["seeds"]) for run in runs)
     progress = Progress(len(dataset), "samples")
-    runs[0].check_sites(n_places(dataset.states))
-    at_once = 1 if dataset.states.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
+    runs[0].check_sites(dataset.n_places)
+    at_once = 1 if dataset.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
     for start in range(0, len(dataset), at_once):
-        rows = slice(start, start + at_once)
-        part = Dataset(dataset.name, dataset.task, dataset.states[rows], dataset.label[rows], {}, dataset.attributes)
-        samples = encoded(variant, part, seeds=n_seeds)
-        runs[0].check_applicable(samples.inputs, dataset.attributes.get("midgap_pair", "kept"))
-        samples = samples.to(device)
-        columns.append(torch.cat([evaluate(run.model, run.parameters, samples) for run in runs]).cpu())
+        part = dataset[start : start + at_once]
+        batch = encoded(variant, part, seeds=n_seeds)
+        runs[0].check_applicable(batch.inputs, dataset.midgap_pair)
+        batch = batch.to(device)
+        columns.append(torch.cat([evaluate(run.model, run.parameters, batch) for run in runs]).cpu())
         progress.advance(len(part))
     return torch.cat(columns, dim=1).numpy()
 

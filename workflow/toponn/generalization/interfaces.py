@@ -16,7 +16,7 @@ from toponn.data.encodings.projectors import projectors
 from toponn.data.recipes import Recipe
 from toponn.invariants.chern import local_chern_marker
 from toponn.matter.lattices import normalised_coordinates
-from toponn.matter.states import States, projector
+from toponn.matter.samples import Samples
 from toponn.models.density import density_weight, ring_density
 from toponn.tools.tables import ABOUT
 from toponn.training.saved import Run, load_runs
@@ -59,10 +59,7 @@ def interface(
     runs = load_runs(folders, seeds=seeds)
     frames, arrays = [], {}
     for index in range(samples):
-        draw = drawn.draw(index)
-        occupied = drawn.samples([draw]).occupied
-        states = States(occupied, draw.positions, drawn.site_of_orbital, drawn.sites.sublattice, drawn.sites.cell)
-        found = local_markers(runs, states, drawn.lattice.area_per_site)
+        found = local_markers(runs, drawn.draw([index]), drawn.lattice.area_per_site)
         frames.append(_rows(found, recipe["interface"]["beyond"]).assign(name=name, draw=index))
         arrays = arrays or found
     about = {key: runs[0].document[key] for key in ABOUT}
@@ -71,10 +68,10 @@ def interface(
     return pd.concat(frames, ignore_index=True).assign(**about), kept, attributes
 
 
-def local_markers(runs: Sequence[Run], states: States, area_per_site: float) -> dict[str, np.ndarray]:
+def local_markers(runs: Sequence[Run], sample: Samples, area_per_site: float) -> dict[str, np.ndarray]:
     """Return the local Chern marker of one sample, and the rings' own; arrays as of `interface`, and ``value`` (S,)."""
-    positions, P = states.geometry, projector(states.occupied)
-    coordinates = torch.from_numpy(projectors(states)["coordinates"])
+    positions, P = sample.geometry, sample.projector
+    coordinates = torch.from_numpy(projectors(sample)["coordinates"])
     half = (positions.max(axis=0) - positions.min(axis=0)) / 2
     density, weight = [], []
     for run in runs:
@@ -87,7 +84,7 @@ def local_markers(runs: Sequence[Run], states: States, area_per_site: float) -> 
     learned = np.divide(3 * rho, area_per_site * omega, out=np.full(rho.shape, np.nan), where=seen)
     return {
         "positions": positions,
-        "marker": local_chern_marker(P, positions, states.site_of_orbital, area_per_site)[0],
+        "marker": local_chern_marker(P, positions, sample.site_of_orbital, area_per_site)[0],
         "learned": learned,
         "weight": omega / np.sqrt((omega**2).mean(axis=1, keepdims=True)),
         "value": rho.sum(axis=1),

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import binary_erosion
 
-from toponn.data.datasets import Dataset
 from toponn.data.encodings.cell_image import cell_image
 from toponn.matter.lattices import normalised_coordinates
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import in_window
-from toponn.matter.states import States
 from toponn.tools.checks import NotApplicable, choose
 
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
@@ -19,7 +18,7 @@ CONSTANT = 1e-6
 SAMPLES_AT_ONCE = 40
 
 
-def entry_means(states: States, region: str) -> np.ndarray:
+def entry_means(samples: Samples, region: str) -> np.ndarray:
     """Return correlations between cells next to each other, averaged over the bulk or the edge of every sample.
 
     They are the means of ``Re P``, ``Im P`` and ``|P|²`` of the entries ``P[(r, α), (r + δ, β)]`` with |δ_i| ≤ 1, over
@@ -41,18 +40,18 @@ def entry_means(states: States, region: str) -> np.ndarray:
     NotApplicable
         If a sample has no grid of cells, or no cell in the region.
     """
-    at_once = 1 if states.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
+    at_once = 1 if samples.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
     return np.concatenate(
-        [_entry_means(states[start : start + at_once], region) for start in range(0, len(states), at_once)]
+        [_entry_means(samples[start : start + at_once], region) for start in range(0, len(samples), at_once)]
     )
 
 
-def _entry_means(states: States, region: str) -> np.ndarray:
-    image = cell_image(states, stencil=1)["image"].astype(float)
+def _entry_means(samples: Samples, region: str) -> np.ndarray:
+    image = cell_image(samples, stencil=1)["image"].astype(float)
     # The image of a state whose projector has no zeros is 1 where an entry exists.
-    ones = replace(states[:1], occupied=np.ones((1, 1, states.occupied.shape[-1])))
+    ones = replace(samples[:1], states=np.ones((1, 1, samples.occupied.shape[-1])))
     present = np.split(cell_image(ones, stencil=1)["image"][0], 2)[0] > 0  # (K, *grid)
-    counted = present & region_cells(states, present, region)
+    counted = present & region_cells(samples, present, region)
     cells = counted.reshape(len(counted), -1)
     parts = image.reshape(len(image), 2, *cells.shape)  # (B, Re and Im, K, cells)
     entries = np.concatenate([parts, (parts**2).sum(axis=1, keepdims=True)], axis=1)
@@ -60,7 +59,7 @@ def _entry_means(states: States, region: str) -> np.ndarray:
     return means.reshape(len(image), -1)
 
 
-def region_cells(states: States, present: np.ndarray, region: str) -> np.ndarray:
+def region_cells(samples: Samples, present: np.ndarray, region: str) -> np.ndarray:
     """Return which cells of the grid are in the region, (*grid) bool.
 
     The edge are cells that lack an orbital, or have a neighbour along an axis of the grid that does or is not there: of
@@ -77,10 +76,10 @@ def region_cells(states: States, present: np.ndarray, region: str) -> np.ndarray
     NotApplicable
         If there are none.
     """
-    within = present.reshape(3**states.dimension, -1, *present.shape[1:])[3**states.dimension // 2]  # δ = 0
+    within = present.reshape(3**samples.dimension, -1, *present.shape[1:])[3**samples.dimension // 2]  # δ = 0
     inner = binary_erosion(within.all(axis=0))
     middle = np.ones(present.shape[1:], dtype=bool)
-    middle[tuple(states.cell[~in_window(normalised_coordinates(states.geometry))].T)] = False
+    middle[tuple(samples.cell[~in_window(normalised_coordinates(samples.geometry))].T)] = False
     found = choose({"bulk": inner & middle, "edge": within.any(axis=0) & ~inner}, region, "region")
     if not found.any():
         raise NotApplicable(f"a sample of {' × '.join(map(str, found.shape))} cells has none in the {region}")
@@ -119,7 +118,7 @@ class LocalProxy:
     penalty: float
 
     @classmethod
-    def fit(cls, train: Dataset, validation: Dataset, region: str) -> "LocalProxy":
+    def fit(cls, train: Samples, validation: Samples, region: str) -> "LocalProxy":
         """Return the proxy of the labels of the train split.
 
         Raises
@@ -127,7 +126,7 @@ class LocalProxy:
         NotApplicable
             If the samples have no grid of cells, or no cell in the region.
         """
-        means = entry_means(train.states, region)
+        means = entry_means(train, region)
         deviation = means.std(axis=0)
         spread = np.where(deviation > CONSTANT, deviation, np.inf)
         middle, offset = means.mean(axis=0), float(train.label.mean())
@@ -135,7 +134,7 @@ class LocalProxy:
         classes = int(train.label.min()), int(train.label.max())
         values, vectors = np.linalg.eigh(_kernel(support, support, spread))
         projected = vectors.T @ (train.label - offset)
-        held_out, proxies, errors = entry_means(validation.states, region), [], []
+        held_out, proxies, errors = entry_means(validation, region), [], []
         for penalty in PENALTIES:
             weights = vectors @ (projected / (np.maximum(values, 0) + penalty * values.mean()))
             proxy = cls(region, middle, spread, support, weights, offset, classes, penalty)
@@ -143,7 +142,7 @@ class LocalProxy:
             proxies.append(proxy)
         return proxies[int(np.argmin(errors))]
 
-    def predict(self, dataset: Dataset) -> np.ndarray:
+    def predict(self, samples: Samples) -> np.ndarray:
         """Return the proxy's integers (B,) int64.
 
         Raises
@@ -151,7 +150,7 @@ class LocalProxy:
         NotApplicable
             If the samples have no grid of cells, none in the region, or cells of another number of orbitals.
         """
-        means = entry_means(dataset.states, self.region)
+        means = entry_means(samples, self.region)
         if means.shape[1] != len(self.middle):
             raise NotApplicable("the local proxy was fitted to cells of another number of orbitals")
         return np.rint(self._values(means)).clip(*self.classes).astype(np.int64)

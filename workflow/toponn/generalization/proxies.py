@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toponn.data.datasets import Dataset, read_dataset
+from toponn.data.datasets import read_dataset
 from toponn.generalization.evaluation import Evaluation, Evaluations
 from toponn.generalization.local_proxy import LocalProxy
-from toponn.matter.states import n_places
+from toponn.matter.samples import Samples
 from toponn.tools.checks import DataError, NotApplicable
 from toponn.tools.joblog import LOGGER
 from toponn.tools.statistics import balanced_accuracy, crossed_bootstrap
@@ -43,7 +43,7 @@ def fitted_proxies(home: str | Path) -> dict[str, LocalProxy]:
     return found
 
 
-def proxy_integers(dataset: Dataset, fitted: Mapping[str, LocalProxy]) -> dict[str, np.ndarray]:
+def proxy_integers(dataset: Samples, fitted: Mapping[str, LocalProxy]) -> dict[str, np.ndarray]:
     """Return the integers (B,) float64 of every proxy that applies to a dataset, by name."""
     found = {name: values for name, values in dataset.proxies.items() if np.isfinite(values).all()}
     for name, proxy in fitted.items():
@@ -100,7 +100,7 @@ def proxy_rows(
     return frame.sort_values(["model", "form", "variant"], kind="stable", ignore_index=True)
 
 
-def _of_samples(evaluation: Evaluation, dataset: Dataset) -> Evaluation:
+def _of_samples(evaluation: Evaluation, dataset: Samples) -> Evaluation:
     """Return an evaluation if it is of the samples of a dataset."""
     if not np.array_equal(evaluation.label, dataset.label):
         test = evaluation.about["test"]
@@ -150,7 +150,7 @@ def overlap_rows(home: str | Path, evaluations: Evaluations) -> pd.DataFrame:
         if evaluation.value is None:
             continue
         about = {key: evaluation.about[key] for key in ABOUT}
-        about |= {"size": n_places(dataset.states), "reference": reference, "status": "ok"}
+        about |= {"size": dataset.n_places, "reference": reference, "status": "ok"}
         for diagnostic, labels in within.items():
             overlap = correlation(evaluation.value, dataset.references[reference], labels)
             frames.append(pd.DataFrame({**about, "seed": evaluation.seeds, "diagnostic": diagnostic, "value": overlap}))

@@ -1,6 +1,6 @@
 """Reference invariants: of samples (a Hamiltonian and positions), of large sparse ones, and of crystals.
 
-- `samples`, `estimates`: what every estimator takes, and what it says: value, integer, margin, decided
+- `estimates`: what each says of `toponn.matter.samples`: value, integer, margin, decided
 - `bloch`, `crystals`: invariants and gaps of clean crystals
 - `winding`, `chern`, `bott`, `localizer`: the formulas; `strips`: the localizer by block elimination
 - `sparse`, `chebyshev`, `filled`, `inertia`: the same for sparse Hamiltonians

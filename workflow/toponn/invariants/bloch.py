@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from toponn.tools.checks import DataError
+
 
 def winding_number(hoppings: Mapping[int, complex], mesh: int = 4096) -> int:
     """Return the winding of ``h(k) = Σ_n t_n e^{ikn}`` around zero.
@@ -18,7 +20,15 @@ def winding_number(hoppings: Mapping[int, complex], mesh: int = 4096) -> int:
 
 
 def winding_of_loop(h: np.ndarray) -> int:
-    """Return how often the closed polygon of complex numbers h (k,) runs anticlockwise around zero."""
+    """Return how often the closed polygon of complex numbers h (k,) runs anticlockwise around zero.
+
+    Raises
+    ------
+    DataError
+        If it runs through zero, where the gap is closed.
+    """
+    if not (np.abs(h) > np.finfo(float).tiny).all():
+        raise DataError("h(k): found a zero, at which the gap is closed; allowed: loops around zero, not through it")
     return int(np.rint(np.angle(np.roll(h, -1) / h).sum() / (2 * np.pi)))
 
 

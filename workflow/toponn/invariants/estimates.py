@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from toponn.invariants import bott, chern, localizer, sparse, strips, winding
-from toponn.invariants.samples import Samples
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import in_window, window
 from toponn.tools.checks import ConfigError, DataError, NotApplicable, refusal
 
@@ -100,7 +100,7 @@ def spectral_localizer(samples: Samples, kappa: float | None = None, minimum_mar
 
 def _velocity(samples: Samples) -> np.ndarray:
     """Return the largest ``Σ_j |H_ij| (x_j − x_i)`` to one side along an axis, (B,), or ``Σ_j |H_ij|`` if all is 0."""
-    r, size = samples.positions[..., samples.site_of_orbital, :], np.abs(samples.hamiltonians)
+    r, size = samples.positions[..., samples.site_of_orbital, :], np.abs(samples.dense)
     found = np.zeros(len(samples))
     for x in np.moveaxis(r, -1, 0):
         step = x[..., None, :] - x[..., :, None]
@@ -119,10 +119,8 @@ def _spacing(samples: Samples) -> np.ndarray:
 
 def _even_localizer(samples: Samples, where: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
     """Return index and gap of each sample of a plane, by whichever way is fastest at its size and number."""
-    n = samples.hamiltonians.shape[-1]
-    return strips.even_localizer(
-        samples.hamiltonians - samples.level[:, None, None] * np.eye(n), where, kappa, _one_by_one
-    )
+    shifted = samples.dense - samples.level[:, None, None] * np.eye(samples.dense.shape[-1])
+    return strips.even_localizer(shifted, where, kappa, _one_by_one)
 
 
 def _one_by_one(hamiltonians: np.ndarray, where: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,9 +12,9 @@ from toponn.invariants import estimates
 from toponn.invariants.crystals import bulk_invariant, gap_at_fermi_level
 from toponn.invariants.estimates import Estimate
 from toponn.invariants.localizer import kappa_from_gap
-from toponn.invariants.samples import Samples
 from toponn.matter.geometry import square_of
 from toponn.matter.lattices import torus
+from toponn.matter.samples import Samples
 from toponn.tools.checks import ConfigError, NotApplicable
 from toponn.tools.joblog import LOGGER, Progress
 
@@ -88,7 +88,7 @@ def open_estimates(recipe: Recipe, count: int, minimum_margin: float, gap: float
     """
     parts = []
     for indices in batches(count, recipe.batch):
-        samples = recipe.samples([recipe.draw(index) for index in indices])
+        samples = recipe.draw(indices)
         part = recipe.estimates(samples, minimum_margin)
         if gap is not None and gap > 0 and recipe.system.task == "chern":
             kappa = kappa_from_gap(gap, recipe.side / 2)
@@ -124,7 +124,7 @@ def _on_torus(recipe: Recipe, size: tuple[int, ...], count: int) -> Samples:
     """Return draws of the recipe on a torus of this many cells."""
     sites = torus(recipe.system.unit_cell, size)
     there = replace(recipe, sites=sites, connections=recipe.system.connections(sites))
-    return replace(there.samples([there.draw(index) for index in range(count)]), periods=sites.periods, shape=None)
+    return replace(there.draw(range(count)), periods=sites.periods, shape=None)
 
 
 def bulk(recipe: Recipe, where: str = "parameters") -> tuple[float, int] | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from toponn.data.recipes import Recipe, batches
 from toponn.matter.geometry import system_of
+from toponn.matter.samples import Samples
 from toponn.matter.systems.base import PhasePlane
 from toponn.tools.checks import choose
 from toponn.tools.joblog import Progress
@@ -52,7 +53,7 @@ def phase_map(
     labels, decided = np.empty(total, dtype=np.int64), np.empty(total, dtype=bool)
     progress = Progress(total, "samples")
     for indices in batches(total, recipe.batch):
-        batch = recipe.samples([spots[i // samples].draw(i) for i in indices])
+        batch = Samples.joined([spots[i // samples].draw([i]) for i in indices])
         found = recipe.estimate(estimator, batch, minimum_margin)
         labels[indices], decided[indices] = found.integer.filled(0), found.decided
         progress.advance(len(indices))

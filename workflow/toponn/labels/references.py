@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toponn.data.datasets import Dataset
 from toponn.data.recipes import Recipe
 from toponn.labels.convergence import open_estimates
 from toponn.matter.geometry import square_of
+from toponn.matter.samples import Samples
 from toponn.tools.joblog import Progress
 from toponn.tools.statistics import wilson_interval
 
 
-def reference_rows(dataset: Dataset) -> pd.DataFrame:
+def reference_rows(dataset: Samples) -> pd.DataFrame:
     """Return the table ``references`` of a dataset: how often each pair of them, rounded, agrees, with Wilson's 95 %.
 
     The label's estimator is the spectral localizer. ``size`` counts sites.
@@ -27,7 +27,7 @@ def reference_rows(dataset: Dataset) -> pd.DataFrame:
         "dataset": dataset.name,
         "system": attributes["system_name"],
         "shape": attributes["shape"],
-        "size": dataset.states.positions.shape[-2],
+        "size": dataset.positions.shape[-2],
         "disorder": attributes["disorder"],
     }
     everything = np.ones(len(dataset), dtype=bool)

@@ -307,7 +307,7 @@ def _said(recipe: Recipe, point: Point) -> dict[str, Estimate]:
             found = {name: replace(said, decided=np.zeros_like(said.decided)) for name, said in found.items()}
     except DataError:  # no crystal, as at an irrational flux
         found = {}
-    samples = there.samples([there.draw(0)])
+    samples = there.draw([0])
     found["spectral_localizer"] = estimates.spectral_localizer(samples, recipe.kappa, MARGIN)
     for name in REFERENCES[recipe.system.task]:
         try:

@@ -4,7 +4,7 @@ The study checks every recipe so when it reads the config; what a class or a sha
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,11 @@ from toponn.matter.lattices import LATTICES, Lattice, UnitCell
 from toponn.matter.shapes import SHAPE_DIMENSION, Shape, local_coordinates, shape_of, window
 from toponn.matter.systems import SYSTEMS
 from toponn.matter.systems.base import Bond, LatticeSystem, System
-from toponn.tools.checks import ConfigError, DataError, Words, refusal, resolve, short
+from toponn.tools.checks import ConfigError, DataError, Words, refusal, resolve
 from toponn.tools.conventions import DIMENSION
 
 MOST_SITES = 1_000_000
 """Sites of the largest sample: polynomials of sparse Hamiltonians go so far, matrices do not."""
-LONGEST = 1e6
-"""Largest number in the entry of a shape, nearest-neighbour distances."""
 TRIED = 8
 """Sizes next to one that cannot be half filled, to either side, among which one that can is looked for."""
 
@@ -130,7 +128,6 @@ def check_geometry(
     member = system_of(system, f"{where}.system")
     points = member.lattice(lattice, f"{where}.lattice")
     where = f"{where}.shape"
-    _check_numbers(shape, where)
     _check_dimension(member, shape, where)
     try:
         region, counts = _counts(points, shape, where)
@@ -144,6 +141,25 @@ def check_geometry(
         raise ConfigError(f"{where}: found {found}; allowed: {allowed}: {cure}, or fermi_level in the class")
 
 
+def check_hoppings(system: System, parameters: Mapping[str, Any], disorder: Iterable[str], where: str) -> None:
+    """Refuse parameters, at the config's place `where`, with which nothing couples one site to another.
+
+    Such samples are in no phase, unless the disorder named `bond_box` adds to every bond.
+
+    Raises
+    ------
+    ConfigError
+        With one sentence that names all parameters.
+    """
+    if not isinstance(system, LatticeSystem) or "bond_box" in disorder:
+        return
+    ends = [{key: float(np.ravel(value)[end]) for key, value in parameters.items()} for end in (0, -1)]
+    if not any(np.any(bond.amplitude) for point in ends for bond in system.bonds(**point)):
+        found = ", ".join(f"{key} = {value}" for key, value in parameters.items())
+        allowed = "numbers with which a hopping is not zero, or bond_box disorder"
+        raise ConfigError(refusal(f"{where}.parameters", Words(found), allowed))
+
+
 def square_of(system: str, length: float) -> dict[str, Any]:
     """Return the entry of a system's shape of this length: a segment of cells, or a square."""
     if system_of(system).task == "winding":
@@ -155,14 +171,6 @@ def no_bulk(where: str, shape: Mapping[str, Any], error: DataError) -> ConfigErr
     """Return what is said of a shape that holds no site, or none in its middle."""
     found = " ".join(str(value) for value in shape.values())
     return ConfigError(refusal(where, found, f"shapes with sites and a bulk ({error})"))
-
-
-def _check_numbers(shape: Mapping[str, Any], where: str) -> None:
-    """Refuse lengths that would overflow, or are none."""
-    for key, value in shape.items():
-        numbers = [n for n in np.ravel(np.array(value, dtype=object)) if isinstance(n, int | float)]
-        if not all(abs(n) <= LONGEST for n in numbers):
-            raise ConfigError(refusal(f"{where}.{key}", Words(short(value)), f"numbers up to {LONGEST:,.0f}"))
 
 
 def _check_dimension(system: System, shape: Mapping[str, Any], where: str) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from toponn.matter.lattices import TOUCHING, normalised_coordinates
-from toponn.tools.checks import ConfigError, DataError, refusal, resolve
+from toponn.tools.checks import ConfigError, DataError, Words, refusal, resolve, short
 
 FINE = {1: 20001, 2: 1001}
 """Points along each axis of the grid on which deepest points are found; odd, so that one is the origin."""
 SPREAD = 300_000
 """Points by which areas are counted."""
+LONGEST = 1e6
+"""Largest number in the entry of a shape, nearest-neighbour distances."""
 REACH = 0.8
 """Local coordinates of a shape with a centre are one at this fraction of the distance to its boundary."""
 
@@ -50,6 +52,22 @@ class Shape:
         return self.text
 
 
+def exact(number: float) -> str:
+    """Return a number as text, as short as reads back to the same number.
+
+    Examples
+    --------
+    >>> exact(6.0), exact(1 / 3), exact(1e-20)
+    ('6', '0.3333333333333333', '1e-20')
+    """
+    return f"{number:g}" if float(f"{number:g}") == number else repr(float(number))
+
+
+def number_of(text: str) -> float:
+    """Return the number that `exact` wrote, whole where it has no point."""
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
 # --- The family -------------------------------------------------------------------------------------------
 
 
@@ -67,12 +85,12 @@ def _box(size: tuple[float, ...], text: str) -> Shape:
 
 def segment(size: tuple[int]) -> Shape:
     """Return a chain of ``size[0]`` cells."""
-    return _box(tuple(size), f"segment {size[0]:g}")
+    return _box(tuple(size), f"segment {exact(size[0])}")
 
 
 def rectangle(size: tuple[float, float]) -> Shape:
     """Return a rectangle of sides ``size``, in nearest-neighbour distances."""
-    return _box(tuple(size), f"rectangle {size[0]:g}x{size[1]:g}")
+    return _box(tuple(size), f"rectangle {exact(size[0])}x{exact(size[1])}")
 
 
 def disk(radius: float) -> Shape:
@@ -81,7 +99,7 @@ def disk(radius: float) -> Shape:
         lambda positions: (positions**2).sum(axis=1) <= radius**2 + 1e-9,
         float(radius),
         2,
-        f"disk r={radius:g}",
+        f"disk r={exact(radius)}",
         float(np.pi * radius**2),
     )
 
@@ -94,7 +112,7 @@ def triangle(side: float) -> Shape:
         lambda positions: (positions @ outward.T <= inradius + TOUCHING).all(axis=1),
         float(2 * inradius + 2 * TOUCHING),
         2,
-        f"triangle side={side:g}",
+        f"triangle side={exact(side)}",
         float(np.sqrt(3.0) / 4 * side**2),
         (0.0, 0.0),
         float(inradius),
@@ -114,7 +132,7 @@ def l_shape(size: float) -> Shape:
         return square & (positions < inner).any(axis=1)
 
     extent = float(np.hypot(size - deep, deep))
-    return Shape(inside, extent, 2, f"l_shape side={size:g}", 0.75 * size**2, (0.0, 0.0), float(deep))
+    return Shape(inside, extent, 2, f"l_shape side={exact(size)}", 0.75 * size**2, (0.0, 0.0), float(deep))
 
 
 SHAPES = {
@@ -156,8 +174,7 @@ def punctured(shape: Shape, holes: Sequence[Sequence[float]], where: str = "hole
             left = left & ~disk(radius).inside(positions - [x, y])
         return left
 
-    # .tolist() because the numbers print the shape, whatever type they came in.
-    text = " ".join(f"({x:g},{y:g},{radius:g})" for x, y, radius in table.tolist())
+    text = " ".join(f"({','.join(map(exact, hole))})" for hole in table.tolist())
     if not measured:
         return Shape(inside, shape.extent, 2, f"{shape} holes {text}", shape.area)
     return _measured(inside, shape.extent, 2, f"{shape} holes {text}", shape.centre or (0.0, 0.0))
@@ -203,8 +220,43 @@ def shape_of(settings: Mapping[str, Any], where: str = "shape", *, measured: boo
     if sorted(arguments) != sorted(known):
         allowed = f"{', '.join(known)} and, where there are any, holes"
         raise ConfigError(refusal(where, ", ".join(arguments), allowed))
+    _check_numbers(arguments, where)
     shape, holes = make(**arguments), settings.get("holes")
     return shape if holes is None else punctured(shape, holes, f"{where}.holes", measured=measured)
+
+
+def _check_numbers(settings: Mapping[str, Any], where: str) -> None:
+    """Refuse lengths that would overflow, or are none."""
+    for key, value in settings.items():
+        numbers = [n for n in np.ravel(np.array(value, dtype=object)) if isinstance(n, int | float)]
+        if not all(abs(n) <= LONGEST for n in numbers):
+            raise ConfigError(refusal(f"{where}.{key}", Words(short(value)), f"numbers up to {LONGEST:,.0f}"))
+
+
+def entry_of(text: str) -> dict[str, Any]:
+    """Return the config entry of the shape that prints as this text.
+
+    Raises
+    ------
+    DataError
+        If no entry makes such a shape, as of a mask.
+
+    Examples
+    --------
+    >>> entry_of("rectangle 8x6.5"), entry_of("disk r=6 holes (0,0,2)")
+    ({'name': 'rectangle', 'size': [8, 6.5]}, {'name': 'disk', 'radius': 6, 'holes': [[0, 0, 2]]})
+    """
+    outline, _, holes = text.partition(" holes ")
+    name, _, lengths = outline.partition(" ")
+    try:
+        (argument,) = inspect.signature(resolve(SHAPES, name, "shape")).parameters
+        sides = [number_of(side) for side in lengths.rpartition("=")[2].split("x")]
+        entry = {"name": name, argument: sides[0] if "=" in lengths else sides}
+        if holes:
+            entry["holes"] = [[number_of(n) for n in hole.split(",")] for hole in holes[1:-1].split(") (")]
+    except ValueError:
+        raise DataError(refusal("shape", text, "a text as disk r=6 or rectangle 8x6")) from None
+    return entry
 
 
 # --- Measured by counting ---------------------------------------------------------------------------------

@@ -4,118 +4,10 @@ Eigensolvers are torch's (MKL), which on many CPUs are several times faster than
 only place of the physics that imports torch.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import torch
 
-from toponn.tools.checks import DataError, NotApplicable, choose, hermitian, numbers, refusal, whole_numbers
-
-
-@dataclass(frozen=True)
-class States:
-    """The occupied states of a batch of samples of one geometry: all that a model may look at.
-
-    Attributes
-    ----------
-    occupied : (B, O, n) float or complex, one state a row
-        Rows of zeros follow where a sample has fewer filled states than another.
-    positions : (N, d) or, where every sample has its own, (B, N, d) float64
-    site_of_orbital : (n,) int64
-    sublattice : (N,) int64, or None where the lattice has none
-    cell : (N, d) int64, or None where there is no grid of cells
-    """
-
-    occupied: np.ndarray
-    positions: np.ndarray
-    site_of_orbital: np.ndarray
-    sublattice: np.ndarray | None = None
-    cell: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.occupied)
-
-    def __getitem__(self, samples: slice | np.ndarray) -> "States":
-        """Return the states of some of the samples."""
-        own = self.positions.ndim == 3
-        return replace(
-            self, occupied=self.occupied[samples], positions=self.positions[samples] if own else self.positions
-        )
-
-    @property
-    def geometry(self) -> np.ndarray:
-        """Positions (N, d) that all samples share.
-
-        Raises
-        ------
-        DataError
-            If there is more than one sample and each has its own.
-        """
-        if self.positions.ndim == 2:
-            return self.positions
-        if len(self.positions) > 1:
-            raise DataError("positions: found one set for each sample; allowed: batches of one geometry")
-        return self.positions[0]
-
-    @property
-    def dimension(self) -> int:
-        """Number of space dimensions."""
-        return self.positions.shape[-1]
-
-    @classmethod
-    def of_hamiltonian(
-        cls,
-        hamiltonians: np.ndarray,
-        positions: np.ndarray,
-        sublattice: np.ndarray | None = None,
-        cell: np.ndarray | None = None,
-        fermi_level: float | np.ndarray | None = None,
-        midgap_pair: str = "kept",
-    ) -> "States":
-        """Return the filled states of Hamiltonians (B, n, n) or (n, n) on sites at `positions` (N, d) or (B, N, d).
-
-        Those below the Fermi level are filled, without it the lower half; of chains, with the mid-gap pair "dropped",
-        all but the highest of them.
-
-        A chiral chain (one orbital a site, `sublattice` given, nothing within a sublattice) is solved through its block
-        h, because eigh may return end states below its rounding on one sublattice each, and q is then not unitary.
-
-        Raises
-        ------
-        DataError
-            If a matrix is not finite or not Hermitian, n is not a multiple of N, or a mid-gap pair is to be dropped of
-            anything but chains.
-        ConfigError
-            If `midgap_pair` is neither "kept" nor "dropped".
-        """
-        without = choose(MIDGAP_PAIR, midgap_pair, "midgap_pair")
-        hamiltonians = numbers(hamiltonians, "hamiltonian", "(n, n) or (B, n, n)", (2, 3), keep=True)
-        hamiltonians = hamiltonians[None] if hamiltonians.ndim == 2 else hamiltonians
-        positions = numbers(positions, "positions", "(N, d) or (B, N, d)", (2, 3))
-        batch, n, sites = len(hamiltonians), hamiltonians.shape[-1], positions.shape[-2]
-        if positions.shape[-1] not in (1, 2) or (positions.ndim == 3 and len(positions) != batch):
-            allowed = f"(N, d) or ({batch}, N, d) with d = 1 or 2"
-            raise DataError(f"positions: found shape {positions.shape}; allowed: {allowed}")
-        sublattice, cell = (
-            None if array is None else whole_numbers(array, name, shape)
-            for array, name, shape in (
-                (sublattice, "sublattice", (sites,)),
-                (cell, "cell", (sites, positions.shape[-1])),
-            )
-        )
-        if fermi_level is not None:
-            fermi_level = numbers(fermi_level, "fermi_level", f"() or ({batch},)", (0, 1))
-            if fermi_level.shape not in ((), (batch,)):
-                raise DataError(f"fermi_level: found shape {fermi_level.shape}; allowed: () or ({batch},)")
-        if n % sites:
-            raise DataError(f"hamiltonian: found {n} orbitals on {sites} sites; allowed: the same number on every site")
-        if midgap_pair == "dropped" and positions.shape[-1] != 1:
-            raise DataError(refusal("midgap_pair", midgap_pair, "kept, since only chains have a mid-gap pair"))
-        if not np.any(fermi_level) and sublattice is not None and is_chiral_chain(hamiltonians, positions, sublattice):
-            occupied, _ = chiral_occupied_states(chiral_block(hermitian(hamiltonians), sublattice), sublattice)
-        else:
-            occupied, _, _ = occupied_states(hamiltonians, fermi_level)
-        return cls(without(occupied), positions, np.arange(n) // (n // sites), sublattice, cell)
+from toponn.tools.checks import DataError, hermitian
 
 
 def is_chiral_chain(hamiltonians: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> bool:
@@ -195,19 +87,6 @@ def _edges(energies: np.ndarray, filled: np.ndarray, level: np.ndarray | None) -
         below = np.where(filled == 0, 2 * level - above, below)
         above = np.where(filled == n, 2 * level - below, above)
     return below, above
-
-
-def chain_sublattices(states: States) -> tuple[np.ndarray, np.ndarray]:
-    """Return which sites of a chain belong to A and to B, (N,) bool each.
-
-    Raises
-    ------
-    NotApplicable
-        If they are not two sublattices of equal size.
-    """
-    if states.sublattice is None or (states.sublattice == 0).sum() != (states.sublattice == 1).sum():
-        raise NotApplicable("a winding number needs a chiral chain with as many A sites as B sites")
-    return states.sublattice == 0, states.sublattice == 1
 
 
 def chiral_block(hamiltonians: np.ndarray, sublattice: np.ndarray) -> np.ndarray:
@@ -297,14 +176,3 @@ def _haar(gaussian: np.ndarray) -> np.ndarray:
     Q, R = np.linalg.qr(gaussian)
     diagonal = np.diagonal(R, axis1=-2, axis2=-1)
     return Q * (diagonal / np.abs(diagonal))[..., None, :]  # makes the distribution Haar's (Mezzadri 2007)
-
-
-def ring_lengths(states: States) -> np.ndarray:
-    """Return the positions (N, d) behind the ring's coordinates, of cells in 1D and sites in 2D, from their middle."""
-    positions = states.geometry[states.sublattice == 0] if states.dimension == 1 else states.geometry
-    return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
-
-
-def n_places(states: States) -> int:
-    """Return the number of cells of a chain or of sites in the plane."""
-    return states.positions.shape[-2] if states.dimension == 2 else len(ring_lengths(states))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toponn.matter.disorder import DISORDER
-from toponn.matter.geometry import check_geometry, system_of
+from toponn.matter.geometry import check_geometry, check_hoppings, system_of
 from toponn.study.entries import Ceiling, Convergence, Dataset, Disorder, Interface, Map, OfSystem, Sample
 from toponn.tools.checks import ConfigError, Words, choose, refusal, unknown_key
 from toponn.tools.conventions import DIMENSION
@@ -25,6 +25,7 @@ def check_dataset(recipe: Dataset | Interface, where: str) -> None:
     """Refuse a recipe that does not fit its system, or whose shape no sample can have."""
     system = _check_sample(recipe, where)
     check_geometry(system=system, shape=recipe.shape.model_dump(), lattice=recipe.lattice, where=where)
+    check_hoppings(system, recipe.parameters, [term.name for term in recipe.disorder], where)
     if recipe.interface:
         outside = recipe.interface.parameters
         _check_parameters(system.parameters, outside, recipe.system, f"{where}.interface.parameters")

@@ -123,6 +123,9 @@ def _read_sealed(path: str | Path, names: Iterable[str] | None) -> tuple[dict[st
         missing = [name for name in wanted if name not in present]
         if missing:
             raise DataError(f"{path}: found no array {missing[0]!r}; it holds: {', '.join(present)[:200]}")
+        empty = [name for name in wanted if file[name].shape is None]
+        if empty:
+            raise DataError(f"{path}: {empty[0]}: found no data; allowed: an array; delete it and run again")
         return {name: file[name][()] for name in wanted}, dict(file.attrs)
 
 

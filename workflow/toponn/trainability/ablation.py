@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import ConvexHull
 
-from toponn.data.datasets import Dataset, read_dataset
+from toponn.data.datasets import read_dataset
+from toponn.matter.samples import Samples
 from toponn.tools.options import Count, Seeds
 from toponn.trainability.record import BALANCED, Curves, Panel, diagnostic
 from toponn.trainability.subject import Measured, Seen, Subject, scores, trained_parameters, trained_seeds, unit_rows
@@ -75,11 +76,11 @@ def ablation(subject: Subject, *, seeds: Seeds = 20, samples: Count = 200) -> Me
     names = trained_seeds(subject, seeds)
     whole = read_dataset(subject.home, subject.success.split)
     rows = balanced_rows(whole.label, samples)
-    part = replace(whole, states=whole.states[rows], label=whole.label[rows], references={})
+    part = whole[rows]
     model = build_model(subject.variant, shapes_of(encoded(subject.variant, part, seeds=len(names))))
     measured: dict[bytes, np.ndarray] = {}  # by what is removed, since some conditions are the same
     tables = []
-    for conditions, removed in ablations(edge_distance(part.states.geometry)):
+    for conditions, removed in ablations(edge_distance(part.geometry)):
         key = removed.tobytes()
         if key not in measured:
             left = encoded(subject.variant, without_sites(part, removed), seeds=len(names))
@@ -127,11 +128,10 @@ def edge_distance(positions: np.ndarray) -> np.ndarray:
     return np.floor(distance + TOUCHING).astype(np.int64)
 
 
-def without_sites(dataset: Dataset, removed: np.ndarray) -> Dataset:
-    """Return a dataset whose occupied states have no amplitude on removed sites (N,) bool."""
-    states = dataset.states
-    occupied = np.where(removed[states.site_of_orbital], 0, states.occupied).astype(states.occupied.dtype)
-    return replace(dataset, states=replace(states, occupied=occupied))
+def without_sites(samples: Samples, removed: np.ndarray) -> Samples:
+    """Return samples whose occupied states have no amplitude on removed sites (N,) bool."""
+    left = np.where(removed[samples.site_of_orbital], 0, samples.occupied).astype(samples.occupied.dtype)
+    return replace(samples, states=left)
 
 
 def balanced_rows(labels: np.ndarray, samples: int) -> np.ndarray:

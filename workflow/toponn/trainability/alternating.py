@@ -17,7 +17,7 @@ from toponn.data.encodings.loops import triple_indices
 from toponn.models.base import Parameters, require
 from toponn.models.ring import KAPPA, Ring
 from toponn.trainability.subject import squared_loss
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 
 RIDGE = 1e-3
 """Ridge penalty of each least-squares solution, in units of the mean eigenvalue of its normal matrix."""
@@ -98,7 +98,7 @@ def places(sites: int) -> tuple[Tensor, Tensor]:
 
 
 def alternating(
-    model: Ring, parameters: Parameters, training: Samples, validation: Samples, *, sweeps: int, ridge: float = RIDGE
+    model: Ring, parameters: Parameters, training: Batch, validation: Batch, *, sweeps: int, ridge: float = RIDGE
 ) -> Solved:
     """Return site tensors of a rank-1 ring after so many sweeps of exact solutions, for all seeds.
 
@@ -131,7 +131,7 @@ def alternating(
 
 
 def solved(
-    model: Ring, parameters: Parameters, loops: Loops, labels: Tensor, validation: Samples, sweeps: int, ridge: float
+    model: Ring, parameters: Parameters, loops: Loops, labels: Tensor, validation: Batch, sweeps: int, ridge: float
 ) -> Solved:
     """Return the outcome of `alternating` for a few seeds, which are solved for together."""
     basis = features(model, parameters, validation.inputs["coordinates"])

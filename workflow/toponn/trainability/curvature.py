@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from toponn.models.base import Model, Parameters, count_parameters
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 
 COPIES = 64
 """Seeds and columns of a Hessian that are computed together: more columns at a time share one pass over the samples."""
@@ -138,7 +138,7 @@ def quadrature(diagonal: Tensor, beside: Tensor, dimension: Tensor) -> tuple[Ten
     return values, weights / weights.sum(dim=1, keepdim=True)
 
 
-def tangent_kernel(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
+def tangent_kernel(model: Model, parameters: Parameters, samples: Batch) -> Tensor:
     """Return the neural tangent kernel ``K_bb' = Σ_p ∂f_b/∂θ_p ∂f_b'/∂θ_p`` (S, B, B) of every seed.
 
     A small step of gradient descent changes f on the samples by −K times the derivative of the loss with respect to f,
@@ -157,13 +157,13 @@ def tangent_kernel(model: Model, parameters: Parameters, samples: Samples) -> Te
     return torch.cat(kernels)
 
 
-def jacobian(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
+def jacobian(model: Model, parameters: Parameters, samples: Batch) -> Tensor:
     """Return the derivatives ``∂f_b/∂θ_p`` (S, B, P) of f on every sample with respect to every weight."""
     leaves = {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
     first = next(iter(leaves.values()))
     J = first.new_empty(len(first), len(samples), count_parameters(leaves))
     for b in range(len(samples)):
-        value = model.value(leaves, samples.batch(slice(b, b + 1)).inputs).sum()
+        value = model.value(leaves, samples[b : b + 1].inputs).sum()
         slopes = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
         J[:, b] = flattened(dict(zip(leaves, slopes, strict=True)))
     return J

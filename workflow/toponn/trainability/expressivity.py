@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.data.datasets import Dataset, dataset_of, label_ceiling, ring_area
+from toponn.data.datasets import label_ceiling
 from toponn.data.generation import generate
 from toponn.invariants import chern, winding
 from toponn.matter.lattices import normalised_coordinates
+from toponn.matter.samples import Samples
 from toponn.matter.shapes import bulk_window
-from toponn.matter.states import polar_factor, projector, ring_lengths
+from toponn.matter.states import polar_factor, projector
 from toponn.models.base import Inputs, Model, Parameters
 from toponn.models.closed_forms import switches
 from toponn.models.ring import CoordinateRing, FreeRing
@@ -32,24 +33,23 @@ BATCH = 20
 """Samples for which a reference formula is computed at a time."""
 
 
-def reference_values(form: str, closed_form: str, dataset: Dataset) -> np.ndarray:
+def reference_values(form: str, closed_form: str, dataset: Samples) -> np.ndarray:
     """Return the values (B,) float64 of the formula that a closed form stands for, computed by NumPy alone.
 
     The closed form `midgap_dropped` needs states without the mid-gap pair.
     """
-    positions = ring_lengths(dataset.states)
-    of_batch = chain_reference if dataset.states.dimension == 1 else plane_reference
-    parts = [dataset.states[start : start + BATCH] for start in range(0, len(dataset), BATCH)]
-    area = ring_area(dataset)
-    return np.concatenate([of_batch(form, closed_form, part, positions, area) for part in parts])
+    of_batch = chain_reference if dataset.dimension == 1 else plane_reference
+    parts = [dataset[start : start + BATCH] for start in range(0, len(dataset), BATCH)]
+    return np.concatenate([of_batch(form, closed_form, part) for part in parts])
 
 
-def chain_reference(form: str, closed_form: str, states: Any, positions: np.ndarray, area: float) -> np.ndarray:
-    """Return the reference of a closed form on chains, (B,) float64; `area` is not needed."""
-    occupied, x, window = states.occupied.astype(float), positions[:, 0], bulk_window(positions)
+def chain_reference(form: str, closed_form: str, chains: Samples) -> np.ndarray:
+    """Return the reference of a closed form on chains, (B,) float64."""
+    positions, occupied = chains.places, chains.occupied.astype(float)
+    x, window = positions[:, 0], bulk_window(positions)
     if closed_form == "midgap_dropped":
-        return winding.midgap_winding(occupied, x, states.sublattice)
-    q = polar_factor(occupied, states.sublattice)
+        return winding.midgap_winding(occupied, x, chains.sublattice)
+    q = polar_factor(occupied, chains.sublattice)
     if closed_form == "switches":
         return winding.switch_winding(q, *switches(normalised_coordinates(positions)))
     if form == "wavefunction":  # the paper's trace takes the density of one sublattice
@@ -57,16 +57,16 @@ def chain_reference(form: str, closed_form: str, states: Any, positions: np.ndar
     return winding.real_space_winding(q, x, window)
 
 
-def plane_reference(form: str, closed_form: str, states: Any, positions: np.ndarray, area: float) -> np.ndarray:
+def plane_reference(form: str, closed_form: str, planes: Samples) -> np.ndarray:
     """Return the reference of a closed form in the plane, (B,) float64."""
-    P, orbitals = projector(states.occupied.astype(complex)), states.site_of_orbital
+    P, orbitals, positions = projector(planes.occupied.astype(complex)), planes.site_of_orbital, planes.places
     u = normalised_coordinates(positions)
     if closed_form == "switches":
         w, x, y = switches(u)
         return chern.switch_chern(P, x, y, w, orbitals)
     if closed_form == "three_sectors":
         return chern.three_sector_chern(P, u, orbitals)
-    return chern.real_space_chern(P, positions, orbitals, area, bulk_window(positions))
+    return chern.real_space_chern(P, positions, orbitals, planes.area_per_place, bulk_window(positions))
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,21 @@ class Exact:
     inputs: Inputs
 
 
-def exact_model(name: str, closed_form: str, dataset: Dataset) -> Exact:
+def exact_model(name: str, closed_form: str, dataset: Samples) -> Exact:
     """Return a hybrid at its closed form; tensor rings read dense projectors, which take the formula literally."""
-    states, lengths = dataset.states, ring_lengths(dataset.states)
     hybrid, options = HYBRIDS[name]
-    inputs = {"coordinates": torch.from_numpy(normalised_coordinates(lengths))}
+    inputs = {"coordinates": torch.from_numpy(normalised_coordinates(dataset.places))}
     if not hybrid.multilinear:
-        rows = [states.occupied[..., states.sublattice == side].astype(float) for side in (0, 1)]
+        rows = [dataset.occupied[..., sites].astype(float) for sites in dataset.chain_sublattices]
         inputs["occupied"] = torch.from_numpy(np.concatenate(rows, axis=-1))
-    elif states.dimension == 1:
-        inputs["projector"] = torch.from_numpy(polar_factor(states.occupied.astype(float), states.sublattice))
+    elif dataset.dimension == 1:
+        inputs["projector"] = torch.from_numpy(polar_factor(dataset.occupied.astype(float), dataset.sublattice))
     else:
-        inputs["projector"] = torch.from_numpy(projector(states.occupied.astype(complex)))
+        inputs["projector"] = torch.from_numpy(projector(dataset.occupied.astype(complex)))
     shapes = {name: t.shape[name != "coordinates" :] for name, t in inputs.items()}
     model = hybrid(shapes, start="closed_form", closed_form=closed_form, **options)
     like = {name: tensor.double() for name, tensor in model.initial([np.random.default_rng(0)]).items()}
-    return Exact(model, model.closed_form(like, lengths, ring_area(dataset)), inputs)
+    return Exact(model, model.closed_form(like, dataset.places, dataset.area_per_place), inputs)
 
 
 def gradient_error(exact: Exact, rng: np.random.Generator) -> float:
@@ -120,14 +119,13 @@ def gradient_error(exact: Exact, rng: np.random.Generator) -> float:
     return max(errors)
 
 
-def without_midgap_pair(dataset: Dataset, recipe: Mapping[str, Any]) -> Dataset:
+def without_midgap_pair(dataset: Samples, recipe: Mapping[str, Any]) -> Samples:
     """Return the validation split of a dataset of chains drawn again without the mid-gap pair: the same samples."""
     settings = {**recipe, "samples": {"validation": len(dataset)}, "midgap_pair": "dropped"}
-    arrays, attributes = generate(name=dataset.name, seed=int(dataset.attributes["seed"]), **settings)
-    return dataset_of(arrays, attributes)
+    return generate(name=dataset.name, seed=int(dataset.attributes["seed"]), **settings)
 
 
-def expressivity_rows(dataset: Dataset, recipe: Mapping[str, Any], *, rng: np.random.Generator) -> pd.DataFrame:
+def expressivity_rows(dataset: Samples, recipe: Mapping[str, Any], *, rng: np.random.Generator) -> pd.DataFrame:
     """Return, for each hybrid and closed form, how far it is from its reference and how well it classifies.
 
     Diagnostics: ``closed_form_error`` (largest |f − reference| over the samples), ``closed_form_gradient_error``,
@@ -140,8 +138,8 @@ def expressivity_rows(dataset: Dataset, recipe: Mapping[str, Any], *, rng: np.ra
     recipe : its entry in the config, from which the same samples are drawn without their mid-gap pair
     rng : for the bootstrap and the directions in which gradients are compared
     """
-    rows, size, ceiling = [], len(ring_lengths(dataset.states)), label_ceiling(dataset)
-    dropped = without_midgap_pair(dataset, recipe) if dataset.states.dimension == 1 else dataset
+    rows, size, ceiling = [], dataset.n_places, label_ceiling(dataset)
+    dropped = without_midgap_pair(dataset, recipe) if dataset.dimension == 1 else dataset
     names = [
         (n, formula) for n, (hybrid, _) in HYBRIDS.items() for formula in hybrid.closed_forms.get(dataset.task, ())
     ]

@@ -11,8 +11,8 @@ from toponn.tools.joblog import LOGGER
 from toponn.tools.options import Count, Seeds
 from toponn.tools.statements import Statement
 from toponn.trainability.record import Curves, Panel, diagnostic
-from toponn.trainability.subject import Measured, Seen, Subject, first_samples, squared_loss, unit_rows
-from toponn.training.loop import Samples
+from toponn.trainability.subject import Measured, Seen, Subject, squared_loss, unit_rows
+from toponn.training.loop import Batch
 from toponn.training.runs import start_parameters
 from toponn.training.views import build_model, encoded, shapes_of
 
@@ -59,7 +59,7 @@ def gradients(subject: Subject, *, seeds: Seeds = 100, samples: Count = 100) -> 
     rows = []
     for path in subject.datasets["scaling"]:
         dataset = read_dataset(path, "test")
-        part = first_samples(dataset, samples)
+        part = dataset[:samples]
         try:
             few = encoded(subject.variant, part, seeds=seeds)
             here = Seen(build_model(subject.variant, shapes_of(few)), {"test": few}, part)
@@ -76,7 +76,7 @@ def gradients(subject: Subject, *, seeds: Seeds = 100, samples: Count = 100) -> 
     return Measured(pd.concat(rows, ignore_index=True), {})
 
 
-def flat_gradients(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray:
+def flat_gradients(model: Model, parameters: Parameters, samples: Batch) -> np.ndarray:
     """Return the gradient of the loss with respect to all weights of every seed, (S, P) float64."""
     count = len(next(iter(parameters.values())))
     parts = []

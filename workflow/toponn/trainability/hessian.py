@@ -30,7 +30,7 @@ from toponn.trainability.subject import (
     trained_seeds,
     unit_rows,
 )
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 
 NEGLIGIBLE, STIFF = 1e-6, 1e-3
 """Sizes of an eigenvalue relative to the largest |λ|: up to `NEGLIGIBLE` it counts as zero, above `STIFF` as stiff.
@@ -82,7 +82,7 @@ def hessian(
         Arrays ``<at>/eigenvalues`` (S, k) ascending and ``<at>/weights`` (S, k), of sum one.
     """
     here = seen(subject.variant, subject.home, ["train"], seeds=seeds)
-    first = here.samples["train"].batch(slice(0, samples))
+    first = here.samples["train"][:samples]
     rows, arrays = [], {}
     for at, numbers, parameters in places(subject, here, seeds):
         if count_parameters(parameters) <= exact:
@@ -115,7 +115,7 @@ def places(subject: Subject, here: Seen, seeds: int) -> Iterator[tuple[str, list
         yield "closed_form", [0], here.closed_form(like)
 
 
-def exact_spectrum(model: Model, parameters: Parameters, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+def exact_spectrum(model: Model, parameters: Parameters, samples: Batch) -> tuple[np.ndarray, np.ndarray]:
     """Return the eigenvalues of the Hessian and their weights, all 1/P, (S, P) float64 each."""
     samples = doubled(samples)
     H = exact_hessian(lambda weights: squared_loss(model, weights, samples), doubled_parameters(parameters))
@@ -124,7 +124,7 @@ def exact_spectrum(model: Model, parameters: Parameters, samples: Samples) -> tu
 
 
 def lanczos_spectrum(
-    model: Model, parameters: Parameters, samples: Samples, draws: Sequence[np.random.Generator], steps: int
+    model: Model, parameters: Parameters, samples: Batch, draws: Sequence[np.random.Generator], steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return Ritz values and weights (S, m) of the Hessian, from one Gaussian vector of each seed's generator.
 

@@ -50,7 +50,7 @@ def kernel(subject: Subject, *, seeds: Seeds = 5, samples: Count = 100) -> Measu
         Arrays ``<at>/eigenvalues`` (S, B) descending.
     """
     here = seen(subject.variant, subject.home, ["train"], seeds=seeds)
-    first = doubled(here.samples["train"].batch(slice(0, samples)))
+    first = doubled(here.samples["train"][:samples])
     end, numbers = trained_parameters(subject, seeds), trained_seeds(subject, seeds)
     start = start_parameters(here.model, here.dataset, subject.root, subject.variant.name, numbers)
     rows, arrays = [], {}

@@ -34,7 +34,7 @@ from toponn.trainability.subject import (
     trained_seeds,
     unit_rows,
 )
-from toponn.training.loop import Samples, evaluate
+from toponn.training.loop import Batch, evaluate
 
 BEYOND = 0.4
 """How far the plane reaches beyond its three points, as a share of their extent."""
@@ -59,12 +59,12 @@ class Space:
     """
 
     model: Model
-    samples: Samples
+    samples: Batch
     coordinates: Tensor | None
     source: Model
 
     @classmethod
-    def of(cls, here: Seen, samples: Samples) -> "Space":
+    def of(cls, here: Seen, samples: Batch) -> "Space":
         """Return the space of a model, with float64 samples on which the loss is taken.
 
         Raises
@@ -189,7 +189,7 @@ def landscape(
     here = seen(subject.variant, subject.home, ["train"], seeds=seeds, uses=LOOKS)
     trained = trained_parameters(subject, seeds)
     end = closed_form(here, trained)
-    space = Space.of(here, doubled(here.samples["train"].batch(slice(0, samples))))
+    space = Space.of(here, doubled(here.samples["train"][:samples]))
     exact = space.points(end)
     learned, names = space.points(trained), trained_seeds(subject, seeds)
     drawn = here.model.initial(generators(subject.root, here.dataset.name, subject.variant.name, names))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from toponn.data.encodings.loops import pair_indices, triple_indices
-from toponn.matter.states import States, ring_lengths
+from toponn.matter.samples import Samples
 from toponn.models.base import Parameters, require
 from toponn.tools.options import Count, Listed, Seeds
 from toponn.trainability.record import BALANCED, Curves, Panel, diagnostic
@@ -163,9 +163,9 @@ def matrices_of(here: Seen, parameters: Parameters) -> dict[str, Matrices]:
     has_site_tensors = here.model.multilinear and here.model.fixed_geometry
     for name, weights in parameters.items():
         if weights.shape[1:] == loops:
-            found[name] = _antisymmetric(weights, here.size, here.dataset.states.dimension + 1)
+            found[name] = _antisymmetric(weights, here.size, here.dataset.dimension + 1)
         elif has_site_tensors:
-            found[name] = _on_lattice(weights, grid_places(here.dataset.states))
+            found[name] = _on_lattice(weights, grid_places(here.dataset))
         elif name == "selection" and weights.ndim == 4:
             found[name] = Matrices.of(weights, *weights.shape[1:3])
         elif weights.ndim > 2 and weights.numel():
@@ -195,10 +195,10 @@ def _on_lattice(site: Tensor, places: np.ndarray | None) -> Matrices:
     return Matrices.placed(site, torch.from_numpy(every.reshape(1, -1)), size, torch.ones(1, 1))
 
 
-def grid_places(states: States) -> np.ndarray | None:
+def grid_places(samples: Samples) -> np.ndarray | None:
     """Return the row and column (2, N) of each site where the sites fill a rectangle of cells one by one, else None."""
-    cell = states.cell
-    if cell is None or cell.shape[1] != 2 or len(cell) != len(ring_lengths(states)):
+    cell = samples.cell
+    if cell is None or cell.shape[1] != 2 or len(cell) != samples.n_places:
         return None
     places = (cell - cell.min(axis=0)).T
     rows, columns = places.max(axis=1) + 1

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from toponn.data.datasets import read_dataset
-from toponn.matter.states import ring_lengths
 from toponn.models.base import Model, Parameters, require
 from toponn.models.head import TEMPERATURE
 from toponn.tools.checks import NotApplicable
@@ -186,7 +185,7 @@ def from_small(subject: Subject, home: Seen, seeds: int, budget: float) -> Resul
 
 def smaller(subject: Subject, home: Seen) -> list[Path]:
     """Return the datasets of smaller samples than those of the task's own dataset, the smallest first."""
-    sizes = {path: len(ring_lengths(read_dataset(path).states)) for path in subject.datasets.get("smaller", ())}
+    sizes = {path: read_dataset(path).n_places for path in subject.datasets.get("smaller", ())}
     return sorted((path for path in sizes if sizes[path] < home.size), key=sizes.__getitem__)
 
 

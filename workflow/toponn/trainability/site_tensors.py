@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from toponn.data.datasets import Dataset, ring_area
-from toponn.matter.states import ring_lengths
+from toponn.matter.samples import Samples
 from toponn.models.base import finite_seeds
 from toponn.models.head import predictions
 from toponn.models.wedges import wedge
@@ -41,7 +40,7 @@ def cosine(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
 
 
 def learned_tensors(
-    folders: Iterable[str | Path], dataset: Dataset, seeds: Mapping[str, int] | None = None
+    folders: Iterable[str | Path], dataset: Samples, seeds: Mapping[str, int] | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return arrays and attributes for the figure, from the run folders of rings that started at random weights.
 
@@ -60,7 +59,7 @@ def learned_tensors(
         ``data_overlap/<variant>`` (S,), the correlation of the two outputs f over the samples (the metric of the data)
     attributes : ``tensor_names_<variant>``, ``model_<variant>`` and ``form_<variant>``
     """
-    lengths = ring_lengths(dataset.states)
+    lengths = dataset.places
     arrays, attributes, samples = {"positions": lengths}, {}, None
     for folder in folders:
         run = load_run(folder)
@@ -73,7 +72,7 @@ def learned_tensors(
         samples = samples or encoded(run.variant, dataset, seeds=len(run.document["seeds"]))
         coordinates = samples.inputs["coordinates"]
         like = {name: tensor for name, tensor in parameters.items() if not name.startswith("head.")}
-        exact = model.closed_form(like, lengths, ring_area(dataset))
+        exact = model.closed_form(like, lengths, dataset.area_per_place)
         exact = {name: tensor[:1] for name, tensor in exact.items()}
         learned, target = model.tensors(parameters, coordinates), model.tensors(exact, coordinates)
         value, reference = evaluate(model, parameters, samples), evaluate(model, exact, samples)

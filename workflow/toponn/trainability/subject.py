@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from toponn.data.datasets import Dataset, read_dataset, ring_area
-from toponn.matter.states import ring_lengths
+from toponn.data.datasets import read_dataset
+from toponn.matter.samples import Samples
 from toponn.models.base import Model, Parameters, finite_seeds, require
 from toponn.models.head import predictions
 from toponn.tools.checks import NotApplicable
@@ -20,7 +20,7 @@ from toponn.tools.joblog import LOGGER
 from toponn.tools.statistics import balanced_accuracy
 from toponn.trainability.record import ABILITIES
 from toponn.training.devices import device_of
-from toponn.training.loop import Samples, Trained, evaluate, train
+from toponn.training.loop import Batch, Trained, evaluate, train
 from toponn.training.protocol import Success, Variant
 from toponn.training.saved import load_runs
 from toponn.training.views import build_model, encoded, shapes_of
@@ -79,17 +79,17 @@ class Seen:
     """
 
     model: Model
-    samples: Mapping[str, Samples]
-    dataset: Dataset
+    samples: Mapping[str, Batch]
+    dataset: Samples
 
     @property
     def size(self) -> int:
         """Number of cells (1D) or sites (2D) of a sample."""
-        return len(ring_lengths(self.dataset.states))
+        return self.dataset.n_places
 
     def closed_form(self, like: Parameters) -> Parameters:
         """Return the closed form of the model on these samples, shaped and typed like `like`."""
-        return self.model.closed_form(like, ring_lengths(self.dataset.states), ring_area(self.dataset))
+        return self.model.closed_form(like, self.dataset.places, self.dataset.area_per_place)
 
 
 def seen(variant: Variant, path: Path, splits: Sequence[str], *, seeds: int, uses: int | None = None) -> Seen:
@@ -117,15 +117,9 @@ def seen_in_training(subject: Subject, path: Path, seeds: int) -> Seen:
     return seen(subject.variant, path, ("train", "validation", subject.success.split), seeds=seeds)
 
 
-def first_samples(dataset: Dataset, count: int) -> Dataset:
-    """Return the first samples of a dataset, without references and proxies."""
-    states, label = dataset.states[:count], dataset.label[:count]
-    return Dataset(dataset.name, dataset.task, states, label, {}, dataset.attributes)
-
-
-def doubled(samples: Samples) -> Samples:
+def doubled(samples: Batch) -> Batch:
     """Return samples in double precision."""
-    return Samples({name: _double(t) for name, t in samples.inputs.items()}, samples.labels)
+    return Batch({name: _double(t) for name, t in samples.inputs.items()}, samples.labels)
 
 
 def doubled_parameters(parameters: Parameters) -> Parameters:
@@ -139,7 +133,7 @@ def _double(tensor: Tensor) -> Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor
 
 
-def squared_loss(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
+def squared_loss(model: Model, parameters: Parameters, samples: Batch) -> Tensor:
     """Return ``½⟨(f − C)²⟩`` (S,): the loss of training, up to a constant, at the temperature τ = 1 of every start.
 
     ``−log p(C) = (f − C)²/2τ² + log Z(f)``, and by Poisson's summation log Z over all integers is constant to within
@@ -185,7 +179,7 @@ def study_scores(subject: Subject, here: Seen, seeds: int) -> np.ndarray:
     return scores(here.model, parameters, here.samples[subject.success.split])
 
 
-def scores(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray:
+def scores(model: Model, parameters: Parameters, samples: Batch) -> np.ndarray:
     """Return the balanced accuracy (S,) of every seed, NaN where one gives values that are not finite."""
     value = evaluate(model, parameters, samples).cpu()
     right = balanced_accuracy(samples.labels.cpu().numpy(), predictions(value).numpy())
@@ -193,7 +187,7 @@ def scores(model: Model, parameters: Parameters, samples: Samples) -> np.ndarray
 
 
 def outcome(
-    subject: Subject, here: Seen, initial: Parameters, training: Samples | None = None, **changes: Any
+    subject: Subject, here: Seen, initial: Parameters, training: Batch | None = None, **changes: Any
 ) -> tuple[Trained, np.ndarray]:
     """Train from `initial` with the subject's own settings, or some of them changed; return the outcome and its scores.
 
@@ -217,13 +211,13 @@ def outcome(
     return trained, np.where(trained.failed, np.nan, held_out)
 
 
-def fitted_parameters(here: Seen, training: Samples) -> Parameters:
+def fitted_parameters(here: Seen, training: Batch) -> Parameters:
     """Return the weights, of one seed, of a model that is solved rather than trained, for these training samples."""
     held_out = here.samples["validation"]
     return here.model.fit(training.inputs, training.labels, held_out.inputs, held_out.labels)
 
 
-def fitted_scores(subject: Subject, here: Seen, training: Samples) -> np.ndarray:
+def fitted_scores(subject: Subject, here: Seen, training: Batch) -> np.ndarray:
     """Return the score (1,) on the split of success of a model that is solved for these training samples."""
     return scores(here.model, fitted_parameters(here, training), here.samples[subject.success.split])
 

@@ -148,9 +148,9 @@ def sample_sizes(
 def _trained_on(subject: Subject, here: Seen, chosen: np.ndarray, usual: int, members: Sequence[int]) -> np.ndarray:
     """Return the scores of seeds that are trained on the chosen samples, in as many steps as on `usual` samples."""
     rows = np.resize(chosen, max(usual, len(chosen)))  # repeats them up to the length of an epoch
-    part = here.samples["train"].batch(torch.from_numpy(rows))
+    part = here.samples["train"][torch.from_numpy(rows)]
     if here.model.solved:
-        return fitted_scores(subject, here, here.samples["train"].batch(torch.from_numpy(chosen)))
+        return fitted_scores(subject, here, here.samples["train"][torch.from_numpy(chosen)])
     training = subject.variant.training
     epochs = max(1, round(training.epochs * usual / len(rows)))
     changes = {"epochs": epochs}

@@ -34,8 +34,8 @@ RECORDS = ("train_loss", "validation_loss", "validation_balanced_accuracy", "gra
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Encoded inputs and labels (B,) int64 of one split."""
+class Batch:
+    """Samples as a model sees them: encoded inputs, and labels (B,) int64."""
 
     inputs: Inputs
     labels: Tensor
@@ -53,14 +53,14 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, rows: Tensor | slice) -> "Samples":
+    def __getitem__(self, rows: Tensor | slice) -> "Batch":
         """Return some of the samples; arrays that belong to the geometry of all are passed on as they are."""
         inputs = {name: t if is_shared(name, t.ndim) else t[rows] for name, t in self.inputs.items()}
-        return Samples(inputs, self.labels[rows])
+        return Batch(inputs, self.labels[rows])
 
-    def to(self, device: torch.device) -> "Samples":
+    def to(self, device: torch.device) -> "Batch":
         """Return the samples on a device."""
-        return Samples({name: t.to(device) for name, t in self.inputs.items()}, self.labels.to(device))
+        return Batch({name: t.to(device) for name, t in self.inputs.items()}, self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Trained:
 def train(
     model: Model,
     parameters: Parameters,
-    training: Samples | Sequence[Samples],
-    validation: Samples | Sequence[Samples],
+    training: Batch | Sequence[Batch],
+    validation: Batch | Sequence[Batch],
     *,
     root: int,
     order: str,
@@ -166,27 +166,27 @@ def cosine(epoch: int, epochs: int) -> float:
     return 0.5 * (1 + float(np.cos(np.pi * (epoch - 1) / epochs)))
 
 
-def grouped(samples: Samples | Sequence[Samples], device: torch.device | str) -> list[Samples]:
+def grouped(samples: Batch | Sequence[Batch], device: torch.device | str) -> list[Batch]:
     """Return samples as a list of groups of one geometry each, on a device."""
-    groups = [samples] if isinstance(samples, Samples) else samples
+    groups = [samples] if isinstance(samples, Batch) else samples
     return [group.to(device) for group in groups]
 
 
-def shuffled(groups: Sequence[Samples], size: int, rng: np.random.Generator) -> Iterator[Samples]:
+def shuffled(groups: Sequence[Batch], size: int, rng: np.random.Generator) -> Iterator[Batch]:
     """Yield batches of at most `size` samples of one group each: samples are shuffled, then batches across groups."""
     rows = [rng.permutation(len(group)) for group in groups]
     parts = [(k, some[start : start + size]) for k, some in enumerate(rows) for start in range(0, len(some), size)]
     for place in rng.permutation(len(parts)) if len(groups) > 1 else range(len(parts)):
         k, some = parts[place]
-        yield groups[k].batch(torch.from_numpy(some).to(groups[k].labels.device))
+        yield groups[k][torch.from_numpy(some).to(groups[k].labels.device)]
 
 
-def batches(samples: Samples, size: int) -> list[Samples]:
+def batches(samples: Batch, size: int) -> list[Batch]:
     """Return consecutive batches of `size` samples; the last may be smaller."""
-    return [samples.batch(slice(start, start + size)) for start in range(0, len(samples), size)]
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
 
 
-def gradients(model: Model, leaves: Parameters, part: Samples) -> tuple[np.ndarray, np.ndarray]:
+def gradients(model: Model, leaves: Parameters, part: Batch) -> tuple[np.ndarray, np.ndarray]:
     """Set the gradients of the loss on one batch; return the loss and the norm of the gradient, (S,) each.
 
     The norm is over the model's parameters without the head's temperature.
@@ -204,7 +204,7 @@ def record(
     epoch: int,
     block: Block,
     model: Model,
-    validation: Sequence[Samples],
+    validation: Sequence[Batch],
     losses: Sequence[np.ndarray],
     norms: Sequence[np.ndarray],
 ) -> None:
@@ -221,7 +221,7 @@ def record(
     history["validation_balanced_accuracy"][row] = balanced_accuracy(labels.cpu().numpy(), guesses)
 
 
-def evaluate(model: Model, parameters: Parameters, samples: Samples) -> Tensor:
+def evaluate(model: Model, parameters: Parameters, samples: Batch) -> Tensor:
     """Return f (S, B) without gradients, a few samples at a time."""
     with torch.no_grad():
         return torch.cat([model.value(parameters, part.inputs) for part in batches(samples, EVALUATION_BATCH)], dim=1)

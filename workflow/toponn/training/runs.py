@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from toponn.data.datasets import Dataset, read_dataset, ring_area
-from toponn.matter.states import n_places, ring_lengths
+from toponn.data.datasets import read_dataset
+from toponn.matter.samples import Samples
 from toponn.models.base import Model, Parameters, count_parameters, generators
 from toponn.models.head import TEMPERATURE, predictions
 from toponn.tools.digests import digest
@@ -24,18 +24,18 @@ from toponn.tools.seeds import stream
 from toponn.tools.statistics import balanced_accuracy
 from toponn.tools.tables import TABLES
 from toponn.training.devices import device_of
-from toponn.training.loop import Samples, Trained, evaluate, gradients, train
+from toponn.training.loop import Batch, Trained, evaluate, gradients, train
 from toponn.training.protocol import Success, Variant
 from toponn.training.saved import geometry_of
 from toponn.training.views import build_model, groups, shapes_of
 
 
-def start_parameters(model: Model, dataset: Dataset, root: int, name: str, seeds: Sequence[int]) -> Parameters:
+def start_parameters(model: Model, dataset: Samples, root: int, name: str, seeds: Sequence[int]) -> Parameters:
     """Return the parameters before training: random, or the closed form times 1 + noise if the model starts there."""
     parameters = model.initial(generators(root, dataset.name, name, seeds))
     if model.start == "random":
         return parameters
-    exact = model.closed_form(parameters, ring_lengths(dataset.states), ring_area(dataset))
+    exact = model.closed_form(parameters, dataset.places, dataset.area_per_place)
     draws = [stream(root, "noise", dataset.name, name, seed) for seed in seeds]
     noise = {key: np.array([rng.normal(size=tuple(t.shape[1:])) for rng in draws]) for key, t in exact.items()}
     return {key: t * (1 + model.noise * torch.from_numpy(noise[key]).to(t.dtype)) for key, t in exact.items()}
@@ -84,7 +84,7 @@ def train_block(
     samples = {split: groups(variant, parts, **load) for split, parts in splits.items()}
     used, training = list(samples["train"]), list(samples["train"].values())
     dataset = next(part for part in splits["train"] if part.name == used[0])
-    dataset = replace(dataset, name=together or dataset.name)
+    dataset = replace(dataset, attributes={**dataset.attributes, "name": together or dataset.name})
     found = np.unique(np.concatenate([group.labels.numpy() for group in samples[success.split].values()]))
     if len(found) == 1:
         LOGGER.warning("the %s split has the label %d alone: any constant answer succeeds", success.split, found[0])
@@ -111,7 +111,7 @@ def train_block(
         "shapes": shapes_of(training[0]),
         "geometry": geometry_of(training[0].inputs) if model.fixed_geometry else "",
         "trained_on": used,
-        "midgap_pair": dataset.attributes.get("midgap_pair", "kept"),
+        "midgap_pair": dataset.midgap_pair,
         "root": root,
         "n_parameters": count_parameters({k: t for k, t in trained.parameters.items() if k != TEMPERATURE}),
         "flops": flops.tolist(),
@@ -121,12 +121,12 @@ def train_block(
         "document": document,
         "history": _history(about, seeds, trained),
         "rows": _rows(about, seeds, model, trained, samples, success).assign(
-            size=n_places(dataset.states), n_parameters=document["n_parameters"], flops=flops, seconds=seconds
+            size=dataset.n_places, n_parameters=document["n_parameters"], flops=flops, seconds=seconds
         ),
     }
 
 
-def fitted(model: Model, training: Samples, validation: Samples) -> tuple[Trained, np.ndarray]:
+def fitted(model: Model, training: Batch, validation: Batch) -> tuple[Trained, np.ndarray]:
     """Return the outcome of a model whose weights are solved for, and the floating-point operations (1,) of solving."""
     with counted() as counter:
         parameters = model.fit(training.inputs, training.labels, validation.inputs, validation.labels)
@@ -143,12 +143,12 @@ def counted() -> FlopCounterMode:
     return FlopCounterMode(display=False, custom_mapping={torch.ops.aten.addmm_: addmm})
 
 
-def epoch_flops(model: Model, parameters: Parameters, training: Samples, batch_size: int) -> float:
+def epoch_flops(model: Model, parameters: Parameters, training: Batch, batch_size: int) -> float:
     """Return the floating-point operations of one epoch of one seed: of products and convolutions, both ways."""
     one = {name: tensor[:1].clone().requires_grad_() for name, tensor in parameters.items()}
     one.setdefault(TEMPERATURE, torch.zeros(1, requires_grad=True))
     with counted() as counter:
-        gradients(model, one, training.batch(slice(0, batch_size)))
+        gradients(model, one, training[:batch_size])
     return float(counter.get_total_flops()) * math.ceil(len(training) / batch_size)
 
 
@@ -157,7 +157,7 @@ def _rows(
     seeds: Sequence[int],
     model: Model,
     trained: Trained,
-    samples: Mapping[str, Sequence[Samples]],
+    samples: Mapping[str, Sequence[Batch]],
     success: Success,
 ) -> pd.DataFrame:
     """Return a row of the runs table for each seed, without its costs."""
@@ -174,9 +174,7 @@ def _rows(
     return rows
 
 
-def _score(
-    model: Model, parameters: Parameters, samples: Sequence[Samples]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _score(model: Model, parameters: Parameters, samples: Sequence[Batch]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return accuracy and balanced accuracy (S,), NaN where f is not always finite, and where it is (S,) bool."""
     value = torch.cat([evaluate(model, parameters, group) for group in samples], dim=1)
     labels = torch.cat([group.labels for group in samples]).numpy()

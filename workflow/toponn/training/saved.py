@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from toponn.matter.states import States
+from toponn.matter.samples import Samples
 from toponn.models.base import Model, Parameters, as_tensors
 from toponn.models.head import TEMPERATURE
 from toponn.tools.checks import DataError, NotApplicable
 from toponn.tools.digests import digest
 from toponn.tools.files import read_arrays, read_json
 from toponn.training.devices import device_of
-from toponn.training.loop import Samples, evaluate
+from toponn.training.loop import Batch, evaluate
 from toponn.training.protocol import Variant
 from toponn.training.views import build_model, encode
 
@@ -47,12 +47,12 @@ class Run:
         """The model's class, options and training, under its name in the study."""
         return Variant.of(self.document["variant"], self.document["settings"])
 
-    def __call__(self, hamiltonians: np.ndarray, positions: np.ndarray, **states: Any) -> np.ndarray:
+    def __call__(self, hamiltonians: np.ndarray, positions: np.ndarray, **known: Any) -> np.ndarray:
         """Return f (S, B) of Hamiltonians (B, n, n) or (n, n) on sites at `positions`; round it to predict.
 
         Of chains the pair of mid-gap states is kept or left out, as it was in training.
 
-        Further arguments are those of `States.of_hamiltonian`: chains need `sublattice`, the networks `cell` and
+        Further arguments are those of `Samples.of`: chains need `sublattice`, the networks `cell` and
         `sublattice`, and other fillings than a half `fermi_level`.
 
         Raises
@@ -62,16 +62,16 @@ class Run:
         DataError
             If they are no Hamiltonians.
         """
-        states = {"midgap_pair": self.document["midgap_pair"], **states}
-        return self.values(States.of_hamiltonian(hamiltonians, positions, **states))
+        known = {"midgap_pair": self.document["midgap_pair"], **known}
+        return self.values(Samples.of(hamiltonians, positions, **known))
 
-    def values(self, states: States, device: str = "auto") -> np.ndarray:
-        """Return f (S, B) on states (B samples)."""
-        inputs = as_tensors(encode(self.variant, states, seeds=len(self.document["seeds"])))
+    def values(self, samples: Samples, device: str = "auto") -> np.ndarray:
+        """Return f (S, B) of samples, labelled or not."""
+        inputs = as_tensors(encode(self.variant, samples, seeds=len(self.document["seeds"])))
         self.check_applicable(inputs)
         where = device_of(device)
-        samples = Samples(inputs, torch.zeros(len(states), dtype=torch.int64)).to(where)
-        return evaluate(self.model, self.to(where).parameters, samples).cpu().numpy()
+        batch = Batch(inputs, torch.zeros(len(samples), dtype=torch.int64)).to(where)
+        return evaluate(self.model, self.to(where).parameters, batch).cpu().numpy()
 
     def to(self, device: torch.device) -> "Run":
         """Return the run with its parameters on a device."""

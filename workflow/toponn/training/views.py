@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from toponn.data.datasets import Dataset
 from toponn.data.encodings import ENCODINGS, is_shared
 from toponn.data.encodings.routes import route
-from toponn.matter.states import States
+from toponn.matter.samples import Samples
 from toponn.models import MODELS
 from toponn.models.base import Model, as_tensors
 from toponn.tools.checks import NotApplicable, resolve
 from toponn.tools.joblog import LOGGER
-from toponn.training.loop import Samples
+from toponn.training.loop import Batch
 from toponn.training.protocol import Variant
 
 
@@ -24,8 +23,8 @@ def build_model(variant: Variant, shapes: Mapping[str, Sequence[int]]) -> Model:
     return resolve(MODELS, variant.model, "model")(shapes, **variant.options)
 
 
-def encode(variant: Variant, states: States, *, seeds: int = 1, uses: int = 1) -> dict[str, np.ndarray]:
-    """Return the named arrays that a variant's model reads of the states.
+def encode(variant: Variant, samples: Samples, *, seeds: int = 1, uses: int = 1) -> dict[str, np.ndarray]:
+    """Return the named arrays that a variant's model reads of samples.
 
     Where its class reads several encodings, they are of the one which its option ``route`` names, or of the one from
     which so many `seeds` are evaluated fastest, each of them `uses` times on every sample.
@@ -38,33 +37,32 @@ def encode(variant: Variant, states: States, *, seeds: int = 1, uses: int = 1) -
     encoding, *others = resolve(MODELS, variant.model, "model").encodings
     if others:
         asked = variant.options.get("route", "auto")
-        encoding = cheapest_route(states, seeds, uses) if asked == "auto" else asked
-        if states.positions.ndim == 3 and len(states) > 1:
+        encoding = cheapest_route(samples, seeds, uses) if asked == "auto" else asked
+        if samples.positions.ndim == 3 and len(samples) > 1:
             encoding = "loops"  # the one that lets every sample have its own sites
     encoded = resolve(ENCODINGS, encoding, "encoding")
     known = set(inspect.signature(encoded).parameters) & set(variant.options)
-    return encoded(states, **{key: variant.options[key] for key in known})
+    return encoded(samples, **{key: variant.options[key] for key in known})
 
 
-def cheapest_route(states: States, seeds: int, uses: int) -> str:
+def cheapest_route(samples: Samples, seeds: int, uses: int) -> str:
     """Return the encoding from which a tensor ring is evaluated fastest."""
-    samples, occupied, orbitals = states.occupied.shape
-    sizes = {"sites": states.positions.shape[-2], "orbitals": orbitals, "occupied": occupied, "samples": samples}
-    return route(**sizes, seeds=seeds, uses=uses, dimension=states.dimension)
+    count, occupied, orbitals = samples.occupied.shape
+    sizes = {"sites": samples.positions.shape[-2], "orbitals": orbitals, "occupied": occupied, "samples": count}
+    return route(**sizes, seeds=seeds, uses=uses, dimension=samples.dimension)
 
 
-def encoded(variant: Variant, dataset: Dataset, *, seeds: int = 1, uses: int = 1) -> Samples:
-    """Return the inputs that a variant's model reads of a dataset, and the labels."""
-    arrays = encode(variant, dataset.states, seeds=seeds, uses=uses)
-    return Samples(as_tensors(arrays), torch.from_numpy(dataset.label))
+def encoded(variant: Variant, samples: Samples, *, seeds: int = 1, uses: int = 1) -> Batch:
+    """Return the inputs that a variant's model reads of labelled samples, and the labels."""
+    return Batch(as_tensors(encode(variant, samples, seeds=seeds, uses=uses)), torch.from_numpy(samples.label))
 
 
-def shapes_of(samples: Samples) -> dict[str, list[int]]:
+def shapes_of(batch: Batch) -> dict[str, list[int]]:
     """Return the shapes of a model's inputs, without the axis of samples."""
-    return {name: list(t.shape if is_shared(name, t.ndim) else t.shape[1:]) for name, t in samples.inputs.items()}
+    return {name: list(t.shape if is_shared(name, t.ndim) else t.shape[1:]) for name, t in batch.inputs.items()}
 
 
-def groups(variant: Variant, datasets: Sequence[Dataset], **load: int) -> dict[str, Samples]:
+def groups(variant: Variant, datasets: Sequence[Samples], **load: int) -> dict[str, Batch]:
     """Return by name the inputs and labels of the datasets that a variant's model can represent.
 
     The model is built for the first of them; a dataset that this model cannot run on, such as one with another number
@@ -75,18 +73,18 @@ def groups(variant: Variant, datasets: Sequence[Dataset], **load: int) -> dict[s
     NotApplicable
         If there is none.
     """
-    found: dict[str, Samples] = {}
+    found: dict[str, Batch] = {}
     for dataset in datasets:
         try:
-            samples = encoded(variant, dataset, **load)
-            first = next(iter(found.values()), samples)
-            build_model(variant, shapes_of(first)).check_applicable(samples.inputs)
+            batch = encoded(variant, dataset, **load)
+            first = next(iter(found.values()), batch)
+            build_model(variant, shapes_of(first)).check_applicable(batch.inputs)
         except NotApplicable as reason:
             if len(datasets) == 1:
                 raise
             LOGGER.info("%s: not trained on: %s", dataset.name, reason)
         else:
-            found[dataset.name] = samples
+            found[dataset.name] = batch
     if not found:
         names = ", ".join(dataset.name for dataset in datasets)
         raise NotApplicable(f"{variant.name} can represent none of {names}")

@@ -1,4 +1,4 @@
-"""What a model sees of a state. Each row maps `States` to named arrays."""
+"""What a model sees of a state. Each row maps `Samples` to named arrays."""
 
 ENCODINGS = {
     "loops": "toponn.data.encodings.loops:loops",
@@ -6,7 +6,7 @@ ENCODINGS = {
     "projector": "toponn.data.encodings.projectors:projectors",
     "cell_image": "toponn.data.encodings.cell_image:cell_image",
 }
-"""Signature ``(states, **options) -> dict[str, ndarray]``; a model's option of the same name is passed on."""
+"""Signature ``(samples, **options) -> dict[str, ndarray]``; a model's option of the same name is passed on."""
 
 SHARED = ("coordinates",)
 """Arrays (N, d) of the one geometry of a batch, which do not run over samples; (B, N, d) where each has its own."""

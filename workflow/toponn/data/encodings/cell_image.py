@@ -4,11 +4,12 @@ from itertools import product
 
 import numpy as np
 
-from toponn.matter.states import States, projector
+from toponn.matter.samples import Samples
+from toponn.matter.states import projector
 from toponn.tools.checks import NotApplicable
 
 
-def cell_image(states: States, *, stencil: int = 1) -> dict[str, np.ndarray]:
+def cell_image(samples: Samples, *, stencil: int = 1) -> dict[str, np.ndarray]:
     """Return Re and Im of ``P[(r, α), (r + δ, β)]`` for all cells r and displacements δ with |δ_i| ≤ `stencil`.
 
     Entries that touch a cell or orbital outside the sample are zero. The image is not gauge-invariant: a change of
@@ -23,27 +24,27 @@ def cell_image(states: States, *, stencil: int = 1) -> dict[str, np.ndarray]:
     NotApplicable
         If the sample has no grid of cells.
     """
-    if states.cell is None or states.sublattice is None:
+    if samples.cell is None or samples.sublattice is None:
         raise NotApplicable("a cell image needs a lattice of unit cells")
-    rows, columns = _pairs(states, stencil)
+    rows, columns = _pairs(samples, stencil)
     outside = rows < 0
-    images = np.empty((len(states), 2, *rows.shape), dtype=np.float32)
-    for b in range(len(states)):  # one by one: the projectors of all samples need far more memory than their images
-        entries = projector(states.occupied[b])[rows, columns]
+    images = np.empty((len(samples), 2, *rows.shape), dtype=np.float32)
+    for b in range(len(samples)):  # one by one: the projectors of all samples need far more memory than their images
+        entries = projector(samples.occupied[b])[rows, columns]
         entries[outside] = 0
         images[b, 0], images[b, 1] = entries.real, entries.imag
     grid = rows.shape[1:]
-    return {"image": images.reshape(len(states), -1, *grid)}
+    return {"image": images.reshape(len(samples), -1, *grid)}
 
 
-def _pairs(states: States, stencil: int) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(samples: Samples, stencil: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the orbitals (row, column) of P behind every entry, (C/2, *grid) int64 each, −1 where there is none."""
-    orbitals_per_site = len(states.site_of_orbital) // states.positions.shape[-2]
-    slot = states.sublattice[states.site_of_orbital] * orbitals_per_site
+    orbitals_per_site = len(samples.site_of_orbital) // samples.positions.shape[-2]
+    slot = samples.sublattice[samples.site_of_orbital] * orbitals_per_site
     slot = slot + np.arange(len(slot)) % orbitals_per_site
-    per_cell = int(states.sublattice.max() + 1) * orbitals_per_site
-    cell = states.cell[states.site_of_orbital]
-    grid = tuple(states.cell.max(axis=0) + 1)
+    per_cell = int(samples.sublattice.max() + 1) * orbitals_per_site
+    cell = samples.cell[samples.site_of_orbital]
+    grid = tuple(samples.cell.max(axis=0) + 1)
     table = np.full((per_cell, *(length + 2 * stencil for length in grid)), -1)
     table[(slot, *(cell + stencil).T)] = np.arange(len(slot))
 

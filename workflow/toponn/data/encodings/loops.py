@@ -6,13 +6,14 @@ Every ring with diagonal site tensors is linear in them, so that they are comput
 import numpy as np
 
 from toponn.matter.lattices import normalised_coordinates
-from toponn.matter.states import States, chain_sublattices, polar_factor, projector
+from toponn.matter.samples import Samples
+from toponn.matter.states import polar_factor, projector
 
 BATCH_ENTRIES = 1 << 18
 """Entries of the projectors of one batch; more would leave the processor's cache."""
 
 
-def loops(states: States) -> dict[str, np.ndarray]:
+def loops(samples: Samples) -> dict[str, np.ndarray]:
     """Return the loop features of chains (pairs of cells) or planes (triples of sites).
 
     Returns
@@ -27,17 +28,17 @@ def loops(states: States) -> dict[str, np.ndarray]:
     NotApplicable
         If a chain has no two sublattices of equal size.
     """
-    if states.dimension == 1:
-        A, _ = chain_sublattices(states)
-        q = polar_factor(states.occupied, states.sublattice)
+    if samples.dimension == 1:
+        A, _ = samples.chain_sublattices
+        q = polar_factor(samples.occupied, samples.sublattice)
         return {
             "loops": pair_loops(q).astype(np.float32),
-            "coordinates": normalised_coordinates(states.geometry[A]),
+            "coordinates": normalised_coordinates(samples.geometry[A]),
         }
-    positions = states.positions if len(states) > 1 else states.geometry
-    orbitals = len(states.site_of_orbital) // positions.shape[-2]
-    step = max(1, BATCH_ENTRIES // len(states.site_of_orbital) ** 2)
-    batches = [states.occupied[start : start + step] for start in range(0, len(states), step)]
+    positions = samples.positions if len(samples) > 1 else samples.geometry
+    orbitals = len(samples.site_of_orbital) // positions.shape[-2]
+    step = max(1, BATCH_ENTRIES // len(samples.site_of_orbital) ** 2)
+    batches = [samples.occupied[start : start + step] for start in range(0, len(samples), step)]
     return {
         "loops": np.concatenate([triple_loops(projector(batch), orbitals).astype(np.float32) for batch in batches]),
         "coordinates": normalised_coordinates(positions),

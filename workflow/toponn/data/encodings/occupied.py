@@ -3,10 +3,10 @@
 import numpy as np
 
 from toponn.matter.lattices import normalised_coordinates
-from toponn.matter.states import States, chain_sublattices
+from toponn.matter.samples import Samples
 
 
-def occupied(states: States) -> dict[str, np.ndarray]:
+def occupied(samples: Samples) -> dict[str, np.ndarray]:
     """Return the occupied states and where their amplitudes live.
 
     Returns
@@ -21,9 +21,9 @@ def occupied(states: States) -> dict[str, np.ndarray]:
     NotApplicable
         If a chain has no two sublattices of equal size.
     """
-    rows, positions = states.occupied, states.geometry
-    if states.dimension == 1:
-        A, B = chain_sublattices(states)
+    rows, positions = samples.occupied, samples.geometry
+    if samples.dimension == 1:
+        A, B = samples.chain_sublattices
         rows, positions = np.concatenate([rows[..., A], rows[..., B]], axis=-1), positions[A]
     single = np.complex64 if np.iscomplexobj(rows) else np.float32
     return {"occupied": rows.astype(single), "coordinates": normalised_coordinates(positions)}

@@ -3,10 +3,11 @@
 import numpy as np
 
 from toponn.matter.lattices import normalised_coordinates
-from toponn.matter.states import States, chain_sublattices, polar_factor, projector
+from toponn.matter.samples import Samples
+from toponn.matter.states import polar_factor, projector
 
 
-def projectors(states: States) -> dict[str, np.ndarray]:
+def projectors(samples: Samples) -> dict[str, np.ndarray]:
     """Return the projectors of the plane, or the polar factors of chains.
 
     Returns
@@ -20,10 +21,10 @@ def projectors(states: States) -> dict[str, np.ndarray]:
     NotApplicable
         If a chain has no two sublattices of equal size.
     """
-    single = np.complex64 if np.iscomplexobj(states.occupied) else np.float32
-    if states.dimension == 1:
-        A, _ = chain_sublattices(states)
-        q, positions = polar_factor(states.occupied, states.sublattice), states.geometry[A]
+    single = np.complex64 if np.iscomplexobj(samples.occupied) else np.float32
+    if samples.dimension == 1:
+        A, _ = samples.chain_sublattices
+        q, positions = polar_factor(samples.occupied, samples.sublattice), samples.geometry[A]
     else:
-        q, positions = projector(states.occupied), states.geometry
+        q, positions = projector(samples.occupied), samples.geometry
     return {"projector": q.astype(single), "coordinates": normalised_coordinates(positions)}
