@@ -13,7 +13,7 @@ from toponn.matter.states import (
     MIDGAP_PAIR,
     chiral_block,
     chiral_occupied_states,
-    is_chiral_chain,
+    is_chiral,
     occupied_states,
     polar_factor,
     projector,
@@ -100,11 +100,11 @@ class Samples:
         sublattice: np.ndarray | None = None,
         cell: np.ndarray | None = None,
         *,
-        fermi_level: float | np.ndarray | None = None,
         filled: int | np.ndarray | None = None,
-        midgap_pair: str = "kept",
         area_per_site: float | None = None,
         periods: np.ndarray | None = None,
+        midgap_pair: str = "kept",
+        fermi_level: float | np.ndarray | None = None,
         shape: Shape | None = None,
     ) -> "Samples":
         """Return samples of a user's Hamiltonians (B, n, n), or (n, n) of one, on sites at `positions`.
@@ -133,10 +133,10 @@ class Samples:
             fermi_level = numbers(fermi_level, "fermi_level", f"() or ({batch},)", (0, 1))
             if fermi_level.shape not in ((), (batch,)):
                 raise DataError(f"fermi_level: found shape {fermi_level.shape}; allowed: () or ({batch},)")
-        about = {"periods": _given(periods, "periods", (2, 2)), "shape": shape, "midgap_pair": midgap_pair}
-        about |= {"area_per_site": _given(area_per_site, "area_per_site", ()), "filled": _count(filled, batch, n)}
-        where = {"positions": r, "sublattice": sublattice, "cell": cell}
-        return cls(hamiltonians=H, fermi_level=fermi_level, **where, **about)
+        filling = {"fermi_level": fermi_level, "filled": _count(filled, batch, n), "midgap_pair": midgap_pair}
+        area, periods = _given(area_per_site, "area_per_site", ()), _given(periods, "periods", (2, 2))
+        where = {"sublattice": sublattice, "cell": cell, "area_per_site": area, "periods": periods, "shape": shape}
+        return cls(hamiltonians=H, positions=r, **filling, **where)
 
     @classmethod
     def joined(cls, parts: Sequence["Samples"]) -> "Samples":
@@ -232,11 +232,6 @@ class Samples:
         return local_coordinates(self.positions, self.shape)
 
     @property
-    def cells(self) -> np.ndarray:
-        """Centred positions of the cells of a chiral chain, (cells,) or (B, cells)."""
-        return self.centred[..., self.sublattice == 0, 0]
-
-    @property
     def chain_sublattices(self) -> tuple[np.ndarray, np.ndarray]:
         """Which sites of a chain belong to A and to B, (N,) bool each.
 
@@ -273,7 +268,9 @@ class Samples:
             return False
         half = self.fermi_level is None or not np.any(self.fermi_level)
         half &= self.filled is None or bool(np.all(np.asarray(self.filled) == self.dense.shape[-1] // 2))
-        return half and is_chiral_chain(self.dense, self.positions, self.sublattice)
+        one_orbital = self.dense.shape[-1] == self.positions.shape[-2]
+        balanced = (self.sublattice == 0).sum() == (self.sublattice == 1).sum()
+        return half and one_orbital and bool(balanced) and is_chiral(self.dense, self.sublattice)
 
     @cached_property
     def block(self) -> np.ndarray:
@@ -337,10 +334,10 @@ def _rows(values: Any, rows: Any) -> Any:
 
 
 def _concatenated(values: Sequence[Any]) -> Any:
-    """Return one field of several batches as one; states (B, O, n) are padded."""
+    """Return one field of several batches as one; states (B, O, n) of different O are padded."""
     if isinstance(values[0], Mapping):
         return {key: np.concatenate([value[key] for value in values]) for key in values[0]}
-    if values[0].ndim < 3:
+    if len({array.shape[1:] for array in values}) == 1:
         return np.concatenate(values)
     most = max(array.shape[1] for array in values)
     return np.concatenate([np.pad(array, ((0, 0), (0, most - array.shape[1]), (0, 0))) for array in values])
