@@ -1,13 +1,14 @@
 """The one type of a sample on its way from a draw to what a network sees."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from toponn.matter.lattices import normalised_coordinates
 from toponn.matter.shapes import Shape, entry_of, local_coordinates, number_of
 from toponn.matter.states import (
     MIDGAP_PAIR,
@@ -152,6 +153,11 @@ class Samples:
     def __len__(self) -> int:
         return len(next(x for x in (self.hamiltonians, self.states, self.draw) if x is not None))
 
+    def parts(self, size: int) -> Iterator["Samples"]:
+        """Yield at most `size` samples at a time, all on the same sites: one by one where each has its own."""
+        size = 1 if self.positions.ndim == 3 else size
+        return (self[start : start + size] for start in range(0, len(self), size))
+
     def __getitem__(self, rows: int | slice | Sequence[int] | np.ndarray) -> "Samples":
         """Return some of the samples, with what has been solved of them."""
         rows = [rows] if isinstance(rows, int | np.integer) else rows
@@ -190,13 +196,7 @@ class Samples:
 
     @property
     def geometry(self) -> np.ndarray:
-        """Positions (N, d) that all samples share.
-
-        Raises
-        ------
-        DataError
-            If there is more than one sample and each has its own.
-        """
+        """Positions (N, d) that all samples share; several that each have their own are refused."""
         if self.positions.ndim == 2:
             return self.positions
         if len(self.positions) > 1:
@@ -208,6 +208,11 @@ class Samples:
         """Positions of the cells of a chain, or of the sites in the plane, about their middle, (places, d)."""
         positions = self.geometry[self.sublattice == 0] if self.dimension == 1 else self.geometry
         return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
+
+    @property
+    def coordinates(self) -> np.ndarray:
+        """Normalised coordinates of these places, (places, d), which all samples share."""
+        return normalised_coordinates(self.geometry[self.chain_sublattices[0] if self.dimension == 1 else slice(None)])
 
     @property
     def n_places(self) -> int:
@@ -233,13 +238,7 @@ class Samples:
 
     @property
     def chain_sublattices(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which sites of a chain belong to A and to B, (N,) bool each.
-
-        Raises
-        ------
-        NotApplicable
-            If they are not two sublattices of equal size.
-        """
+        """Which sites of a chain belong to A and to B, (N,) bool each; others than two of equal size are refused."""
         if self.sublattice is None or (self.sublattice == 0).sum() != (self.sublattice == 1).sum():
             raise NotApplicable("a winding number needs a chiral chain with as many A sites as B sites")
         return self.sublattice == 0, self.sublattice == 1
@@ -248,13 +247,7 @@ class Samples:
 
     @cached_property
     def dense(self) -> np.ndarray:
-        """The Hamiltonians as arrays, (B, n, n).
-
-        Raises
-        ------
-        DataError
-            If there are none, as a dataset file holds the states alone.
-        """
+        """The Hamiltonians as arrays, (B, n, n); refused where there are none, since a file holds the states alone."""
         if self.hamiltonians is None:
             raise DataError(f"{self}: found no Hamiltonians; allowed: samples as they are drawn, or `Samples.of` some")
         if self.hamiltonians.ndim == 1:
@@ -274,13 +267,7 @@ class Samples:
 
     @cached_property
     def block(self) -> np.ndarray:
-        """The block h (B, cells, cells) of chiral chains, real where it can be.
-
-        Raises
-        ------
-        NotApplicable
-            If they are none.
-        """
+        """The block h (B, cells, cells) of chiral chains, real where it can be; other samples have none."""
         if not self.chiral:
             raise NotApplicable(
                 "winding number: found no chiral chain; allowed: one dimension, one orbital a site, a sublattice for "
@@ -352,8 +339,8 @@ def _matrices(hamiltonians: Any) -> np.ndarray:
         allowed = "arrays, or toponn.invariants.sparse for large ones"
         raise DataError(f"hamiltonian: found a sparse matrix; allowed: {allowed}")
     H = numbers(hamiltonians, "hamiltonian", "(n, n) or (B, n, n)", (2, 3), keep=True)
-    H = H[None] if H.ndim == 2 else H
-    return hermitian(np.ascontiguousarray(H, dtype=complex if H.dtype.kind == "c" else float))
+    H = np.ascontiguousarray(H, dtype=complex if H.dtype.kind == "c" else float)
+    return hermitian(H[None] if H.ndim == 2 else H)
 
 
 def _given(value: Any, name: str, shape: tuple[int, ...]) -> Any:
