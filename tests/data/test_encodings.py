@@ -8,6 +8,8 @@ from tolerances import agree
 
 from toponn.data.encodings.cell_image import cell_image
 from toponn.data.encodings.loops import loops, pair_indices, pair_loops, triple_indices, triple_loops
+from toponn.data.encodings.occupied import occupied
+from toponn.data.encodings.projectors import projectors
 from toponn.invariants.chern import ring_trace
 from toponn.invariants.winding import antisymmetric_flow
 from toponn.matter.lattices import cut
@@ -17,7 +19,7 @@ from toponn.matter.states import chiral_occupied_states, occupied_states, projec
 from toponn.matter.systems.extended_ssh import ExtendedSSH
 from toponn.matter.systems.haldane import Haldane
 from toponn.matter.systems.qwz import QWZ
-from toponn.tools.checks import NotApplicable
+from toponn.tools.checks import DataError, NotApplicable
 
 
 @pytest.fixture
@@ -246,3 +248,13 @@ def test_encodings_do_not_depend_on_where_the_sample_lies(states, encode):
     moved = replace(states, positions=states.positions + 7.5)
     assert np.array_equal(encode(moved), encode(states))
     assert agree(loops(moved)["coordinates"], loops(states)["coordinates"])
+
+
+@pytest.mark.parametrize("encode", [occupied, projectors])
+def test_states_and_projectors_are_encoded_on_one_set_of_sites_alone_and_loops_on_any(encode):
+    states = STATES["square"]()
+    moved = replace(states, positions=states.positions + np.zeros((3, 1, 1)))
+    assert loops(moved)["coordinates"].shape == (3, 12, 2)
+    assert encode(moved[:1])["coordinates"].shape == encode(states)["coordinates"].shape == (12, 2)
+    with pytest.raises(DataError, match="positions: found one set for each sample; allowed: batches of one geometry"):
+        encode(moved)

@@ -4,7 +4,7 @@ Draw i of a recipe descends from (seed, name, i) alone, so that it is the same a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -142,30 +142,27 @@ class Recipe:
 
     def draw(self, indices: Sequence[int], *, sparse: bool = False) -> Samples:
         """Return some of its draws as one batch; with `sparse` the Hamiltonians are SciPy's, of any size."""
-        hamiltonians, numbers, positions, levels, filled = zip(*(self._drawn(i, sparse) for i in indices), strict=True)
-        winding = self.system.task == "winding"
+        about = {"name": self.name, "system": str(self)}
+        return replace(Samples.joined([self._drawn(index, sparse) for index in indices]), attributes=about)
+
+    def _drawn(self, index: int, sparse: bool) -> Samples:
+        """Return one draw; of planes, half of the orbitals that are there are filled where no Fermi level is given."""
+        terms, numbers, fermi_level = self._terms(index)
+        half = int((~terms.vacant).sum()) * self.system.n_orbitals // 2
         return Samples(
-            positions=np.stack(positions) if self.moving else self.sites.positions,
-            hamiltonians=_objects(hamiltonians) if sparse else np.stack(hamiltonians),
+            positions=terms.positions[None] if self.moving else self.sites.positions,
+            hamiltonians=np.array([terms.sparse_hamiltonian()]) if sparse else terms.hamiltonian()[None],
             sublattice=self.sites.sublattice,
             cell=self.sites.cell,
-            fermi_level=None if levels[0] is None else np.array(levels, dtype=float),
-            filled=None if winding else np.array(filled),
+            fermi_level=None if fermi_level is None else np.array([fermi_level], dtype=float),
+            filled=None if self.system.task == "winding" else np.array([half]),
             area_per_site=None if self.sites.cell is None else self.lattice.area_per_site,
             shape=self.shape,
-            numbers={key: np.array([values[key] for values in numbers]) for key in numbers[0]},
-            draw=np.array(indices, dtype=np.int64),
-            attributes={"name": self.name, "system": str(self)},
+            numbers={key: np.array([value]) for key, value in numbers.items()},
+            draw=np.array([index], dtype=np.int64),
         )
 
-    def _drawn(self, index: int, sparse: bool) -> tuple[Any, dict[str, float], np.ndarray, float | None, int]:
-        """Return the Hamiltonian of a draw, its numbers, positions and Fermi level, and half of what can be filled."""
-        terms, numbers, fermi_level = self.terms(index)
-        hamiltonian = terms.sparse_hamiltonian() if sparse else terms.hamiltonian()
-        half = int((~terms.vacant).sum()) * self.system.n_orbitals // 2
-        return hamiltonian, numbers, terms.positions, fermi_level, half
-
-    def terms(self, index: int) -> tuple[Terms, dict[str, float], float | None]:
+    def _terms(self, index: int) -> tuple[Terms, dict[str, float], float | None]:
         """Return the terms of the Hamiltonian of draw `index`, its numbers and its Fermi level."""
         rng = stream(self.seed, "dataset", self.name, index)
         values = {key: _sampled(self.parameters[key], rng) for key in sorted(self.parameters)}
@@ -209,13 +206,6 @@ def batches(count: int, size: int, start: int = 0) -> Iterator[range]:
     """Yield the numbers from `start` to `start + count` in ranges of at most `size`."""
     for first in range(start, start + count, size):
         yield range(first, min(first + size, start + count))
-
-
-def _objects(values: Sequence[Any]) -> np.ndarray:
-    """Return values as an array of objects, (B,), whatever they are."""
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
 
 
 def _cut(lattice: Any, shape: Shape, seed: int, name: str, index: int) -> Sites:

@@ -118,9 +118,7 @@ def values_on(runs: Sequence[Run], dataset: Samples, device: torch.device) -> np
     n_seeds = sum(len(run.document["seeds"]) for run in runs)
     progress = Progress(len(dataset), "samples")
     runs[0].check_sites(dataset.n_places)
-    at_once = 1 if dataset.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
-    for start in range(0, len(dataset), at_once):
-        part = dataset[start : start + at_once]
+    for part in dataset.parts(SAMPLES_AT_ONCE):
         batch = encoded(variant, part, seeds=n_seeds)
         runs[0].check_applicable(batch.inputs, dataset.midgap_pair)
         batch = batch.to(device)

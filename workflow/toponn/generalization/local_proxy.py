@@ -40,10 +40,7 @@ def entry_means(samples: Samples, region: str) -> np.ndarray:
     NotApplicable
         If a sample has no grid of cells, or no cell in the region.
     """
-    at_once = 1 if samples.positions.ndim == 3 else SAMPLES_AT_ONCE  # a batch has one geometry
-    return np.concatenate(
-        [_entry_means(samples[start : start + at_once], region) for start in range(0, len(samples), at_once)]
-    )
+    return np.concatenate([_entry_means(part, region) for part in samples.parts(SAMPLES_AT_ONCE)])
 
 
 def _entry_means(samples: Samples, region: str) -> np.ndarray:

@@ -204,8 +204,8 @@ def real_space_winding(samples: Samples, fraction: float = 0.5) -> Estimate:
     NotApplicable
         If the samples are not chiral chains.
     """
-    q, x = samples.polar_factor, samples.cells
-    inside = window(samples.local[..., samples.sublattice == 0, :], fraction)
+    q, A = samples.polar_factor, samples.sublattice == 0
+    x, inside = samples.centred[..., A, 0], window(samples.local[..., A, :], fraction)
     length = np.ptp(x, axis=-1, keepdims=True)
     apart = np.diff(np.sort(x, axis=-1), axis=-1) > 1e-9 * length  # cells may share a place
     steps = apart.sum(axis=-1, keepdims=True)

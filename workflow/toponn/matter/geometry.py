@@ -142,9 +142,7 @@ def check_geometry(
 
 
 def check_hoppings(system: System, parameters: Mapping[str, Any], disorder: Iterable[str], where: str) -> None:
-    """Refuse parameters, at the config's place `where`, with which nothing couples one site to another.
-
-    Such samples are in no phase, unless the disorder named `bond_box` adds to every bond.
+    """Refuse parameters with which nothing couples one site to another, unless bond disorder does.
 
     Raises
     ------

@@ -1,19 +1,20 @@
 """The one type of a sample on its way from a draw to what a network sees."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from toponn.matter.lattices import normalised_coordinates
 from toponn.matter.shapes import Shape, entry_of, local_coordinates, number_of
 from toponn.matter.states import (
     MIDGAP_PAIR,
     chiral_block,
     chiral_occupied_states,
-    is_chiral_chain,
+    is_chiral,
     occupied_states,
     polar_factor,
     projector,
@@ -100,11 +101,11 @@ class Samples:
         sublattice: np.ndarray | None = None,
         cell: np.ndarray | None = None,
         *,
-        fermi_level: float | np.ndarray | None = None,
         filled: int | np.ndarray | None = None,
-        midgap_pair: str = "kept",
         area_per_site: float | None = None,
         periods: np.ndarray | None = None,
+        midgap_pair: str = "kept",
+        fermi_level: float | np.ndarray | None = None,
         shape: Shape | None = None,
     ) -> "Samples":
         """Return samples of a user's Hamiltonians (B, n, n), or (n, n) of one, on sites at `positions`.
@@ -133,10 +134,10 @@ class Samples:
             fermi_level = numbers(fermi_level, "fermi_level", f"() or ({batch},)", (0, 1))
             if fermi_level.shape not in ((), (batch,)):
                 raise DataError(f"fermi_level: found shape {fermi_level.shape}; allowed: () or ({batch},)")
-        about = {"periods": _given(periods, "periods", (2, 2)), "shape": shape, "midgap_pair": midgap_pair}
-        about |= {"area_per_site": _given(area_per_site, "area_per_site", ()), "filled": _count(filled, batch, n)}
-        where = {"positions": r, "sublattice": sublattice, "cell": cell}
-        return cls(hamiltonians=H, fermi_level=fermi_level, **where, **about)
+        filling = {"fermi_level": fermi_level, "filled": _count(filled, batch, n), "midgap_pair": midgap_pair}
+        area, periods = _given(area_per_site, "area_per_site", ()), _given(periods, "periods", (2, 2))
+        where = {"sublattice": sublattice, "cell": cell, "area_per_site": area, "periods": periods, "shape": shape}
+        return cls(hamiltonians=H, positions=r, **filling, **where)
 
     @classmethod
     def joined(cls, parts: Sequence["Samples"]) -> "Samples":
@@ -151,6 +152,11 @@ class Samples:
 
     def __len__(self) -> int:
         return len(next(x for x in (self.hamiltonians, self.states, self.draw) if x is not None))
+
+    def parts(self, size: int) -> Iterator["Samples"]:
+        """Yield at most `size` samples at a time, all on the same sites: one by one where each has its own."""
+        size = 1 if self.positions.ndim == 3 else size
+        return (self[start : start + size] for start in range(0, len(self), size))
 
     def __getitem__(self, rows: int | slice | Sequence[int] | np.ndarray) -> "Samples":
         """Return some of the samples, with what has been solved of them."""
@@ -190,13 +196,7 @@ class Samples:
 
     @property
     def geometry(self) -> np.ndarray:
-        """Positions (N, d) that all samples share.
-
-        Raises
-        ------
-        DataError
-            If there is more than one sample and each has its own.
-        """
+        """Positions (N, d) that all samples share; several that each have their own are refused."""
         if self.positions.ndim == 2:
             return self.positions
         if len(self.positions) > 1:
@@ -208,6 +208,11 @@ class Samples:
         """Positions of the cells of a chain, or of the sites in the plane, about their middle, (places, d)."""
         positions = self.geometry[self.sublattice == 0] if self.dimension == 1 else self.geometry
         return positions - (positions.min(axis=0) + positions.max(axis=0)) / 2
+
+    @property
+    def coordinates(self) -> np.ndarray:
+        """Normalised coordinates of these places, (places, d), which all samples share."""
+        return normalised_coordinates(self.geometry[self.chain_sublattices[0] if self.dimension == 1 else slice(None)])
 
     @property
     def n_places(self) -> int:
@@ -232,19 +237,8 @@ class Samples:
         return local_coordinates(self.positions, self.shape)
 
     @property
-    def cells(self) -> np.ndarray:
-        """Centred positions of the cells of a chiral chain, (cells,) or (B, cells)."""
-        return self.centred[..., self.sublattice == 0, 0]
-
-    @property
     def chain_sublattices(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which sites of a chain belong to A and to B, (N,) bool each.
-
-        Raises
-        ------
-        NotApplicable
-            If they are not two sublattices of equal size.
-        """
+        """Which sites of a chain belong to A and to B, (N,) bool each; others than two of equal size are refused."""
         if self.sublattice is None or (self.sublattice == 0).sum() != (self.sublattice == 1).sum():
             raise NotApplicable("a winding number needs a chiral chain with as many A sites as B sites")
         return self.sublattice == 0, self.sublattice == 1
@@ -253,13 +247,7 @@ class Samples:
 
     @cached_property
     def dense(self) -> np.ndarray:
-        """The Hamiltonians as arrays, (B, n, n).
-
-        Raises
-        ------
-        DataError
-            If there are none, as a dataset file holds the states alone.
-        """
+        """The Hamiltonians as arrays, (B, n, n); refused where there are none, since a file holds the states alone."""
         if self.hamiltonians is None:
             raise DataError(f"{self}: found no Hamiltonians; allowed: samples as they are drawn, or `Samples.of` some")
         if self.hamiltonians.ndim == 1:
@@ -273,17 +261,13 @@ class Samples:
             return False
         half = self.fermi_level is None or not np.any(self.fermi_level)
         half &= self.filled is None or bool(np.all(np.asarray(self.filled) == self.dense.shape[-1] // 2))
-        return half and is_chiral_chain(self.dense, self.positions, self.sublattice)
+        one_orbital = self.dense.shape[-1] == self.positions.shape[-2]
+        balanced = (self.sublattice == 0).sum() == (self.sublattice == 1).sum()
+        return half and one_orbital and bool(balanced) and is_chiral(self.dense, self.sublattice)
 
     @cached_property
     def block(self) -> np.ndarray:
-        """The block h (B, cells, cells) of chiral chains, real where it can be.
-
-        Raises
-        ------
-        NotApplicable
-            If they are none.
-        """
+        """The block h (B, cells, cells) of chiral chains, real where it can be; other samples have none."""
         if not self.chiral:
             raise NotApplicable(
                 "winding number: found no chiral chain; allowed: one dimension, one orbital a site, a sublattice for "
@@ -337,10 +321,10 @@ def _rows(values: Any, rows: Any) -> Any:
 
 
 def _concatenated(values: Sequence[Any]) -> Any:
-    """Return one field of several batches as one; states (B, O, n) are padded."""
+    """Return one field of several batches as one; states (B, O, n) of different O are padded."""
     if isinstance(values[0], Mapping):
         return {key: np.concatenate([value[key] for value in values]) for key in values[0]}
-    if values[0].ndim < 3:
+    if len({array.shape[1:] for array in values}) == 1:
         return np.concatenate(values)
     most = max(array.shape[1] for array in values)
     return np.concatenate([np.pad(array, ((0, 0), (0, most - array.shape[1]), (0, 0))) for array in values])
@@ -355,8 +339,8 @@ def _matrices(hamiltonians: Any) -> np.ndarray:
         allowed = "arrays, or toponn.invariants.sparse for large ones"
         raise DataError(f"hamiltonian: found a sparse matrix; allowed: {allowed}")
     H = numbers(hamiltonians, "hamiltonian", "(n, n) or (B, n, n)", (2, 3), keep=True)
-    H = H[None] if H.ndim == 2 else H
-    return hermitian(np.ascontiguousarray(H, dtype=complex if H.dtype.kind == "c" else float))
+    H = np.ascontiguousarray(H, dtype=complex if H.dtype.kind == "c" else float)
+    return hermitian(H[None] if H.ndim == 2 else H)
 
 
 def _given(value: Any, name: str, shape: tuple[int, ...]) -> Any:

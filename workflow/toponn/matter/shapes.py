@@ -53,13 +53,7 @@ class Shape:
 
 
 def exact(number: float) -> str:
-    """Return a number as text, as short as reads back to the same number.
-
-    Examples
-    --------
-    >>> exact(6.0), exact(1 / 3), exact(1e-20)
-    ('6', '0.3333333333333333', '1e-20')
-    """
+    """Return a number as text, as short as reads back to the same number."""
     return f"{number:g}" if float(f"{number:g}") == number else repr(float(number))
 
 
@@ -234,12 +228,7 @@ def _check_numbers(settings: Mapping[str, Any], where: str) -> None:
 
 
 def entry_of(text: str) -> dict[str, Any]:
-    """Return the config entry of the shape that prints as this text.
-
-    Raises
-    ------
-    DataError
-        If no entry makes such a shape, as of a mask.
+    """Return the config entry of the shape that prints as this text, or refuse one that no entry makes, as a mask.
 
     Examples
     --------

@@ -10,13 +10,6 @@ import torch
 from toponn.tools.checks import DataError, hermitian
 
 
-def is_chiral_chain(hamiltonians: np.ndarray, positions: np.ndarray, sublattice: np.ndarray) -> bool:
-    """Return whether these are chains of one orbital a site whose sublattices, as large, couple to each other alone."""
-    balanced = (sublattice == 0).sum() == (sublattice == 1).sum()
-    one_orbital = hamiltonians.shape[-1] == positions.shape[-2]
-    return positions.shape[-1] == 1 and one_orbital and balanced and is_chiral(hamiltonians, sublattice)
-
-
 def is_chiral(hamiltonians: np.ndarray, sublattice: np.ndarray) -> bool:
     """Return whether no Hamiltonian (B, n, n) couples a sublattice, (n,) of 0 and 1, to itself."""
     return not any(hamiltonians[:, S][:, :, S].any() for S in (sublattice == 0, sublattice == 1))

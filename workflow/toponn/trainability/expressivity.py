@@ -39,8 +39,7 @@ def reference_values(form: str, closed_form: str, dataset: Samples) -> np.ndarra
     The closed form `midgap_dropped` needs states without the mid-gap pair.
     """
     of_batch = chain_reference if dataset.dimension == 1 else plane_reference
-    parts = [dataset[start : start + BATCH] for start in range(0, len(dataset), BATCH)]
-    return np.concatenate([of_batch(form, closed_form, part) for part in parts])
+    return np.concatenate([of_batch(form, closed_form, part) for part in dataset.parts(BATCH)])
 
 
 def chain_reference(form: str, closed_form: str, chains: Samples) -> np.ndarray:

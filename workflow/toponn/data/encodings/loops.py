@@ -28,21 +28,15 @@ def loops(samples: Samples) -> dict[str, np.ndarray]:
     NotApplicable
         If a chain has no two sublattices of equal size.
     """
+    own, n = samples.positions.ndim == 3 and len(samples) > 1, len(samples.site_of_orbital)
+    coordinates = normalised_coordinates(samples.positions) if own else samples.coordinates
     if samples.dimension == 1:
-        A, _ = samples.chain_sublattices
         q = polar_factor(samples.occupied, samples.sublattice)
-        return {
-            "loops": pair_loops(q).astype(np.float32),
-            "coordinates": normalised_coordinates(samples.geometry[A]),
-        }
-    positions = samples.positions if len(samples) > 1 else samples.geometry
-    orbitals = len(samples.site_of_orbital) // positions.shape[-2]
-    step = max(1, BATCH_ENTRIES // len(samples.site_of_orbital) ** 2)
+        return {"loops": pair_loops(q).astype(np.float32), "coordinates": coordinates}
+    orbitals, step = n // samples.n_places, max(1, BATCH_ENTRIES // n**2)
     batches = [samples.occupied[start : start + step] for start in range(0, len(samples), step)]
-    return {
-        "loops": np.concatenate([triple_loops(projector(batch), orbitals).astype(np.float32) for batch in batches]),
-        "coordinates": normalised_coordinates(positions),
-    }
+    found = [triple_loops(projector(batch), orbitals).astype(np.float32) for batch in batches]
+    return {"loops": np.concatenate(found), "coordinates": coordinates}
 
 
 def pair_indices(n: int) -> np.ndarray:

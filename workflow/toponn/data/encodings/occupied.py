@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from toponn.matter.lattices import normalised_coordinates
 from toponn.matter.samples import Samples
 
 
@@ -21,9 +20,8 @@ def occupied(samples: Samples) -> dict[str, np.ndarray]:
     NotApplicable
         If a chain has no two sublattices of equal size.
     """
-    rows, positions = samples.occupied, samples.geometry
+    rows = samples.occupied
     if samples.dimension == 1:
-        A, B = samples.chain_sublattices
-        rows, positions = np.concatenate([rows[..., A], rows[..., B]], axis=-1), positions[A]
+        rows = np.concatenate([rows[..., sites] for sites in samples.chain_sublattices], axis=-1)
     single = np.complex64 if np.iscomplexobj(rows) else np.float32
-    return {"occupied": rows.astype(single), "coordinates": normalised_coordinates(positions)}
+    return {"occupied": rows.astype(single), "coordinates": samples.coordinates}

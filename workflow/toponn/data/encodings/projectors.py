@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from toponn.matter.lattices import normalised_coordinates
 from toponn.matter.samples import Samples
 from toponn.matter.states import polar_factor, projector
 
@@ -21,10 +20,6 @@ def projectors(samples: Samples) -> dict[str, np.ndarray]:
     NotApplicable
         If a chain has no two sublattices of equal size.
     """
-    single = np.complex64 if np.iscomplexobj(samples.occupied) else np.float32
-    if samples.dimension == 1:
-        A, _ = samples.chain_sublattices
-        q, positions = polar_factor(samples.occupied, samples.sublattice), samples.geometry[A]
-    else:
-        q, positions = projector(samples.occupied), samples.geometry
-    return {"projector": q.astype(single), "coordinates": normalised_coordinates(positions)}
+    coordinates, psi = samples.coordinates, samples.occupied
+    P = polar_factor(psi, samples.sublattice) if samples.dimension == 1 else projector(psi)
+    return {"projector": P.astype(np.complex64 if np.iscomplexobj(psi) else np.float32), "coordinates": coordinates}
