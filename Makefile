@@ -25,7 +25,7 @@ SNAKEMAKE = $(IN_VENV) snakemake --quiet host reason $(CORES) $(if $(CONFIG),--c
 STUDY = $(shell sed -n "s/^[\"']*study[\"']* *: *[\"']*\([a-z0-9_]*\).*/\1/p" config.yaml $(if $(CONFIG),"$(CONFIG)") | tail -n 1)
 REPORT = results/$(STUDY)/report.html
 REPORT_LOG = results/$(STUDY)/logs/report.log
-# A report that is older than any of these is made again; it is renamed when it is whole.
+# A report that is older than any of these, or has no end, is made again; it is renamed when it is whole.
 REPORTED = results/$(STUDY)/tables results/$(STUDY)/figures config.yaml workflow/studies workflow/report \
 	workflow/rules workflow/toponn/tools/tables.py workflow/toponn/figures
 
@@ -42,7 +42,7 @@ quick:
 	@$(MAKE) --no-print-directory all CONFIG=workflow/studies/quick.yaml
 
 report: $(INSTALLED)
-	@if [ ! -e "$(REPORT)" ] || [ -n "$$(find $(REPORTED) -newer "$(REPORT)" -print | head -n 1)" ]; then \
+	@if ! tail -n 1 "$(REPORT)" 2> /dev/null | grep -q "</html>" || [ -n "$$(find $(REPORTED) -newer "$(REPORT)" -print | head -n 1)" ]; then \
 		mkdir -p "$(dir $(REPORT_LOG))"; \
 		$(SNAKEMAKE) --report "$(REPORT:.html=.part.html)" > "$(REPORT_LOG)" 2>&1 || \
 			{ cat "$(REPORT_LOG)" >&2; exit 1; }; \
