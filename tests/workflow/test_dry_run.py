@@ -1,4 +1,4 @@
-"""What the real Snakefile plans before anything was run, and how it refuses a wrong study."""
+"""What the real Snakefile plans before anything was run."""
 
 import re
 from math import ceil
@@ -109,28 +109,6 @@ def test_a_stage_is_a_target_of_its_own(fresh_project, plans):
     assert labels["phase_map"] == whole["phase_map"]
     generalization = fresh_project.counts("generalization", "--configfile", SMALL)
     assert "evaluate" in generalization and "expressivity" not in generalization
-
-
-@pytest.mark.parametrize(
-    ("wrong", "says"),
-    [
-        ("models={cnn: {stencl: 2}}", "models.cnn.stencl"),
-        ("tasks={chern: {tests: [qwz9]}}", "'qwz9'"),
-        ("success={split: tset}", "success.split"),
-        ("maps={qwz: {plane: disordr}}", "maps.qwz.plane"),
-    ],
-)
-def test_a_wrong_study_is_refused_in_one_sentence(fresh_project, wrong, says):
-    run = fresh_project.snakemake("-n", "--config", wrong)
-    assert run.returncode == 1
-    (sentence,) = [line for line in run.stderr.splitlines() if not line.startswith("Using workflow specific")]
-    assert says in sentence and "allowed" in sentence
-    assert "Traceback" not in run.stdout + run.stderr and "Building DAG" not in run.stdout + run.stderr
-
-
-def test_the_workflow_is_clean_by_snakemakes_own_rules(fresh_project):
-    run = fresh_project.snakemake("--lint")
-    assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("line", ["study: mine", 'study: "mine"', '"study": mine', "'study' : 'mine'  # a remark"])
