@@ -2,7 +2,7 @@
 #
 ## make          the default study on all cores, then its report (results/default/report.html)
 ## make quick    the same at its smallest honest scale, for a first look
-## make test     every test, among them the quick study from end to end
+## make test     every test, among them a small study from end to end
 ## make lint     formatting and style of the code and of the workflow
 ## make report   the report alone, from what is there
 ## make clean    remove the environment and caches; results stay
@@ -51,8 +51,8 @@ report: $(INSTALLED)
 	fi
 
 test: $(INSTALLED)
-	@# The tests of the finished quick study beside all others, which are printed after them.
-	@mkdir -p .pytest_cache; $(IN_VENV) pytest -m "not benchmark and not fuzz and not finished" > .pytest_cache/others.log 2>&1 & \
+	@# The tests of the finished small study beside all others, which are printed after them.
+	@mkdir -p .pytest_cache; $(IN_VENV) pytest -m "not finished and not benchmark and not fuzz and not whole" > .pytest_cache/others.log 2>&1 & \
 	others=$$!; trap "kill $$others" INT TERM; \
 	$(IN_VENV) pytest -m "finished and not benchmark and not whole" -p no:cacheprovider tests/workflow; finished=$$?; \
 	wait $$others; others=$$?; cat .pytest_cache/others.log; exit $$((finished + others))

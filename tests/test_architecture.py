@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ HEAVY = {"torch", "scipy", "matplotlib", "pandas", "h5py"}
 # --- Reading ----------------------------------------------------------------------------------------------
 
 
+@cache
 def library():
     """Return the text of every module of the package by its dotted name; a family's `__init__` is the family's name."""
     found = {}
@@ -66,23 +68,31 @@ def is_package(name, modules):
     return any(other.startswith(f"{name}.") for other in modules)
 
 
+parsed = cache(ast.parse)
+
+
+@cache
+def imports(text, deferred):
+    """Return the imports of a module; those within functions or for type checkers only where `deferred`."""
+    found, todo = [], [parsed(text)]
+    while todo:
+        node = todo.pop()
+        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        later = later or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+        elif deferred or not later:
+            todo += ast.iter_child_nodes(node)
+    return found
+
+
 def imported(name, modules, deferred=True):
     """Return the dotted names that a module imports; within functions or for type checkers only where `deferred`."""
-    tree = ast.parse(modules[name])
-    inside = {
-        child
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-        for child in ast.walk(node)
-    }
     found = set()
-    for node in ast.walk(tree):
-        if node in inside and not deferred:
-            continue
+    for node in imports(modules[name], deferred):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             package = name.split(".") if is_package(name, modules) else name.split(".")[:-1]
             above = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*above, *(node.module or "").split(".")]).strip(".")
@@ -144,7 +154,7 @@ def effects(modules):
     return [
         f"{name}:{node.lineno}"
         for name, text in modules.items()
-        for node in ast.parse(text).body
+        for node in parsed(text).body
         if not isinstance(node, quiet)
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         and not (isinstance(node, ast.If) and ast.unparse(node.test) in ("__name__ == '__main__'", "TYPE_CHECKING"))
@@ -165,7 +175,7 @@ def dangers(modules):
                 "marshal",
             ):
                 wrong.append(f"{name}: {full}")
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             if isinstance(node, ast.ImportFrom | ast.Import) and any("pyplot" in a.name for a in node.names):
                 wrong.append(f"{name}: pyplot")
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -180,7 +190,7 @@ def registries(modules):
     """Return the rows of every family's dict: (family, name, module, attribute)."""
     rows = []
     for family, text in modules.items():
-        for node in ast.parse(text).body:
+        for node in parsed(text).body:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
                 values = [v.value for v in node.value.values if isinstance(v, ast.Constant)]
                 if values and all(isinstance(v, str) and v.startswith("toponn.") and ":" in v for v in values):
@@ -308,7 +318,7 @@ def test_every_row_of_a_familys_dict_points_at_something_that_exists():
     }
     for family, key, module, attribute in rows:
         assert module in modules, f"{family}: {key}"
-        body = ast.parse(modules[module]).body
+        body = parsed(modules[module]).body
         defined = [getattr(node, "name", None) for node in body]
         defined += [getattr(target, "id", None) for node in body for target in getattr(node, "targets", [])]
         assert attribute in defined, f"{family}: {key}"

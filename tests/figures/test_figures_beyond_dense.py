@@ -1,24 +1,16 @@
 """The figure of rings beyond dense matrices, and the scripts that make its tables and draw it."""
 
-import os
-import runpy
-from types import SimpleNamespace
-from unittest import mock
-
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import ROOT, Named, artists, clipped, overlaps, text_of
+from drawn import artists, clipped, overlaps, text_of
 from scipy import stats
 
 from toponn.figures.beyond_dense import ROUTE_STYLES, beyond_dense
-from toponn.figures.style import DOUBLE_COLUMN, save
+from toponn.figures.style import DOUBLE_COLUMN
 from toponn.generalization.beyond_dense import exponent_rows
-from toponn.models.base import generators
-from toponn.models.ring import CoordinateRing
 from toponn.tools.checks import DataError
 from toponn.tools.tables import TABLES
-from toponn.training.saved import Run
 
 SIDES = (12, 24, 96, 300)
 
@@ -78,37 +70,9 @@ def test_no_text_overlaps_or_leaves_the_figure(figure):
     assert overlaps(figure) == [] and clipped(figure) == []
 
 
-def test_a_figure_drawn_twice_gives_the_same_bytes(tmp_path):
-    for copy in "ab":
-        save(beyond_dense(*made_up()), tmp_path / copy)
-    for kind in ("pdf", "png"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
-
-
 def test_tables_without_rows_or_with_the_same_row_twice_are_refused():
     table, exponents = made_up()
     with pytest.raises(DataError, match="beyond_dense: found no rows"):
         beyond_dense(table.head(0), exponents)
     with pytest.raises(DataError, match="found two rows of one sample, n_sites, seed; allowed: one"):
         beyond_dense(pd.concat([table, table.head(1)]), exponents)
-
-
-def test_the_scripts_measure_and_draw(tmp_path):
-    ring = CoordinateRing({"coordinates": (64, 2)}, width=6)
-    document = {"seeds": [0], "variant": "ring_coordinate", "model": "ring", "form": "coordinate"}
-    run = Run(ring, ring.initial(generators(2, "sparse", "ring", [0])), document)
-    tables = {name: str(tmp_path / f"{name}.csv") for name in ("table", "exponents")}
-    recipe = {"system": "qwz", "parameters": {"mass": -1.0}, "disorder": []}
-    recipe = {"seeds": 1, "vectors": 2, "sides": [8, 10], "samples": {"qwz": recipe}}
-    job = SimpleNamespace(
-        input=Named(weights="x/weights.h5"), output=Named(**tables), params=Named(seed=1, recipe=recipe),
-        log=[str(tmp_path / "job.log")], threads=1, rule="beyond_dense",
-    )  # fmt: skip
-    with mock.patch.dict(os.environ), mock.patch("toponn.training.saved.load_run", return_value=run) as load:
-        runpy.run_path(str(ROOT / "scripts" / "beyond_dense.py"), {"snakemake": job})
-        assert str(load.call_args.args[0]) == "x"
-        job.input = Named(beyond_dense=tables["table"], beyond_dense_exponents=tables["exponents"])
-        job.output = Named(pdf=str(tmp_path / "a.pdf"), png=str(tmp_path / "a.png"))
-        job.params = Named(kind="beyond_dense", subject="", about={"recipe": recipe}, looks={})
-        runpy.run_path(str(ROOT / "scripts" / "figure.py"), {"snakemake": job})
-    assert (tmp_path / "a.pdf").stat().st_size > 1000 and (tmp_path / "a.png").stat().st_size > 1000

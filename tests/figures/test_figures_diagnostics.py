@@ -1,15 +1,11 @@
 """Figures of the trainability diagnostics, of synthetic tables: what is drawn is what stands in the tables."""
 
-import os
-import runpy
-from io import BytesIO
-from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import LOOKS, ROOT, VARIANTS, Named, artists, clipped, drawn_texts, overlaps, rendered, text_of
+from drawn import LOOKS, VARIANTS, artists, clipped, drawn_texts, overlaps, rendered, text_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from toponn.figures import FIGURES
@@ -300,16 +296,6 @@ def test_a_figure_is_one_or_two_columns_wide_and_its_axes_are_labelled(figures, 
         assert any(axes.get_xlabel() for axes in figure.axes)
     else:
         assert figure._supxlabel.get_text()
-
-
-@pytest.mark.parametrize("kind", ["gradients", "decoupling", "landscape", "remedies"])
-def test_a_figure_drawn_twice_gives_the_same_bytes(kind):
-    written = []
-    for _ in "ab":
-        file = BytesIO()
-        figure_of(kind, "chern").savefig(file, format="pdf", metadata={"CreationDate": None})
-        written.append(file.getvalue())
-    assert written[0] == written[1]
 
 
 # --- Curves -----------------------------------------------------------------------------------------------
@@ -658,21 +644,6 @@ def job_files(folder, kind, task):
     for variant, arrays in (found | {"loop_ridge": {}}).items():
         write_arrays(folder / f"{variant}.h5", arrays, {"variant": variant})
     return files | {"arrays": [str(folder / f"{variant}.h5") for variant in (*found, "loop_ridge")]}
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_the_script_draws_every_kind_of_figure(tmp_path, kind):
-    job = SimpleNamespace(
-        input=Named(**job_files(tmp_path, kind, "chern")),
-        output=Named(pdf=str(tmp_path / "a.pdf"), png=str(tmp_path / "a.png")),
-        params=Named(kind=row_of(kind), subject="chern", about=told(kind, "chern"), looks=LOOKS),
-        log=[str(tmp_path / "job.log")],
-        threads=1,
-        rule=f"figure_{kind}",
-    )
-    with mock.patch.dict(os.environ):
-        runpy.run_path(str(ROOT / "scripts" / "figure.py"), init_globals={"snakemake": job})
-    assert (tmp_path / "a.pdf").stat().st_size > 1000 and (tmp_path / "a.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("kind", ["rates", "hessian", "kernel", "landscape", "decoupling"])

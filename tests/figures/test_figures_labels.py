@@ -1,15 +1,11 @@
 """Figures of the labels: what is drawn is what stands in the file, checked by number on small made-up studies."""
 
 import itertools
-import os
-import runpy
-from types import SimpleNamespace
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import ROOT, Named, artists, clipped, drawn_texts, lightness, overlaps, rendered, text_of
+from drawn import artists, clipped, drawn_texts, lightness, overlaps, rendered, text_of
 from matplotlib.colors import to_rgba
 
 from toponn.figures.ceiling import ceiling
@@ -21,11 +17,9 @@ from toponn.figures.style import (
     INTEGER_COLOURS,
     SINGLE_COLUMN,
     estimator_style,
-    save,
 )
 from toponn.tools.checks import ConfigError, DataError
-from toponn.tools.files import read_arrays, read_table, write_arrays, write_csv, write_table
-from toponn.tools.tables import TABLES
+from toponn.tools.files import read_arrays, read_table, write_arrays, write_table
 
 ESTIMATORS = {
     "winding": ["spectral_localizer", "real_space_winding", "product_rule", "winding_number"],
@@ -123,14 +117,6 @@ def test_no_text_overlaps_or_is_clipped(figures, name):
 def test_a_figure_is_one_or_two_columns_wide(figures, name):
     assert figures[name].get_size_inches()[0] in (SINGLE_COLUMN, DOUBLE_COLUMN)
     assert figures[name].get_size_inches()[1] < 9.0
-
-
-@pytest.mark.parametrize("name", ["phase_map", "convergence", "ceiling"])
-def test_a_figure_drawn_twice_gives_the_same_bytes(tmp_path, name):
-    for copy in "ab":
-        save(FIGURES[name](), tmp_path / copy)
-    for kind in ("pdf", "png"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
 # --- Style ------------------------------------------------------------------------------------------------
@@ -386,26 +372,6 @@ def test_a_caption_says_how_many_samples_which_sizes_which_margin_and_where_the_
     text = rendered(name, {"subject": "qwz", "about": about}, map="results/maps/qwz.h5")
     for expected in (*SAYS[name], "``qwz``", "Numbers: "):
         assert expected in text
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_the_script_draws_the_figure_of_an_entry_and_writes_both_files(tmp_path, name):
-    write_arrays(tmp_path / "map.h5", *made_up_map())
-    for table, made in (("convergence", made_up_convergence()), ("ceiling", made_up_ceiling())):
-        made = pd.concat([made.assign(name="qwz"), made.assign(name="another")])
-        filled = made.assign(**{column: 0 for column in TABLES[table].columns if column not in made})
-        write_csv(tmp_path / f"{table}.csv", filled, TABLES[table].columns)
-    job = SimpleNamespace(
-        input=Named(**{"map": str(tmp_path / "map.h5"), name: str(tmp_path / f"{name}.csv")}),
-        output=Named(pdf=str(tmp_path / "out" / "a.b.pdf"), png=str(tmp_path / "out" / "a.b.png")),
-        params=Named(kind=name, subject="qwz", about={"recipe": RECIPES[name], "task": "chern"}, looks={}),
-        log=[str(tmp_path / "job.log")],
-        threads=1,
-        rule=f"figure_{name}",
-    )
-    with mock.patch.dict(os.environ):
-        runpy.run_path(str(ROOT / "scripts" / "figure.py"), init_globals={"snakemake": job})
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.b.pdf", "a.b.png"]
 
 
 def test_figures_of_what_the_library_computes_are_drawn(tmp_path):

@@ -1,17 +1,12 @@
 """The figure of the costs of the ring's routes: what is drawn is what stands in the tables."""
 
-import os
-import runpy
-from types import SimpleNamespace
-from unittest import mock
-
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import ROOT, Named, artists, clipped, overlaps, text_of
+from drawn import artists, clipped, overlaps, text_of
 
 from toponn.figures.route_costs import ROUTE_STYLES, route_costs
-from toponn.figures.style import DOUBLE_COLUMN, save
+from toponn.figures.style import DOUBLE_COLUMN
 from toponn.tools.checks import DataError
 
 SIDES = np.array([6, 8, 12, 24, 40])
@@ -92,31 +87,9 @@ def test_routes_differ_in_colour_and_in_marker():
     assert len(set(colours)) == len(set(markers)) == len(ROUTE_STYLES)
 
 
-def test_a_figure_drawn_twice_gives_the_same_bytes(tmp_path):
-    for copy in "ab":
-        save(route_costs(*made_up()), tmp_path / copy)
-    for kind in ("pdf", "png"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
-
-
 def test_costs_without_rows_or_with_the_same_row_twice_are_refused():
     costs, exponents = made_up()
     with pytest.raises(DataError, match="route_costs: found no rows"):
         route_costs(costs.head(0), exponents)
     with pytest.raises(DataError, match="found two rows of one route, side, seeds; allowed: one"):
         route_costs(pd.concat([costs, costs.head(1)]), exponents)
-
-
-def test_the_scripts_measure_and_draw(tmp_path):
-    tables = {name: str(tmp_path / f"{name}.csv") for name in ("costs", "exponents")}
-    job = SimpleNamespace(
-        input=Named(), output=Named(**tables), params=Named(seed=1, recipe={"sides": [3, 4], "seeds": [1]}),
-        log=[str(tmp_path / "job.log")], threads=1, rule="route_costs",
-    )  # fmt: skip
-    with mock.patch.dict(os.environ):
-        runpy.run_path(str(ROOT / "scripts" / "route_costs.py"), {"snakemake": job})
-        job.input = Named(route_costs=tables["costs"], route_exponents=tables["exponents"])
-        job.output = Named(pdf=str(tmp_path / "a.pdf"), png=str(tmp_path / "a.png"))
-        job.params = Named(kind="route_costs", subject="", about={}, looks={})
-        runpy.run_path(str(ROOT / "scripts" / "figure.py"), {"snakemake": job})
-    assert (tmp_path / "a.pdf").stat().st_size > 1000 and (tmp_path / "a.png").stat().st_size > 1000

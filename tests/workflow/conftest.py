@@ -19,6 +19,8 @@ from toponn.study.read import read_study
 
 ROOT = Path(__file__).parents[2]
 QUICK = "workflow/studies/quick.yaml"
+SMALL = "small.yaml"
+"""The overlay of the small study in a copy of the project: quick.yaml, and over it tests/workflow/small.yaml."""
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".*_cache", ".snakemake", ".hypothesis", "results", "__pycache__", "*.egg-info"
 )
@@ -31,26 +33,6 @@ TIMES = {
     "beyond_dense_exponents": {"value", "low", "high"},
 }
 """The columns of tables that hold times, or follow from them."""
-
-# Every Python of the workflow reads this: a job notes which project files it loaded, and which it names.
-WATCH = """
-import atexit, json, os, sys, uuid
-
-def note():
-    job = getattr(sys.modules.get("__main__"), "snakemake", None)
-    if hasattr(job, "output"):
-        loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-        note = {
-            "rule": job.rule,
-            "outputs": list(job.output),
-            "loaded": [path for path in loaded if path and os.sep + "toponn" + os.sep in path],
-            "named": [text for value in job.params for text in (value if type(value) is list else [value])],
-        }
-        with open(os.path.join(os.path.dirname(__file__), uuid.uuid4().hex + ".json"), "w") as file:
-            json.dump(note, file, default=str)
-
-atexit.register(note)
-"""
 
 
 @dataclass(frozen=True)
@@ -74,7 +56,8 @@ class Project:
         """Return the environment of a user, without that of a make that runs the tests."""
         left_out = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
         environment = {key: value for key, value in os.environ.items() if key not in left_out}
-        return environment | {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
+        own = {"PYTHONPATH": str(self.watch), "XDG_CACHE_HOME": str(self.watch.parent / "cache")}
+        return environment | own | {"MPLCONFIGDIR": str(self.watch.parents[1] / "matplotlib")}  # to list fonts once
 
     def command(self, *arguments: str | Path, timeout: float | None = None) -> subprocess.CompletedProcess:
         """Return the finished command, with its output as text; fail where it takes longer than `timeout` seconds."""
@@ -87,20 +70,16 @@ class Project:
 
     def counts(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run plans."""
-        run = self.snakemake(*arguments, "-n", "-q", "rules")
-        assert run.returncode == 0, run.stdout + run.stderr
-        table = run.stdout.partition("Job stats:")[2]  # nothing where there is nothing to do
-        rows = re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
-        return {rule: int(count) for rule, count in rows if rule not in ("total", "all")}
+        return planned(self.snakemake(*arguments, "-n", "-q", "rules"))
 
     def pending(self, *arguments: str, cause: str | None = None) -> set[str]:
-        """Return which files of the quick study would be made again, all or those with this `cause`."""
-        run = self.snakemake("--summary", "--configfile", QUICK, *arguments)
+        """Return which files of the small study would be made again, all or those with this `cause`."""
+        run = self.snakemake("--summary", "--configfile", SMALL, *arguments)
         assert run.returncode == 0, run.stdout + run.stderr
         rows = [line.split("\t") for line in run.stdout.splitlines()[1:] if line.count("\t") == 5]
         assert rows, run.stdout
         return {
-            row[0].removeprefix("results/quick/")
+            row[0].removeprefix("results/small/")
             for row in rows
             if row[5] == "update pending" and cause in (None, row[4])
         }
@@ -111,7 +90,7 @@ class Project:
         return [
             Job(
                 note["rule"],
-                frozenset(path.removeprefix("results/quick/") for path in note["outputs"]),
+                frozenset(path.removeprefix("results/small/") for path in note["outputs"]),
                 frozenset(Path(path).resolve().relative_to(self.root.resolve()).as_posix() for path in note["loaded"]),
                 frozenset(text.split()[0] for text in note["named"] if re.fullmatch(r"\S+\.py \w+", str(text))),
             )
@@ -157,6 +136,14 @@ class Project:
         return read_study(study).model_dump(mode="json")
 
 
+def planned(run: subprocess.CompletedProcess) -> dict[str, int]:
+    """Return how many jobs of each rule a finished dry run has planned."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = run.stdout.partition("Job stats:")[2]  # nothing where there is nothing to do
+    rows = re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
+    return {rule: int(count) for rule, count in rows if rule not in ("total", "all")}
+
+
 def _merged(below: dict, above: dict) -> dict:
     """Return `below` with the entries of `above` put over it, dictionaries entry by entry."""
     return below | {
@@ -167,19 +154,38 @@ def _merged(below: dict, above: dict) -> dict:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need the finished quick study, so that others can run beside its making."""
+    """Mark the tests that need the finished small study, so that others can run beside them."""
     for item in items:
         if "finished_project" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.finished)
 
 
 def copied(folder: Path) -> Project:
-    """Return a copy of the project, with the notes of its jobs beside it."""
+    """Return a copy of the project with the overlay of the small study, and with the notes of its jobs beside it."""
     shutil.copytree(ROOT, folder / "a project", ignore=NOT_COPIED)
     watch = folder / "watch"
-    watch.mkdir()
-    (watch / "sitecustomize.py").write_text(WATCH)
-    return Project(folder / "a project", watch)
+    for name in ("fates", "taken", "met"):
+        (watch / name).mkdir(parents=True)
+    shutil.copy(ROOT / "tests/workflow/watch.py", watch / "sitecustomize.py")
+    project = Project(folder / "a project", watch)
+    small = _merged(*(yaml.safe_load(project.text(path)) for path in (QUICK, "tests/workflow/small.yaml")))
+    (project.root / SMALL).write_text(yaml.safe_dump(small, sort_keys=False), encoding="utf-8")
+    return project
+
+
+def made(project: Project, *arguments: str) -> Project:
+    """Return the project after a call of make, which finds the environment of the tests in the place of its own."""
+    # Under a path with a space.
+    interpreter = project.watch.parent / "an environment"
+    interpreter.symlink_to(sys.prefix, target_is_directory=True)
+    python = project.root / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{interpreter}/bin/{Path(sys.executable).name}" "$@"\n')
+    python.chmod(0o755)
+    (project.root / ".venv/installed").touch()
+    run = project.command("make", *arguments)
+    assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
+    return project
 
 
 @pytest.fixture(scope="session")
@@ -190,22 +196,26 @@ def fresh_project(tmp_path_factory) -> Project:
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory) -> Project:
+    """Return a copy in which make has finished the small study; tests leave its results as they are."""
+    return made(copied(tmp_path_factory.mktemp("finished")), f"CONFIG={SMALL}")
+
+
+@pytest.fixture(scope="session")
+def quick_project(tmp_path_factory) -> Project:
     """Return a copy in which `make quick` was run; tests leave its results as they are."""
-    project = copied(tmp_path_factory.mktemp("finished"))
-    # The environment of the tests, under a path with a space, in the place where make looks for its own.
-    interpreter = project.watch.parent / "an environment"
-    interpreter.symlink_to(sys.prefix, target_is_directory=True)
-    python = project.root / ".venv/bin/python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec "{interpreter}/bin/{Path(sys.executable).name}" "$@"\n')
-    python.chmod(0o755)
-    (project.root / ".venv/installed").touch()
-    run = project.command("make", "quick")
-    assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
-    return project
+    return made(copied(tmp_path_factory.mktemp("quick")), "quick")
 
 
 @pytest.fixture
 def own_project(tmp_path) -> Project:
     """Return a copy in which nothing was run, for one test to do with as it likes."""
     return copied(tmp_path)
+
+
+@pytest.fixture
+def own_finished_project(finished_project, tmp_path) -> Project:
+    """Return a copy of the project with the finished small study, for one test to do with as it likes."""
+    project = copied(tmp_path)
+    for folder in ("results", ".snakemake"):
+        shutil.copytree(finished_project.root / folder, project.root / folder, symlinks=True)
+    return project

@@ -1,34 +1,55 @@
-"""`make quick` from nothing to the report: what is there afterwards, and that it is made once."""
+"""`make` from nothing to the report: what is there afterwards, and that it is made once."""
 
 import csv
 import re
 from collections import Counter
 
 import pytest
-from conftest import QUICK
+from conftest import QUICK, SMALL, Project
 
 from toponn.tools.tables import TABLES, columns_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.finished]
 
 OF_RUNS = {"history"}
 """Tables that stand in the folders of runs alone."""
 OF_RINGS = {"basin", "landscape", "remedies"}
+OF_TASKS = "learning_curves success generalization"
+OF_DIAGNOSED = "rates sample_sizes gradients basin pruning hessian kernel landscape remedies decoupling"
+"""Kinds of figures of every task, and of those in which training is taken apart."""
 OF_TRAINED = {"learning_rates", "scales", "gradients", "hessian", "kernel"}
 """Diagnostics of models with a closed form, and of those that are trained step by step."""
 DIAGNOSED_UNITS = "rate scale samples clean gradient basin hessian kernel line pruned ablated remedy output residual"
 
 
-@pytest.fixture(scope="module")
-def results(finished_project):
-    """Return the folder of the quick study."""
-    return finished_project.root / "results/quick"
+@pytest.fixture(scope="module", params=["small", pytest.param("quick", marks=pytest.mark.whole)])
+def name(request) -> str:
+    """Return the name of a study that make has finished."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def study(finished_project):
-    """Return the quick study."""
-    return finished_project.study(QUICK)
+def project(request, name) -> Project:
+    """Return the copy of the project with this study."""
+    return request.getfixturevalue("finished_project" if name == "small" else "quick_project")
+
+
+@pytest.fixture(scope="module")
+def results(project, name):
+    """Return the folder of the study."""
+    return project.root / "results" / name
+
+
+@pytest.fixture(scope="module")
+def study(project, name):
+    """Return the study."""
+    return project.study(SMALL if name == "small" else QUICK)
+
+
+@pytest.fixture(scope="module")
+def make(project, name):
+    """Return a function that calls make once more, and returns the finished call."""
+    return lambda: project.command("make", f"CONFIG={SMALL}" if name == "small" else "quick")
 
 
 def rows(results, table: str) -> list[dict[str, str]]:
@@ -40,6 +61,11 @@ def rows(results, table: str) -> list[dict[str, str]]:
 def _tests(task: dict) -> list[str]:
     """Return the tests of a task: its own dataset, the others by what they change, and those that mislead."""
     return [task["dataset"], *(test for tests in task["tests"].values() for test in tests), *task["proxies"]]
+
+
+def _diagnosed(study) -> dict[str, dict]:
+    """Return the tasks in which training is taken apart."""
+    return {name: task for name, task in study["tasks"].items() if task["diagnosed"]["models"]}
 
 
 def test_every_declared_table_is_there_and_no_other(results):
@@ -89,15 +115,18 @@ def test_every_lattice_left_out_has_a_row_for_each_seed_and_test_or_says_why_not
     parts = study["tasks"]["chern"]["left_out"]
     assert len(found) == len(parts["models"]) * len(parts["datasets"]) ** 2 * parts["seeds"]
     unseen = {(row["variant"], row["test"]) for row in found if row["status"] == "not applicable"}
-    assert unseen == {("cnn", "lattice_random")}
+    assert unseen == {(model, "lattice_random") for model in parts["models"] if model == "cnn"}
     assert all((row["balanced_accuracy"] == "") == (row["status"] == "not applicable") for row in found)
 
 
 def test_every_hybrid_is_held_against_the_best_of_its_rivals_on_every_test(results, study):
     found = rows(results, "superiority")
     assert {row["variant"] for row in found} == {"ring_coordinate"}  # the other rings have weights of single sites
-    for name, task in study["tasks"].items():
-        tests = _tests(task)
+    assert {row["task"] for row in found} == {
+        name for name, task in study["tasks"].items() if "ring_coordinate" in task["models"]
+    }
+    for name in {row["task"] for row in found}:
+        tests = _tests(study["tasks"][name])
         single = [row for row in found if row["task"] == name and row["test"] in tests]
         assert {row["test"] for row in single} == set(tests)
         assert {row["rival"] for row in single if row["status"] == "ok"} <= {"cnn", "resnet", "mlp"}
@@ -105,7 +134,7 @@ def test_every_hybrid_is_held_against_the_best_of_its_rivals_on_every_test(resul
 
 def test_every_diagnostic_has_a_row_for_each_seed_and_an_interval_where_it_is_summed_up(results, study):
     found = {(row["task"], row["diagnostic"].split("_")[0]) for row in rows(results, "diagnostics")}
-    assert {(task, kind) for task in study["tasks"] for kind in DIAGNOSED_UNITS.split()} <= found
+    assert {(task, kind) for task in _diagnosed(study) for kind in DIAGNOSED_UNITS.split()} <= found
     shares = [row for row in rows(results, "trainability") if row["diagnostic"].endswith("_success") and row["value"]]
     assert shares and all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in shares)
 
@@ -114,7 +143,7 @@ def test_what_does_not_apply_to_a_model_has_a_row_that_says_why(results, study):
     found = [row for row in rows(results, "trainability") if row["status"] != "ok"]
     assert all((row["value"], row["n_seeds"]) == ("", "0") for row in found)
     expected = set()
-    for task, parts in study["tasks"].items():
+    for task, parts in _diagnosed(study).items():
         for model in parts["diagnosed"]["models"]:
             entry, reason, names = study["models"][model], "it has no closed form", OF_RINGS
             if "training" not in entry:
@@ -145,11 +174,13 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
     names |= {"route_costs", "beyond_dense"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
-    kinds = (
-        "learning_curves success generalization site_tensors rates sample_sizes gradients basin pruning hessian kernel"
-    )
-    kinds += " landscape remedies decoupling proxies overlap superiority transfer"
-    names |= {f"{kind}_{task}" for kind in kinds.split() for task in tasks}
+    names |= {f"{kind}_{task}" for kind in OF_TASKS.split() for task in tasks}
+    names |= {f"{kind}_{task}" for kind in OF_DIAGNOSED.split() for task in _diagnosed(study)}
+    names |= {f"{kind}_{name}" for kind in ("proxies", "overlap") for name, task in tasks.items() if task["proxies"]}
+    names |= {f"transfer_{name}" for name, task in tasks.items() if task["tests"]["sizes"]}
+    names |= {f"superiority_{name}" for name, task in tasks.items() if "ring_coordinate" in task["models"]}
+    rings = {"ring_coordinate", "ring_free"}
+    names |= {f"site_tensors_{name}" for name, task in tasks.items() if rings & set(task["models"])}
     names |= {f"left_out_{name}" for name, task in tasks.items() if "left_out" in task}
     assert {path.stem for path in (results / "figures").iterdir()} == names
     for name in names:
@@ -167,7 +198,7 @@ def test_the_report_holds_every_category_figure_and_caption(results, study):
     # Captions are filled: they say how many seeds of each model a figure shows.
     seeds = study["models"]["cnn"]["seeds"]
     drawn = [task for task in study["tasks"].values() if "cnn" in task["models"]]
-    assert len(re.findall(rf"cnn</tt> {seeds}\b", report)) >= 4 * len(drawn)
+    assert drawn and len(re.findall(rf"cnn</tt> {seeds}\b", report)) >= 4 * len(drawn)
     assert "{{ snakemake" not in report
 
 
@@ -179,15 +210,15 @@ def test_a_job_leaves_a_log_and_a_benchmark(results):
         assert {
             "dataset/ssh_24",
             "train/qwz_8/cnn/0",
-            "train_left_out/chern/lattice_random/cnn",
-            "search/chern/cnn",
+            "train_left_out/chern/lattice_random/ring_coordinate",
+            "search/chern/ring_coordinate",
             "evaluate/chern/cnn/qwz_6",
-            "diagnose/chern/kernel/mlp",
+            "diagnose/chern/kernel/ring_coordinate",
             "claims_table",
             "runs_table",
             "figure_success/success_chern",
             "figure_route_costs/route_costs",
-            "phase_map/qwz",
+            "phase_map/amorphous",
         } <= names, ending
 
 
@@ -195,33 +226,29 @@ def test_finished_training_leaves_no_checkpoint(results):
     assert not list(results.glob("checkpoints/**/*.h5"))
 
 
-def test_a_second_make_runs_nothing_and_keeps_the_report(finished_project, results):
+def test_a_second_make_runs_nothing_and_keeps_the_report(make, results):
     before = (results / "report.html").stat().st_mtime_ns
-    run = finished_project.command("make", "quick")
+    run = make()
     assert run.returncode == 0, run.stderr
     assert "Nothing to be done" in run.stdout + run.stderr
     assert (results / "report.html").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize(
-    ("path", "after"),
-    [
-        ("workflow/report/tables.rst", "\nAs of today.\n"),
-        ("workflow/toponn/tools/tables.py", "\n\n# Whose meanings of columns captions show.\n"),
-    ],
-)
-def test_a_changed_caption_makes_the_report_again_and_no_job(finished_project, results, path, after):
-    assert finished_project.command("make", "quick").returncode == 0  # other tests have touched what it is made from
+def test_changed_captions_make_the_report_again_and_no_job(make, project, results):
     before = (results / "report.html").stat().st_mtime_ns
-    with finished_project.edited(path, finished_project.text(path) + after):
-        run = finished_project.command("make", "quick")
+    caption, meanings = "workflow/report/tables.rst", "workflow/toponn/tools/tables.py"
+    with (
+        project.edited(caption, f"{project.text(caption)}\nAs of today.\n"),
+        project.edited(meanings, f"{project.text(meanings)}\n\n# Whose meanings of columns captions show.\n"),
+    ):
+        run = make()
     assert run.returncode == 0, run.stderr
     assert "Nothing to be done" in run.stdout + run.stderr
     assert (results / "report.html").stat().st_mtime_ns > before
 
 
-def test_a_script_finds_every_file_that_it_loads_among_its_parameters(finished_project):
-    jobs = finished_project.jobs()
+def test_a_script_finds_every_file_that_it_loads_among_its_parameters(project):
+    jobs = project.jobs()
     rules = {"dataset", "train", "evaluate", "diagnose", "site_tensors", "claims_table", "phase_map", "runs_table"}
     assert {job.rule for job in jobs} >= rules | {"figure_success", "figure_rates"}
     unnamed = {(job.rule, path) for job in jobs for path in job.loaded - job.named}

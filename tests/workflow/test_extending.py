@@ -3,10 +3,12 @@
 import csv
 import json
 
+import h5py
+import numpy as np
 import pytest
 import yaml
+from conftest import QUICK, ROOT, copied
 
-QUICK = "workflow/studies/quick.yaml"
 RIVAL = '''"""A small transformer over the cells of the cell image."""
 
 from torch import Tensor, nn
@@ -72,83 +74,44 @@ def spread(subject: Subject, *, samples: Count = 20, seeds: Seeds = 2) -> Measur
     rows = unit_rows(subject, here, {"samples": samples}, numbers, output_spread=value.std(dim=1).detach().numpy())
     return Measured(rows, {})
 '''
-SYSTEM = '''"""QWZ with a staggered mass: a unit cell of two sites, A and B, on a checkerboard."""
-
-import numpy as np
-
-from toponn.tools.conventions import PAULI_X, PAULI_Y, PAULI_Z
-from toponn.matter.lattices import UnitCell
-from toponn.matter.systems.base import Bond, LatticeSystem, Parameter
-
-CHECKERBOARD = UnitCell("checkerboard", vectors=((1.0, 1.0), (1.0, -1.0)), basis=((0.0, 0.0), (1.0, 0.0)))
-
-
-class Staggered(LatticeSystem):
-    """``(m ± δ) σz`` on A and B, hopping of QWZ between them: QWZ's integers while δ is small."""
-
-    name = "staggered"
-    task = "chern"
-    symmetry_class = "A"
-    unit_cell = CHECKERBOARD
-    n_orbitals = 2
-    parameters = {
-        "mass": Parameter(-4.0, 4.0, "hopping", "m"),
-        "staggering": Parameter(-1.0, 1.0, "hopping", "δ"),
-    }
-
-    def onsite(self, *, mass: float, staggering: float) -> np.ndarray:
-        """Return (m + δ) σz on A and (m − δ) σz on B."""
-        return np.stack([(mass + staggering) * PAULI_Z, (mass - staggering) * PAULI_Z])
-
-    def bonds(self, *, mass: float, staggering: float) -> tuple[Bond, ...]:
-        """Return the bonds along x and y that begin on A, and those that begin on B."""
-        x, y = (PAULI_Z + 1j * PAULI_X) / 2, (PAULI_Z + 1j * PAULI_Y) / 2
-        return (
-            Bond("x from A", 0, 1, (0, 0), x),
-            Bond("x from B", 1, 0, (1, 1), x),
-            Bond("y from A", 0, 1, (0, -1), y),
-            Bond("y from B", 1, 0, (1, 0), y),
-        )
-'''
+SYSTEM = (ROOT / "tests/checkerboard.py").read_text(encoding="utf-8")
 FILES = {
-    "models/transformer.py": RIVAL,
-    "trainability/spread.py": DIAGNOSTIC,
-    "systems/staggered.py": SYSTEM,
+    "workflow/toponn/models/transformer.py": RIVAL,
+    "workflow/toponn/trainability/spread.py": DIAGNOSTIC,
+    "workflow/toponn/matter/systems/checkerboard.py": SYSTEM,
 }
 SHORT = {"epochs": 2, "learning_rate": 0.01}
+CHECKERBOARD = {
+    "system": "toponn.matter.systems.checkerboard:Checkerboard",
+    "shape": {"name": "rectangle", "size": [8, 8]},
+    "parameters": {"mass": [-4.0, 4.0], "diagonal": 0.5},
+    "disorder": [],
+    "samples": {"test": 20},
+    "minimum_margin": 0.4,
+}
 TINY = {
     "study": "tiny",
     "block": 2,
-    "only": ["chern", "ring_coordinate", "narrow", "cnn", "transformer", "hessian", "spread"],
+    "only": ["chern", "ring_coordinate", "narrow", "transformer", "hessian", "spread"],
     "models": {
         "ring_coordinate": {"seeds": 2, "training": SHORT},
-        "cnn": {"seeds": 2, "training": SHORT},
         "narrow": {"like": "ring_coordinate", "width": 8},
         "transformer": {"model": "toponn.models.transformer:Transformer", "seeds": 2, "training": SHORT},
     },
     "datasets": {
         "qwz_8": {"samples": {"train": 40, "validation": 20, "test": 20}},
-        "staggered": {
-            "system": "toponn.matter.systems.staggered:Staggered",
-            "shape": {"name": "rectangle", "size": [8, 8]},
-            "parameters": {"mass": [-3.5, 3.5], "staggering": [-0.5, 0.5]},
-            "samples": {"test": 20},
-        },
+        "checkerboard_8": CHECKERBOARD,
         **dict.fromkeys(
             ("lattice_square", "lattice_honeycomb"), {"samples": {"train": 20, "validation": 10, "test": 10}}
         ),
     },
     "tasks": {
         "chern": {
-            "models": ["ring_coordinate", "narrow", "cnn", "transformer"],
-            "tests": {"sizes": ["qwz_6"], "lattices": ["staggered"]},
+            "models": ["ring_coordinate", "narrow", "transformer"],
+            "tests": {"sizes": None, "lattices": ["checkerboard_8"]},
             "proxies": [],
             "sizes": None,
-            "left_out": {
-                "datasets": ["lattice_square", "lattice_honeycomb"],
-                "models": ["ring_coordinate", "transformer"],
-                "seeds": 2,
-            },
+            "left_out": {"datasets": ["lattice_square", "lattice_honeycomb"], "models": ["transformer"], "seeds": 2},
             "diagnosed": {"models": ["ring_coordinate", "transformer"]},
         }
     },
@@ -156,7 +119,7 @@ TINY = {
         "hessian": {"seeds": 2, "samples": 10, "steps": 5},
         "spread": {"diagnostic": "toponn.trainability.spread:spread", "seeds": 2},
     },
-    **dict.fromkeys(("maps", "convergence", "ceiling", "interfaces", "beyond_dense")),
+    **dict.fromkeys(("maps", "convergence", "ceiling", "interfaces", "beyond_dense", "route_costs")),
 }
 
 
@@ -166,87 +129,112 @@ def rows(project, table):
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
-def added(project, study=TINY):
-    """Add the files of a user and an overlay to a project."""
-    for name, text in FILES.items():
-        (project.root / "workflow/toponn" / name).write_text(text, encoding="utf-8")
-    written = json.loads(json.dumps(study))  # equal parts are written out each time: aliases are refused
-    (project.root / "mine.yaml").write_text(yaml.safe_dump(written), encoding="utf-8")
-    return ("--configfile", QUICK, "mine.yaml")
+def written(project, study, name="mine.yaml"):
+    """Write an overlay without aliases, which are refused, and return the options that name it."""
+    text = yaml.safe_dump(json.loads(json.dumps(study)))
+    (project.root / name).write_text(text, encoding="utf-8")
+    return ("--configfile", QUICK, name)
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """Return a copy of the project with the files of a user, and the finished study of these."""
+    project = copied(tmp_path_factory.mktemp("extended"))
+    for path, text in FILES.items():
+        (project.root / path).write_text(text, encoding="utf-8")
+    run = project.snakemake("--cores", "all", *written(project, TINY))
+    assert run.returncode == 0, (run.stdout + run.stderr)[-8000:]
+    return project
 
 
 @pytest.mark.slow
-def test_one_file_and_one_entry_each_add_a_rival_widths_a_diagnostic_and_a_system(own_project):
-    study = added(own_project)
-    run = own_project.snakemake("--cores", "all", *study)
-    assert run.returncode == 0, (run.stdout + run.stderr)[-8000:]
+def test_a_users_model_is_a_rival_wherever_rivals_are_found(extended):
+    assert "transformer" in {row["rival"] for row in rows(extended, "superiority")}
+    assert {"transformer"} == {row["variant"] for row in rows(extended, "left_out_summary")}
+    sixth = {row["variant"] for row in rows(extended, "claims") if row["claim"] == "6"}
+    assert "transformer" in sixth and "ring_coordinate" not in sixth
 
-    # The user's model is a rival wherever rivals are found.
-    assert "transformer" in {row["rival"] for row in rows(own_project, "superiority")} | {
-        row["variant"] for row in rows(own_project, "left_out_summary")
-    }
-    assert {"ring_coordinate", "transformer"} == {row["variant"] for row in rows(own_project, "left_out_summary")}
-    sixth = {row["variant"] for row in rows(own_project, "claims") if row["claim"] == "6"}
-    assert {"cnn", "transformer"} <= sixth and "ring_coordinate" not in sixth
 
-    # Two widths of one class are two rows everywhere.
+@pytest.mark.slow
+def test_two_widths_of_one_class_are_two_rows_everywhere(extended):
     for table in ("runs", "generalization_summary", "superiority", "trainability"):
-        assert {"ring_coordinate", "narrow"} <= {row["variant"] for row in rows(own_project, table)}, table
-    parameters = {row["variant"]: row["n_parameters"] for row in rows(own_project, "runs")}
+        assert {"ring_coordinate", "narrow"} <= {row["variant"] for row in rows(extended, table)}, table
+    parameters = {row["variant"]: row["n_parameters"] for row in rows(extended, "runs")}
     assert int(parameters["narrow"]) < int(parameters["ring_coordinate"])
 
-    # The system's samples are tested on; the labels agree with references that know nothing of the localizer.
-    agreement = [float(row["agreement"]) for row in rows(own_project, "references") if row["system"] == "staggered"]
+
+@pytest.mark.slow
+def test_samples_of_a_users_system_are_labelled_and_tested_on(extended):
+    with h5py.File(extended.root / "results/tiny/datasets/checkerboard_8.h5") as file:
+        mass, label = file["parameters/mass"][()], file["label"][()]
+        assert file.attrs["lattice"] == "checkerboard"
+    assert len(label) == 20 and np.array_equal(label, np.abs(mass) < 4 * 0.5)  # C = 1 where |M| < 4t'
+    assert set(label.tolist()) == {0, 1}
+    # The labels agree with references that know nothing of the localizer.
+    agreement = [float(row["agreement"]) for row in rows(extended, "references") if row["system"] == "checkerboard"]
     assert agreement and min(agreement) > 0.7
-    tested = [row for row in rows(own_project, "generalization") if row["test"] == "staggered"]
+    tested = [row for row in rows(extended, "generalization") if row["test"] == "checkerboard_8"]
     assert {row["variant"] for row in tested if row["status"] == "ok"} == {"ring_coordinate", "narrow"}
 
-    # The diagnostic has its rows and its figure; what does not apply says so, and why.
-    diagnosed = [row for row in rows(own_project, "trainability") if row["diagnostic"] == "output_spread"]
+
+@pytest.mark.slow
+def test_a_users_diagnostic_has_rows_and_a_figure_and_what_does_not_apply_says_why(extended):
+    diagnosed = [row for row in rows(extended, "trainability") if row["diagnostic"] == "output_spread"]
     assert {row["variant"] for row in diagnosed} == {"ring_coordinate", "transformer"}
     assert all(float(row["samples"]) == 20 for row in diagnosed)
-    assert (own_project.root / "results/tiny/figures/spread_chern.pdf").is_file()
-    said = {(row["variant"], row["diagnostic"], row["status"]) for row in rows(own_project, "trainability")}
+    assert (extended.root / "results/tiny/figures/spread_chern.pdf").is_file()
+    said = {(row["variant"], row["diagnostic"], row["status"]) for row in rows(extended, "trainability")}
     assert ("transformer", "hessian", "not applicable: its second derivatives are not available") in said
 
-    assert own_project.counts(*study) == {}
+
+@pytest.mark.slow
+def test_what_is_added_later_makes_itself_and_an_edit_of_a_users_file_what_depends_on_it(extended):
+    study = written(extended, TINY)
+    assert extended.counts(*study) == {}
     # A new width trains and tests itself; nothing of the others is made again but the tables and figures that show all.
     wider = {**TINY, "models": {**TINY["models"], "wide": {"like": "ring_coordinate", "width": 24}}}
     wider["only"] = [*TINY["only"], "wide"]
     chern = TINY["tasks"]["chern"]
     wider["tasks"] = {"chern": {**chern, "models": [*chern["models"], "wide"]}}
-    more = own_project.counts(*added(own_project, wider))
-    heavy = {rule: count for rule, count in more.items() if not rule.startswith("figure_") and "table" not in rule}
-    assert heavy == {"train": 1, "evaluate": 3, "site_tensors": 1}
+    assert measured(extended.counts(*written(extended, wider, "wider.yaml"))) == {"train": 1, "evaluate": 2} | READ_OFF
+    with extended.edited("workflow/toponn/matter/systems/checkerboard.py", SYSTEM.replace("turn.conj()", "1.0 * turn")):
+        assert measured(extended.counts(*study)) == {"dataset": 1, "evaluate": 3}
+
+
+READ_OFF = {"site_tensors": 1}
+"""The job that reads off what all rings have learned."""
+
+
+def measured(plan):
+    """Return the jobs of a plan that measure something."""
+    return {rule: count for rule, count in plan.items() if not rule.startswith("figure_") and "table" not in rule}
+
+
+@pytest.mark.parametrize(
+    ("shape", "files", "says"),
+    [
+        ([8, 8], (), f"system: found '{CHECKERBOARD['system']}'; allowed: a class in a file of"),
+        ([5, 5], FILES, "shape: found rectangle 5x5, with 13 and 12 sites on its sublattices"),
+    ],
+)
+def test_a_system_without_a_file_and_a_size_without_half_filling_are_refused_in_one_sentence(
+    own_project, shape, files, says
+):
+    for path in files:
+        (own_project.root / path).write_text(FILES[path], encoding="utf-8")
+    entry = CHECKERBOARD | {"shape": {"name": "rectangle", "size": shape}}
+    run = own_project.snakemake("-n", *written(own_project, {"datasets": {"checkerboard_8": entry}}))
+    assert run.returncode == 1 and f"datasets.checkerboard_8.{says}" in run.stderr, run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
 
 
 def test_only_narrows_a_study_to_the_jobs_that_it_needs(fresh_project):
-    whole = fresh_project.counts("--configfile", QUICK)
     chern = fresh_project.counts("--configfile", QUICK, "--config", "only=chern")
     study = fresh_project.study(QUICK)
-    assert chern["search"] < whole["search"] and chern["expressivity"] == 1
+    assert chern["search"] == 2 and chern["expressivity"] == 1
     assert chern["phase_map"] == 8 and chern["figure_generalization"] == 1
-    one = fresh_project.counts("--configfile", QUICK, "--config", "only=[chern,ring_coordinate]")
-    assert one["train"] == 2 and "train_left_out" in one and one["search"] == 1
-    tests = sum(map(len, study["tasks"]["chern"]["tests"].values())) + len(study["tasks"]["chern"]["proxies"]) + 1
-    assert one["evaluate"] == tests
     hessian = fresh_project.counts("--configfile", QUICK, "--config", "only=[chern,ring_coordinate,hessian]")
     assert hessian["diagnose"] == 1 and hessian["figure_hessian"] == 1
-
-
-@pytest.mark.slow
-def test_a_new_test_evaluates_itself_alone_and_fewer_seeds_train_nothing(finished_project):
-    study = finished_project.study(QUICK)
-    tests = study["tasks"]["winding"]["tests"]
-    change = {"tasks": {"winding": {"tests": {"sizes": [*tests["sizes"], "ssh_16"]}}}}
-    change["datasets"] = {"ssh_16": {"samples": {"test": 20}}}
-    path = finished_project.root / "one_more.yaml"
-    path.write_text(yaml.safe_dump(change), encoding="utf-8")
-    plan = finished_project.counts("--configfile", QUICK, path.name)
-    starts_at_random = [m for m in study["tasks"]["winding"]["models"] if "closed_form" not in m]
-    assert plan["dataset"] == 1 and plan["evaluate"] == len(starts_at_random)
-    assert not {"train", "search", "diagnose", "train_left_out", "evaluate_left_out"} & plan.keys()
-    path.write_text(yaml.safe_dump({"models": {"cnn": {"seeds": 3}}}), encoding="utf-8")
-    plan = finished_project.counts("--configfile", QUICK, path.name)
-    path.unlink()
-    assert not {"train", "search", "dataset", "train_left_out"} & plan.keys() and plan["evaluate"] > 0
+    assert hessian["train"] == 2 and "train_left_out" in hessian and hessian["search"] == 1
+    tests = sum(map(len, study["tasks"]["chern"]["tests"].values())) + len(study["tasks"]["chern"]["proxies"]) + 1
+    assert hessian["evaluate"] == tests

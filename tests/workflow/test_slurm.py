@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import QUICK, SMALL
 
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent / "slurm"
-QUICK = "workflow/studies/quick.yaml"
-DATASETS = "results/quick/datasets"
-HURRY = ["--configfile", QUICK, "--seconds-between-status-checks", "2"]  # of jobs that are short
+DATASET, OTHER = (f"results/small/datasets/{name}.h5" for name in ("extended_ssh_24", "ssh_24"))
+HURRY = ["--seconds-between-status-checks", "2", "--configfile", SMALL]  # of jobs that are short
 SLURM = ["--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2", *HURRY]
 GENERIC = ["--workflow-profile", "profiles/generic", *HURRY]
 
@@ -115,70 +115,66 @@ FEW = """
 only: [chern, ring_coordinate, loop_ridge, kernel, pruning]
 tasks: {chern: {proxies: [], sizes: null}}
 maps: null
-convergence: null
 ceiling: null
 interfaces: null
 beyond_dense: null
+route_costs: null
 """
-"""A few minutes of the quick study, with a job of nearly every rule that clusters run."""
+"""A part of the small study, with a job of nearly every group of rules that clusters run."""
 
 
-def test_a_part_of_the_quick_study_gives_the_same_rows_through_slurm(finished_project, own_project, slurm):
+def test_a_part_of_the_small_study_gives_the_same_rows_through_slurm(finished_project, own_project, slurm):
     (own_project.root / "few.yaml").write_text(FEW, encoding="utf-8")
-    call = ("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2")
-    call += ("--configfile", QUICK, "few.yaml", "--seconds-between-status-checks", "2")
-    run = slurm.snakemake(own_project, *call)
+    run = slurm.snakemake(own_project, *SLURM, "few.yaml")
     assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
     assert 0 < len(re.findall("has been submitted with SLURM jobid", run.stderr)) < 30, "small jobs travel together"
     for table in ("runs", "search", "generalization", "generalization_summary", "left_out_summary", "diagnostics"):
-        few, whole = (each.rows("quick", table) for each in (own_project, finished_project))
+        few, whole = (each.rows("small", table) for each in (own_project, finished_project))
         assert few and not [row for row in few if row not in whole], table
-    assert "Nothing to be done" in slurm.snakemake(own_project, *call).stderr
+    assert "Nothing to be done" in slurm.snakemake(own_project, *SLURM, "few.yaml").stderr
 
 
 @pytest.mark.whole
-def test_the_quick_study_gives_the_same_tables_through_slurm(finished_project, own_project, slurm):
-    run = slurm.snakemake(own_project, *SLURM)
+def test_the_quick_study_gives_the_same_tables_through_slurm(quick_project, own_project, slurm):
+    run = slurm.snakemake(own_project, *SLURM[:-1], QUICK)
     assert run.returncode == 0, (run.stdout + run.stderr)[-20000:]
     # Small jobs travelled together: of the whole study 238 are not local, of which 33 are trainings and searches.
     assert 0 < len(re.findall("has been submitted with SLURM jobid", run.stderr)) < 60
-    one, other = (set((each.root / "results/quick/tables").glob("*")) for each in (own_project, finished_project))
+    one, other = (set((each.root / "results/quick/tables").glob("*")) for each in (own_project, quick_project))
     assert {path.name for path in one} == {path.name for path in other}
-    assert own_project.tables("quick") == finished_project.tables("quick")
-    assert "Nothing to be done" in slurm.snakemake(own_project, *SLURM).stderr
+    assert own_project.tables("quick") == quick_project.tables("quick")
+    assert "Nothing to be done" in slurm.snakemake(own_project, *SLURM[:-1], QUICK).stderr
+
+
+def finished(project, run: subprocess.CompletedProcess, *files: str) -> bool:
+    """Return whether a run has come to its end and made these files, and print what it said if it has not."""
+    print(run.stdout, run.stderr)
+    return run.returncode == 0 and all((project.root / name).exists() for name in files or [DATASET])
 
 
 def test_a_cancelled_job_is_tried_again_with_twice_the_memory(own_project, slurm):
-    dataset = f"{DATASETS}/ssh_6.h5"
     with ThreadPoolExecutor() as pool:
         cancelled = pool.submit(slurm.cancel_next)
-        run = slurm.snakemake(own_project, *SLURM, dataset)
-    assert run.returncode == 0 and (own_project.root / dataset).exists(), run.stdout + run.stderr
+        run = slurm.snakemake(own_project, *SLURM, "--", DATASET)
+    assert finished(own_project, run)
     jobs = slurm.jobs()
     assert jobs[cancelled.result() + 1] == 2 * jobs[cancelled.result()]
 
 
 def test_a_cancelled_job_that_is_not_tried_again_fails_the_run_and_the_next_call_finishes(own_project, slurm):
-    dataset = f"{DATASETS}/ssh_6.h5"
     with ThreadPoolExecutor() as pool:
         pool.submit(slurm.cancel_next)
-        run = slurm.snakemake(own_project, *SLURM, "--retries", "0", dataset)
-    assert run.returncode != 0 and not (own_project.root / dataset).exists()
-    run = slurm.snakemake(own_project, *SLURM, dataset)
-    assert run.returncode == 0 and (own_project.root / dataset).exists(), run.stdout + run.stderr
-
-
-def test_a_group_of_jobs_that_ask_for_a_graphics_card_asks_for_one(own_project, slurm):
-    datasets = [f"{DATASETS}/{name}.h5" for name in ("ssh_6", "ssh_24")]
-    run = slurm.snakemake(own_project, *SLURM, "--set-resources", "dataset:gpu=1", "--", *datasets)
-    assert run.returncode == 0 and all((own_project.root / name).exists() for name in datasets), run.stdout + run.stderr
+        run = slurm.snakemake(own_project, *SLURM, "--retries", "0", "--", DATASET)
+    assert run.returncode != 0 and not (own_project.root / DATASET).exists()
+    # A group of jobs of which one asks for a graphics card asks for one.
+    run = slurm.snakemake(own_project, *SLURM, "--set-resources", "dataset:gpu=1", "--", DATASET, OTHER)
+    assert finished(own_project, run, DATASET, OTHER)
     assert re.search(r"TresPerJob=\S*gpu:1\b", slurm.output("scontrol", "show", "job", str(max(slurm.jobs()))))
 
 
 def test_the_generic_profile_submits_to_slurm_as_it_stands(own_project, slurm):
     before = len(slurm.jobs())
-    run = slurm.snakemake(own_project, *GENERIC, f"{DATASETS}/ssh_6.h5")
-    assert run.returncode == 0 and (own_project.root / f"{DATASETS}/ssh_6.h5").exists(), run.stdout + run.stderr
+    assert finished(own_project, slurm.snakemake(own_project, *GENERIC, "--", DATASET))
     assert len(slurm.jobs()) == before + 1
 
 
@@ -189,8 +185,7 @@ def test_the_generic_profile_runs_through_any_submit_command(own_project):
     status = 'case $(cat "ended/$1" 2> /dev/null) in "") echo running;; 0) echo success;; *) echo failed;; esac\n'
     (own_project.root / "status.sh").write_text(status)
     commands = ["--cluster-generic-submit-cmd", "sh submit.sh", "--cluster-generic-status-cmd", "sh status.sh"]
-    run = own_project.snakemake(*GENERIC, *commands, f"{DATASETS}/ssh_6.h5")
-    assert run.returncode == 0 and (own_project.root / f"{DATASETS}/ssh_6.h5").exists(), run.stdout + run.stderr
+    assert finished(own_project, own_project.snakemake(*commands, *GENERIC, "--", DATASET))
     assert [path.read_text() for path in (own_project.root / "ended").iterdir()] == ["0\n"]
 
 
