@@ -132,7 +132,7 @@ def test_a_model_is_searched_where_a_rate_is_a_list(default):
 def test_every_figure_of_the_default_study_has_files_facts_and_one_name(default):
     facts = Facts(default)
     stems = facts.figure_stems()
-    assert len(stems) == len(set(stems)) and {"basin_winding", "hessian_chern", "route_costs"} <= set(stems)
+    assert len(stems) == len(set(stems)) and {"basin_winding", "hessian_chern"} <= set(stems)
     for kind in facts.rows:
         for shown in facts.figures(kind):
             assert all(facts.inputs(shown).values()) and facts.labels(shown)["result"]

@@ -46,7 +46,7 @@ def _expected(study: dict) -> dict[str, int]:
     per_task += ("figure_landscape", "figure_remedies", "figure_hessian", "figure_kernel")
     per_task += ("figure_rates", "figure_sample_sizes", "figure_gradients", "figure_basin", "figure_pruning")
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
-    tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
+    tables += ("search_table", "convergence_table", "ceiling_table")
     tables += ("diagnostics_table", "proxies_table", "answers", "interfaces_table")
     tables += ("beyond_dense", "figure_beyond_dense")
     return {

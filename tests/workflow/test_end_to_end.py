@@ -144,7 +144,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
     labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
-    names |= {"route_costs", "beyond_dense"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
+    names |= {"beyond_dense"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
     kinds = (
         "learning_curves success generalization site_tensors rates sample_sizes gradients basin pruning hessian kernel"
     )
@@ -186,7 +186,6 @@ def test_a_job_leaves_a_log_and_a_benchmark(results):
             "claims_table",
             "runs_table",
             "figure_success/success_chern",
-            "figure_route_costs/route_costs",
             "phase_map/qwz",
         } <= names, ending
 

@@ -318,8 +318,7 @@ def test_the_rings_module_reruns_the_rings_alone(finished_project):
         if job.rule == "diagnose" and module in job.loaded
     }
     expected |= {f"tables/{name}{table}.csv" for name in ("beyond_dense",) for table in ("", "_exponents")}
-    expected |= {f"tables/route_{table}.csv" for table in ("costs", "exponents")}
-    expected |= _figures("beyond_dense", "route_costs") | _both("site_tensors")
+    expected |= _figures("beyond_dense") | _both("site_tensors")
     for name in study["interfaces"]:
         expected |= {f"interfaces/{name}.{ending}" for ending in ("csv", "h5")} | _figures(f"interface_{name}")
     expected |= {"tables/interfaces.csv"}

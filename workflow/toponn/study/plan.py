@@ -223,11 +223,6 @@ class Plan:
         """The samples beyond dense matrices, None where the study has none."""
         return self.study.beyond_dense if self.study.beyond_dense and self.study.beyond_dense.samples else None
 
-    @property
-    def route_costs(self) -> Any:
-        """What to measure of the routes of tensor rings, None where the study has none."""
-        return self.study.route_costs if self.with_rings() else None
-
     def wanted_seeds(self) -> list[list[Any]]:
         """Return [dataset, variant, seeds] of every training: a block may have been trained with more."""
         found = self.trainings(sizes=True)

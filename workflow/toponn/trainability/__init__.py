@@ -2,7 +2,7 @@
 
 `subject` is what they look at; `summary`, `success` and `half_success` make the trainability table of their rows;
 `curvature`, `alignment`, `alternating` and `growing` are the algebra. `expressivity` and `site_tensors` are measured
-once for a task, `route_costs` once.
+once for a task.
 """
 
 DIAGNOSTICS = {

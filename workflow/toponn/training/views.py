@@ -48,8 +48,8 @@ def encode(variant: Variant, states: States, *, seeds: int = 1, uses: int = 1) -
 
 def cheapest_route(states: States, seeds: int, uses: int) -> str:
     """Return the encoding from which a tensor ring is evaluated fastest."""
-    samples, occupied, orbitals = states.occupied.shape
-    sizes = {"sites": states.positions.shape[-2], "orbitals": orbitals, "occupied": occupied, "samples": samples}
+    samples, _, orbitals = states.occupied.shape
+    sizes = {"sites": states.positions.shape[-2], "orbitals": orbitals, "samples": samples}
     return route(**sizes, seeds=seeds, uses=uses, dimension=states.dimension)
 
 
