@@ -240,7 +240,8 @@ class Plan:
 
     def block_files(self, dataset: str, variant: str, name: str, seeds: int | None = None) -> list[str]:
         """Return the file `name` of the blocks of a variant on a dataset, of as many as hold its first `seeds`."""
-        wanted = self.n_seeds(self.task_of(dataset), dataset, variant) if seeds is None else seeds
+        trained = self.n_seeds(self.task_of(dataset), dataset, variant)
+        wanted = trained if seeds is None else min(seeds, trained)
         return [self.run_file(dataset, variant, b, name) for b in range(len(blocks(wanted, self.study.block)))]
 
     def run_files(self, name: str, tasks: Iterable[str] | None = None, sizes: bool = False) -> list[str]:
