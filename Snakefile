@@ -78,10 +78,9 @@ rule trainability:
         [
             path
             for path in table_files()
-            if Path(path).stem
-            in ("trainability", "route_exponents", "diagnostics", "proxies")
+            if Path(path).stem in ("trainability", "diagnostics", "proxies")
         ],
-        figure_files("success", "sizes", "route_costs", "site_tensors", "proxies"),
+        figure_files("success", "sizes", "site_tensors", "proxies"),
         figure_files("overlap", *FACTS.diagnosed),
     message:
         "The diagnostics of training are there"

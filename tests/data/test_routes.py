@@ -1,28 +1,14 @@
-"""The three routes of the ring: one value and one gradient, and the choice of the cheapest."""
+"""The three routes of the ring: one value and one gradient, and the choice of one."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from toponn.data.encodings.loops import pair_loops, triple_loops
-from toponn.data.encodings.routes import MEMORY, costs, encoded_numbers, route
+from toponn.data.encodings.routes import loops_in_the_plane, route
 from toponn.models import ring, wedges
 from toponn.models.base import as_tensors, generators
 from toponn.models.ring import CoordinateRing, FreeRing, Ring
-from toponn.tools.statistics import fitted_exponent
-from toponn.tools.tables import TABLES, columns_of
-from toponn.trainability import route_costs as costs_module
-from toponn.trainability.route_costs import (
-    ROUTES,
-    SAMPLES,
-    Slab,
-    chosen,
-    exponent_rows,
-    measured_crossovers,
-    predicted_crossovers,
-    route_costs,
-)
 
 EXACT = 1e-10
 
@@ -189,128 +175,38 @@ def test_single_precision_stays_single_and_near_the_double_value(name, route):
 
 # --- The choice -------------------------------------------------------------------------------------------
 
-SQUARE = {"sites": 64, "orbitals": 128, "occupied": 64, "dimension": 2}
+
+@pytest.mark.parametrize(
+    ("work", "chosen"),
+    [  # sites, orbitals, samples, seeds, uses, dimension
+        ((64, 128, 600, 50, 60, 2), "loops"),  # a training of the default study
+        ((64, 128, 300, 3, 360, 2), "loops"),  # a search
+        ((64, 128, 40, 5, 1, 2), "occupied"),  # a test of the quick study
+        ((64, 128, 40, 20, 1, 2), "loops"),
+        ((256, 256, 40, 20, 1, 2), "occupied"),  # of one orbital a site
+        ((256, 512, 200, 20, 60, 2), "occupied"),  # loops of 2 GB
+        ((576, 1152, 40, 100, 1, 2), "occupied"),
+        ((48, 48, 600, 50, 60, 1), "loops"),
+        ((48, 48, 300, 5, 30, 1), "projector"),
+        ((48, 48, 40, 5, 1, 1), "occupied"),
+        ((48, 48, 40, 100, 1, 1), "loops"),
+        ((800, 800, 40, 20, 1, 1), "occupied"),  # few samples share the weights of the loops
+    ],
+)
+def test_the_route_is_the_one_that_was_measured_to_be_the_cheapest(work, chosen):
+    names = ("sites", "orbitals", "samples", "seeds", "uses", "dimension")
+    assert route(**dict(zip(names, work, strict=True))) == chosen
 
 
-@pytest.mark.parametrize("memory", [0, 1e6, MEMORY, 1e15])
-@pytest.mark.parametrize(("seeds", "uses", "samples"), [(1, 1, 1), (20, 1, 40), (100, 150, 600)])
-def test_the_choice_is_the_cheapest_of_what_fits(seeds, uses, samples, memory):
-    load = {"seeds": seeds, "uses": uses, "samples": samples}
-    seconds, numbers = costs(**SQUARE, **load), encoded_numbers(64, 128, 2)
-    assert set(seconds) == set(Ring.encodings)
-    found = route(**SQUARE, **load, memory=memory)
-    assert found == "occupied" or 4 * samples * numbers[found] <= memory
-    for other in Ring.encodings:
-        if other == "occupied" or 4 * samples * numbers[other] <= memory:
-            assert seconds[found] <= seconds[other]
-
-
-def test_loops_are_chosen_once_enough_seeds_or_uses_share_them_and_never_given_up_with_more():
-    for other in ("seeds", "uses"):
-        found = [
-            route(**SQUARE, **{"samples": 40, "seeds": 1, "uses": 1} | {other: count}) for count in (1, 3, 10, 40, 900)
-        ]
-        assert found[0] == "occupied" and found[-1] == "loops"
-        assert found == sorted(found, reverse=True), found
-
-
-def test_the_dense_projector_is_chosen_where_most_states_are_filled():
-    load = dict(sites=400, orbitals=800, dimension=2, samples=40, seeds=1, uses=50, memory=1e9)
-    assert route(**load, occupied=400) == "occupied"
-    assert route(**load, occupied=700) == "projector"
+@pytest.mark.parametrize(("dimension", "sites", "orbitals"), [(1, 48, 48), (2, 64, 128)])
+def test_loops_are_chosen_once_enough_seeds_or_uses_share_them_and_never_given_up_with_more(dimension, sites, orbitals):
+    size = {"dimension": dimension, "sites": sites, "orbitals": orbitals, "samples": 400}
+    for other, counts in (("seeds", (1, 3, 10, 40, 900)), ("uses", (1, 3, 10, 40, 900))):
+        seeds = 1 if dimension == 2 else 9
+        found = [route(**size, **{"seeds": seeds, "uses": 1} | {other: count}) == "loops" for count in counts]
+        assert not found[0] and found[-1]
+        assert found == sorted(found), found
 
 
 def test_the_bound_on_memory_counts_the_features_that_are_really_made():
-    for order, name in ((2, "chain of 12 cells, real"), (3, "8 sites of 2 orbitals")):
-        _, _, inputs = case(name)
-        sites, orbitals = (24, 24) if order == 2 else (8, 16)
-        numbers = encoded_numbers(sites, orbitals, order - 1)
-        assert numbers["loops"] == inputs["loops"]["loops"][0].numel()
-        assert numbers["projector"] == 2 * inputs["projector"]["projector"][0].numel()  # complex numbers
-
-
-@pytest.mark.parametrize("uses", [2, 150])
-def test_chains_that_are_looked_at_again_go_through_loops(uses):
-    for cells in (8, 24, 200):
-        load = {"sites": 2 * cells, "orbitals": 2 * cells, "occupied": cells, "samples": 600, "dimension": 1}
-        assert route(**load, seeds=100, uses=uses) == "loops"
-
-
-# --- The measured costs -----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def measured():
-    return route_costs((3, 4, 5), (1, 2), rng=rng(9))
-
-
-def test_the_table_has_a_positive_cost_for_every_route_size_and_number_of_seeds(measured):
-    assert set(measured.columns) == set(TABLES["route_costs"].columns)
-    keys = {(r, s, k) for r in ROUTES for s in (3, 4, 5) for k in (1, 2)}
-    assert set(zip(measured["route"], measured["side"], measured["seeds"], strict=True)) == keys
-    assert len(measured) == len(keys) and (measured["seconds"] > 0).all()
-    assert (measured["sites"] == measured["side"] ** 2).all()
-
-
-def test_one_route_is_chosen_of_those_that_a_look_or_features_at_hand_allow(measured):
-    for (side, seeds), rows in measured.groupby(["side", "seeds"]):
-        assert rows.loc[rows["chosen"], "route"].tolist() == [chosen(side, seeds).replace("loops", "loops_made")]
-        assert rows["chosen_at_hand"].sum() == 1
-        assert not rows.loc[rows["chosen_at_hand"], "route"].eq("loops_made").any()
-
-
-def test_loops_that_are_made_cost_more_than_loops_at_hand_and_their_making_is_shared(measured):
-    table = measured.pivot(index=["side", "seeds"], columns="route", values="seconds")
-    making = (table["loops_made"] - table["loops"]).unstack()
-    assert (making > 0).all(axis=None)
-    np.testing.assert_allclose(making[2], making[1] / 2, rtol=1e-9)
-
-
-def test_the_slab_stands_for_features_of_any_number(monkeypatch):
-    monkeypatch.setattr(costs_module, "SLAB", 50)
-    d = torch.from_numpy(rng(5).normal(size=(2, 1, 3, 9))).float()
-    assert wedges.Value.forward(*wedges.factors(d), Slab(10**9)).shape == (2, SAMPLES)
-    assert Slab(10**9)[:, 10**8 : 10**8 + 7].shape == (SAMPLES, 7)
-    monkeypatch.setattr(costs_module, "SLAB", 84)  # the slab is the whole list of 9 sites
-    few = Slab(84)
-    assert torch.equal(wedges.Value.forward(*wedges.factors(d), few), wedges.wedge_value(d, few.held))
-
-
-@pytest.mark.parametrize("power", [1.0, 2.5, 3.0])
-def test_the_exponent_of_a_power_law_is_found_and_its_interval_covers_it_under_noise(power):
-    sites = np.array([6.0, 8, 10, 12, 16, 20, 24, 30, 40]) ** 2
-    for k in range(5):
-        noisy = 1e-9 * sites**power * np.exp(0.05 * rng(k).normal(size=len(sites)))
-        value, low, high = fitted_exponent(sites, noisy)
-        assert low < power < high and low < value < high and high - low < 0.7
-    # Control: what the smaller half does has no say.
-    noisy[:4] *= 100
-    assert fitted_exponent(sites, noisy)[0] == value
-
-
-def test_the_exponents_are_rows_of_the_trainability_table_with_their_sizes():
-    sides = [6, 8, 12, 16]
-    frame = pd.DataFrame(
-        [(r, s, s**2, 1, 1e-9 * s**6) for r in ROUTES for s in sides], columns=list(TABLES["route_costs"].columns[:5])
-    )
-    rows = exponent_rows(frame)
-    assert set(rows.columns) == set(columns_of("route_exponents", rows.columns))
-    assert rows["route"].tolist() == list(ROUTES)
-    assert set(rows["sides"]) == {"12 to 16"}
-    assert rows["value"].to_numpy() == pytest.approx(3.0)
-    assert (rows["size"] == 256).all() and rows["low"].isna().all(), "two points have no interval"
-
-
-def test_crossovers_are_where_the_lines_meet_and_where_the_choice_changes():
-    sides = np.array([4, 8, 16, 32])
-    frame = pd.concat(
-        pd.DataFrame({"route": name, "side": sides, "seeds": 1, "seconds": cost})
-        for name, cost in (("loops_made", sides**6.0), ("occupied", 100 * sides**4.0))
-    )
-    assert measured_crossovers(frame, "loops_made", "occupied", 1) == pytest.approx([10.0])
-    assert measured_crossovers(frame.replace({"seconds": {}}).iloc[[0, 4]], "loops_made", "occupied", 1) == []
-    for seeds in (1, 20, 100):
-        found = predicted_crossovers(seeds)
-        assert found[0] == (4, chosen(4, seeds))
-        for side, name in found[1:]:
-            assert chosen(side, seeds) == name != chosen(side - 1, seeds)
+    assert loops_in_the_plane(8) == case("8 sites of 2 orbitals")[2]["loops"]["loops"][0].numel()

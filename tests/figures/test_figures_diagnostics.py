@@ -15,6 +15,7 @@ from toponn.figures.landscape import landscape
 from toponn.figures.proxies import proxies
 from toponn.figures.record import Given
 from toponn.figures.remedies import remedies
+from toponn.figures.site_tensors import site_tensors
 from toponn.figures.spectra import spectra
 from toponn.figures.style import DOUBLE_COLUMN, SINGLE_COLUMN
 from toponn.study.declared import declared_function
@@ -136,6 +137,7 @@ def synthetic_table(task):
     return pd.DataFrame(rows)
 
 
+NOTHING = ["no model of this study has such values"]
 NAMES = {"winding": ("ssh_24_clean", "ssh_24"), "chern": ("qwz_8_clean", "qwz_8")}
 
 
@@ -428,8 +430,6 @@ def test_tables_that_cannot_be_drawn_are_refused_in_one_sentence():
         drawn_curves("gradients", "winding", pd.concat([table, table[table["diagnostic"] == "gradient_exponent"]]))
     with pytest.raises(DataError, match="found scale_success without a value of scale"):
         drawn_curves("rates", "winding", table.drop(columns="scale"))
-    with pytest.raises(DataError, match="decoupling: found no seed with values on a and on b"):
-        decoupling(synthetic_units("winding"), ("a", "b"), LOOKS)
     units = synthetic_units("winding")
     with pytest.raises(DataError, match="decoupling: found a seed twice on ssh_24_clean"):
         decoupling(pd.concat([units, units]), NAMES["winding"], LOOKS)
@@ -441,8 +441,6 @@ def test_tables_that_cannot_be_drawn_are_refused_in_one_sentence():
         remedies(table.head(0), "winding", LOOKS)
     with pytest.raises(DataError, match="remedies: found two rows of one variant, diagnostic, remedy"):
         remedies(pd.concat([table, table]), "winding", LOOKS)
-    with pytest.raises(DataError, match="spectra: found no finite spectrum of the kernel of CNN"):
-        spectra({"cnn": {"start/eigenvalues": np.full((2, 3), np.nan)}}, "kernel", LOOKS)
     arrays = synthetic_landscape("chern")["ring_free"]
     with pytest.raises(DataError, match=r"found losses \(21, 24\) on a plane of \(21, 25\) for ring, free"):
         landscape({"ring_free": {**arrays, "plane/loss": arrays["plane/loss"][:, 1:]}}, LOOKS)
@@ -661,7 +659,17 @@ def test_a_diagnostic_that_applies_to_no_model_has_a_figure_that_says_so(tmp_pat
         row = pd.DataFrame([dict.fromkeys(TABLES[name].columns, np.nan) | about])
         write_csv(files[name][0], row, TABLES[name].columns)
     draw = resolve(FIGURES, row_of(kind), "figures")
-    assert text_of(draw(Given("chern", files, told(kind, "chern"), LOOKS))) == ["applies to no model of this study"]
+    assert text_of(draw(Given("chern", files, told(kind, "chern"), LOOKS))) == NOTHING
+
+
+def test_where_all_seeds_failed_figures_say_so_and_leave_out_models_without_any():
+    failed = {"start/eigenvalues": np.full((2, 3), np.nan)}
+    assert text_of(spectra({"cnn": failed}, "kernel", LOOKS)) == NOTHING
+    arrays = {variant: synthetic_spectra("chern", "kernel")[variant] for variant in ("ring_free", "mlp")}
+    assert text_of(spectra(arrays | {"cnn": failed}, "kernel", LOOKS)) == text_of(spectra(arrays, "kernel", LOOKS))
+    units = synthetic_units("winding")
+    assert text_of(decoupling(units.assign(value=np.nan), NAMES["winding"], LOOKS, PUBLISHED)) == NOTHING
+    assert text_of(site_tensors({"positions": np.zeros((24, 1))}, {}, LOOKS)) == NOTHING
 
 
 def test_a_users_own_figure_of_curves_has_a_panel_for_each_of_many_quantities():

@@ -263,7 +263,6 @@ STRUCTURE = [
     ((*CEILING, "strengths", [-1]), "ceiling.qwz.strengths[0]: found -1; allowed: "),
     ((*DISK, "shape", "holes", [[0, 0]]), "haldane_disk.shape.holes[0]: found [0, 0]; allowed: [x, y, radius]"),
     (("device", "gpu"), "device: found 'gpu'; allowed: auto, cpu, cuda"),
-    (("route_costs", "sides", [2]), "route_costs.sides[0]: found 2; allowed: a whole number from 3 up to 64"),
     (("beyond_dense", "sides", [500]), "beyond_dense.sides[0]: found 500; allowed: a whole number from 6 up to 400"),
     (("beyond_dense", "vectors", 1), "beyond_dense.vectors: found 1; allowed: a whole number from 2"),
     (("search", "seeds", 0), "search.seeds: found 0; allowed: a whole number from 1"),
@@ -961,9 +960,9 @@ def test_an_entry_like_a_family_needs_a_size():
 
 
 def test_what_null_removes_goes_from_the_lists_that_name_it_and_the_training_dataset_is_missed():
-    study = read_study(changed(("models", "cnn", None), ("datasets", "qwz_6", None), ("route_costs", None)))
+    study = read_study(changed(("models", "cnn", None), ("datasets", "qwz_6", None)))
     assert "cnn" not in study.tasks.chern.models and "cnn" not in study.tasks.chern.left_out.models
-    assert "qwz_6" not in study.tasks.chern.tests.sizes and study.route_costs is None
+    assert "qwz_6" not in study.tasks.chern.tests.sizes
     assert "tasks.chern.dataset: found 'qwz_8'" in refused(changed(("datasets", "qwz_8", None)))
 
 

@@ -43,6 +43,11 @@ def test_blocks_hold_every_seed_once_and_more_seeds_add_blocks():
         assert blocks(n_seeds + 7, 7)[: n_seeds // 7] == seeds[: n_seeds // 7]
 
 
+def test_who_asks_for_more_seeds_than_are_trained_is_given_those_that_there_are(default):
+    few, many = (default.block_files("qwz_8", "cnn", "runs.csv", seeds) for seeds in (51, 10_000))
+    assert len(few) == 2 and many == default.block_files("qwz_8", "cnn", "runs.csv")
+
+
 def test_a_block_that_was_trained_with_more_seeds_keeps_them_and_other_numbers_do_not_count(tmp_path):
     study = raw()
     study["models"]["cnn"]["seeds"] = 60
@@ -132,7 +137,7 @@ def test_a_model_is_searched_where_a_rate_is_a_list(default):
 def test_every_figure_of_the_default_study_has_files_facts_and_one_name(default):
     facts = Facts(default)
     stems = facts.figure_stems()
-    assert len(stems) == len(set(stems)) and {"basin_winding", "hessian_chern", "route_costs"} <= set(stems)
+    assert len(stems) == len(set(stems)) and {"basin_winding", "hessian_chern"} <= set(stems)
     for kind in facts.rows:
         for shown in facts.figures(kind):
             assert all(facts.inputs(shown).values()) and facts.labels(shown)["result"]

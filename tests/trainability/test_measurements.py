@@ -98,6 +98,12 @@ def test_the_overlap_of_wedges_does_not_see_maps_of_determinant_one():
     assert abs(cosine(different, w)) < 0.9
 
 
+def test_a_table_of_site_tensors_without_a_ring_whose_seeds_are_finite_has_its_columns_and_no_row(tmp_path):
+    rows = site_tensor_rows({"positions": np.zeros((24, 1))}, {}, "winding")
+    write_table(tmp_path / "site.csv", rows, "trainability")
+    assert read_table(tmp_path / "site.csv", "trainability").empty
+
+
 def test_two_widths_of_one_class_are_two_rows_of_one_table_and_what_does_not_apply_says_why(tmp_path):
     runs = pd.DataFrame({"success": [True, False], "seed": [0, 1], "validation_balanced_accuracy": [0.9, 0.6]})
     both = [runs.assign(dataset="ssh_24", size=24, **{**ABOUT, "variant": name}) for name in ("narrow", "wide")]

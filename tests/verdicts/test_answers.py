@@ -10,7 +10,8 @@ import pytest
 from toponn.tools.statements import Statement
 from toponn.tools.tables import TABLES
 from toponn.verdicts.answers import QUESTIONS, Tables, answers, verdict, verdicts
-from toponn.verdicts.answers_page import number, page
+from toponn.verdicts.answers_page import page
+from toponn.verdicts.pages import number
 
 PROXY = (
     "task variant model form test proxy n_conflicts n_labels "
@@ -186,7 +187,7 @@ def test_the_page_holds_every_number_its_interval_and_its_figure_once(tmp_path):
         (tmp_path / f"{name}.png").write_bytes(f"PNG of {name}".encode())
     figures = {path.stem: path for path in tmp_path.iterdir()}
     labels = {"cnn": "CNN <wide>", "free": "ring, free"}
-    html = page(answers(given, []), verdicts(given), figures, labels)
+    html = " ".join(page(answers(given, []), verdicts(given), figures, labels).split())
     assert all(question in html for question in QUESTIONS.values())
     assert "0.900 (0.800 to 1.000)" in html and "0.100 (0.050 to 0.150)" in html
     for name in figures:
@@ -194,7 +195,7 @@ def test_the_page_holds_every_number_its_interval_and_its_figure_once(tmp_path):
         assert base64.b64encode(f"PNG of {name}".encode()).decode() in html
     assert not re.search(r'(src|href)="(?!data:|#)', html), "it needs no other file"
     assert "a proxy</b>: CNN &lt;wide&gt;" in html
-    assert "<th>ring free</th><td>0.900 (0.800 to 1.000)" in html, "a row a model"
+    assert "<th>ring free</th> <td>0.900 (0.800 to 1.000)" in html, "a row a model"
 
 
 @pytest.mark.parametrize(

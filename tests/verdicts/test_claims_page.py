@@ -1,10 +1,13 @@
 """The page of claims: every rule, every verdict, every row with a link to its figure."""
 
 import pandas as pd
+import pytest
+from jinja2 import UndefinedError
 
 from toponn.tools.tables import TABLES
 from toponn.verdicts.claims import STATEMENTS
 from toponn.verdicts.claims_page import page
+from toponn.verdicts.pages import filled
 
 ROWS = [
     (3, "whole", "", "2 rows that count: the share that is supported", 0.5, float("nan"), float("nan"), "mixed", "a"),
@@ -22,7 +25,7 @@ def claims():
 def test_the_page_has_the_rule_the_verdict_as_a_whole_and_every_row_with_its_figure(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(b"png")
-    text = page(claims(), {name: tmp_path / f"{name}.png" for name in "ab"}, LABELS)
+    text = " ".join(page(claims(), {name: tmp_path / f"{name}.png" for name in "ab"}, LABELS).split())
     assert "<td>ring, wide</td>" in text
     assert "paired, exceeds 0.15" in text and "<b>Mixed</b> (of the 2 rows that count" in text
     assert "All rows: 1 supported, 1 mixed." in text
@@ -33,3 +36,8 @@ def test_the_page_has_the_rule_the_verdict_as_a_whole_and_every_row_with_its_fig
 def test_a_row_whose_figure_is_not_there_has_no_link():
     text = page(claims(), {}, LABELS)
     assert "<a href" not in text and "<figure" not in text
+
+
+def test_a_template_that_names_what_is_not_given_is_an_error_and_not_a_gap():
+    with pytest.raises(UndefinedError, match="'answer' is undefined"):
+        filled('{% extends "frame" %}{% block body %}{{ answer }}{% endblock %}', [], {}, name="A", title="B")

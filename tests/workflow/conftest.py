@@ -27,8 +27,6 @@ NOT_COPIED = shutil.ignore_patterns(
 
 TIMES = {
     "runs": {"seconds"},
-    "route_costs": {"seconds", "chosen_at_hand"},
-    "route_exponents": {"value", "low", "high"},
     "beyond_dense": {"preparation", "seconds", "dense_seconds", "peak_mb"},
     "beyond_dense_exponents": {"value", "low", "high"},
 }

@@ -45,7 +45,7 @@ def _expected(study: dict) -> dict[str, int]:
     taken_apart = "landscape remedies hessian kernel rates sample_sizes gradients basin pruning decoupling".split()
     with_sites = [task for task in tasks if {"ring_coordinate", "ring_free"} & set(task["models"])]
     tables = ("runs_table", "references_table", "generalization_table", "trainability_table", "claims_table")
-    tables += ("search_table", "convergence_table", "ceiling_table", "route_costs", "figure_route_costs")
+    tables += ("search_table", "convergence_table", "ceiling_table")
     tables += ("diagnostics_table", "proxies_table", "answers", "interfaces_table")
     tables += ("beyond_dense", "figure_beyond_dense")
     return {

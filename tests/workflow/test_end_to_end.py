@@ -173,7 +173,7 @@ def test_every_figure_is_there_as_pdf_and_png(results, study):
     tasks = study["tasks"]
     labels = {"phase_map": "maps", "convergence": "convergence", "ceiling": "ceiling", "interface": "interfaces"}
     names = {f"{kind}_{name}" for kind, section in labels.items() for name in study[section]}
-    names |= {"route_costs", "beyond_dense"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
+    names |= {"beyond_dense"} | {f"sizes_{name}" for name, task in tasks.items() if "sizes" in task}
     names |= {f"{kind}_{task}" for kind in OF_TASKS.split() for task in tasks}
     names |= {f"{kind}_{task}" for kind in OF_DIAGNOSED.split() for task in _diagnosed(study)}
     names |= {f"{kind}_{name}" for kind in ("proxies", "overlap") for name, task in tasks.items() if task["proxies"]}
@@ -217,7 +217,6 @@ def test_a_job_leaves_a_log_and_a_benchmark(results):
             "claims_table",
             "runs_table",
             "figure_success/success_chern",
-            "figure_route_costs/route_costs",
             "phase_map/amorphous",
         } <= names, ending
 

@@ -304,8 +304,7 @@ def test_the_rings_module_reruns_the_rings_alone(finished_project):
         if job.rule == "diagnose" and module in job.loaded
     }
     expected |= {f"tables/{name}.csv" for name in ("beyond_dense", "beyond_dense_exponents", "interfaces")}
-    expected |= {f"tables/route_{table}.csv" for table in ("costs", "exponents")}
-    expected |= _figures("beyond_dense", "route_costs", "interface_qwz") | _both("site_tensors")
+    expected |= _figures("beyond_dense", "interface_qwz") | _both("site_tensors")
     expected |= {"interfaces/qwz.csv", "interfaces/qwz.h5"} | {
         f"trainability/{task}/expressivity.csv" for task in HOMES
     }

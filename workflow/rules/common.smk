@@ -262,9 +262,7 @@ def beyond_tables():
 def table_files():
     """Return every table."""
     names = ("generalization", "generalization_summary", "superiority", "trainability")
-    names += ("references", "claims") + (
-        ("route_costs", "route_exponents") if PLAN.route_costs else ()
-    )
+    names += ("references", "claims")
     found = [f"{PLAN.tables}/{name}.csv" for name in names]
     found += [path for table in JOINED for path in joined(table)]
     return found + left_out_tables() + beyond_tables()

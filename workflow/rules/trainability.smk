@@ -127,32 +127,3 @@ rule proxies:
         "Confronting the models with proxies of the invariant, {wildcards.task}"
     script:
         "../../scripts/proxies.py"
-
-
-if PLAN.route_costs:
-
-    rule route_costs:
-        output:
-            costs=reported(
-                "<tables>/route_costs.csv", "Trainability", "cost of the routes"
-            ),
-            exponents=reported(
-                "<tables>/route_exponents.csv", "Trainability", "exponents of the cost"
-            ),
-        log:
-            "<logs>/route_costs.log",
-        benchmark:
-            "<benchmarks>/route_costs.tsv"
-        conda:
-            "../../envs/toponn.yaml"
-        resources:
-            **asks(lambda w: LIMITS.route_costs()),
-        params:
-            *CODE.of("scripts/route_costs.py"),
-            recipe=plain(PLAN.route_costs),
-            seed=SEED,
-            columns=columns("route_costs", "trainability"),
-        message:
-            "Measuring what the routes of the ring cost"
-        script:
-            "../../scripts/route_costs.py"

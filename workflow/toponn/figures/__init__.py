@@ -10,7 +10,6 @@ FIGURES = {
     "learning_curves": "toponn.figures.learning_curves:learning_curves_figure",
     "success": "toponn.figures.success:success_figure",
     "sizes": "toponn.figures.sizes:sizes_figure",
-    "route_costs": "toponn.figures.route_costs:route_costs_figure",
     "generalization": "toponn.figures.generalization_matrix:generalization_figure",
     "left_out": "toponn.figures.generalization_matrix:left_out_figure",
     "superiority": "toponn.figures.superiority:superiority_figure",

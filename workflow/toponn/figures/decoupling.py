@@ -73,9 +73,11 @@ def decoupling(
     Raises
     ------
     DataError
-        If no seed has both values, or one has a value twice.
+        If a seed has a value twice.
     """
     seeds = _pairs_of_values(units, names)
+    if seeds.empty:
+        return not_measured()
     variants = variants_in_order(seeds["variant"], looks)
     panels = len(variants) + (published is not None)
     rows = -(-panels // COLUMNS)
@@ -108,10 +110,7 @@ def _pairs_of_values(units: pd.DataFrame, names: tuple[str, str]) -> pd.DataFram
         if side.duplicated(key).any():
             raise DataError(f"decoupling: found a seed twice on {name}; allowed: one row each")
         sides.append(side[[*key, "value"]].rename(columns={"value": column}))
-    both = sides[0].merge(sides[1], on=key).dropna(subset=["clean", "disordered"])
-    if both.empty:
-        raise DataError(f"decoupling: found no seed with values on {names[0]} and on {names[1]}")
-    return both
+    return sides[0].merge(sides[1], on=key).dropna(subset=["clean", "disordered"])
 
 
 def _limit(axes: Axes, seeds: pd.DataFrame, published: Mapping[str, Any] | None) -> None:

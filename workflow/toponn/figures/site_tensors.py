@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.spatial import cKDTree
 
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, styled, variants_in_order
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, not_measured, styled, variants_in_order
 from toponn.tools.checks import DataError
 
 AT_MOST_SIDE_BY_SIDE = 6  # columns of lattices; more tensors put the rings below each other
@@ -57,14 +57,14 @@ def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]
     Raises
     ------
     DataError
-        If d is neither 1 nor 2, there is no ring, or tensors, sites and names do not match in number.
+        If d is neither 1 nor 2, or tensors, sites and names do not match in number.
     """
     positions = np.asarray(arrays["positions"], dtype=float)
     rings = variants_in_order((name.split("/")[1] for name in arrays if name.startswith("learned/")), looks)
-    if positions.ndim != 2 or positions.shape[1] not in (1, 2) or not rings:
-        raise DataError(
-            f"site tensors: found {len(rings)} rings, positions {positions.shape}; allowed: ≥ 1, (n, 1 or 2)"
-        )
+    if positions.ndim != 2 or positions.shape[1] not in (1, 2):
+        raise DataError(f"site tensors: found positions {positions.shape}; allowed: (n, 1 or 2)")
+    if not rings:
+        return not_measured()
     draw = _draw_chain if positions.shape[1] == 1 else _draw_lattice
     counts = []
     for name in rings:

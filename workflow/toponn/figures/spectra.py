@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, not_measured, styled, variants_in_order
 from toponn.figures.words import wrapped
-from toponn.tools.checks import DataError, choose
+from toponn.tools.checks import choose
 from toponn.tools.statistics import effective_rank, median_band
 
 Arrays = Mapping[str, np.ndarray]
@@ -72,7 +72,7 @@ def spectra(arrays_by_variant: Mapping[str, Arrays], kind: str, looks: Mapping[s
         Hessian: ``<at>/eigenvalues`` (S, k) and ``<at>/weights`` (S, k), nodes of a
         quadrature and their shares of directions, at ``random``, ``trained`` and, if there is one, ``closed_form``.
         Kernel: ``<at>/eigenvalues`` (S, B) at ``start`` and ``end``. Seeds with values that are not finite are left
-        out.
+        out, and so are variants without any other.
     kind
         ``hessian`` or ``kernel``.
     looks
@@ -82,11 +82,10 @@ def spectra(arrays_by_variant: Mapping[str, Arrays], kind: str, looks: Mapping[s
     ------
     ConfigError
         If there is no such kind.
-    DataError
-        If the arrays of a variant hold no finite spectrum.
     """
     places = choose(PLACES, kind, "spectra")
-    variants = variants_in_order(arrays_by_variant, looks)
+    finite = {variant: _finite(arrays, places) for variant, arrays in arrays_by_variant.items()}
+    variants = variants_in_order((variant for variant, found in finite.items() if found), looks)
     if not variants:
         return not_measured()
     rows = -(-len(variants) // COLUMNS)
@@ -95,10 +94,7 @@ def spectra(arrays_by_variant: Mapping[str, Arrays], kind: str, looks: Mapping[s
     grid = figure.subplots(rows, columns, sharex=kind == "hessian", sharey=True, squeeze=False).ravel()
     draw = _draw_hessian if kind == "hessian" else _draw_kernel
     for axes, variant in zip(grid, variants, strict=False):
-        found = _finite(arrays_by_variant[variant], places)
-        if not found:
-            raise DataError(f"spectra: found no finite spectrum of the {kind} of {looks[variant].label}")
-        draw(axes, found, looks[variant].label)
+        draw(axes, finite[variant], looks[variant].label)
         axes.set_xscale("log")
         axes.set_yscale("log")
     for place, axes in enumerate(grid):

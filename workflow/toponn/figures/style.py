@@ -167,9 +167,9 @@ def panel_letters() -> Iterator[str]:
 
 @styled
 def not_measured() -> Figure:
-    """Return a figure that says that its diagnostics apply to no model; their tables say why."""
+    """Return a figure that says that no model has such values: tables say whether none applies or all seeds failed."""
     figure = Figure(figsize=(SINGLE_COLUMN, 1.0))
-    figure.text(0.5, 0.5, "applies to no model of this study", ha="center", va="center", color=GREY)
+    figure.text(0.5, 0.5, "no model of this study has such values", ha="center", va="center", color=GREY)
     return figure
 
 

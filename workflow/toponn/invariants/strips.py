@@ -23,11 +23,12 @@ BATCH = 32
 NARROWEST = 10
 """Orbitals up to which strips are joined: smaller matrices cost their calls alone."""
 FEWEST, SMALLEST, LARGEST, WIDEST = 8, 80, 260, 1 / 3
-"""Samples, orbitals, and part of the orbitals in one strip, within which this is the fastest way."""
+"""Bounds within which the strips are used: at least so many samples, between so many orbitals, and in the widest strip
+no more than this share of them. Elsewhere diagonalisation or sparse factors are faster."""
 STEPS = 80
 """Powers of the inverse after which the search for the eigenvalue nearest zero ends; the rest is diagonalised."""
 CHECKED = 4
-"""Steps from one look at the error to the next."""
+"""Steps of Lanczos between two computations of the error."""
 PRECISION = 3e-9
 """Error of the gap, in units of the gap, with which it ends."""
 ACCURATE = 1e-8

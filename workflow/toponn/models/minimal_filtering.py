@@ -1,8 +1,8 @@
-"""The convolution of one batch of images with the filters of many seeds, with fewer multiplications than its sum has.
+"""Winograd's minimal filtering: a convolution of images with the filters of many seeds, in fewer multiplications.
 
-A polynomial is its values at enough points; products of polynomials are products of these values. So the outputs of a
-tile are ``A [(G w) ⊙ (B x)]`` along each axis, and a sum over channels is one matrix product at each point. Going to
-the points and back costs what it saves for one network; here all seeds share the images, and so the way there.
+A convolution is a product of polynomials, and a polynomial is given by its values at enough points, which are simply
+multiplied. So the outputs of a tile of cells are ``A [(G w) ⊙ (B x)]`` along each axis, and the sum over channels is
+one matrix product at each point. All seeds share the images, whose values ``B x`` are therefore computed once.
 """
 
 from dataclasses import dataclass

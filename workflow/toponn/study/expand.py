@@ -55,8 +55,6 @@ def expanded(raw: Any) -> tuple[Any, Origins]:
     if not isinstance(raw, Mapping):
         return raw, {}
     study, origins = _without_nulls(raw), {}
-    if "route_costs" in raw and raw["route_costs"] is None:  # the one part that is made if nothing is said of it
-        study["route_costs"] = None
     gone = {name for table in ("models", "datasets") for name, entry in _table(raw, table).items() if entry is None}
     if gone and isinstance(study.get("tasks"), Mapping):
         study["tasks"] = {task: _without(parts, gone) for task, parts in study["tasks"].items()}

@@ -175,10 +175,6 @@ class Facts:
 
     # --- Facts -----------------------------------------------------------------------------------------------------
 
-    def route_costs(self, shown: Shown) -> bool:
-        """Return whether the study measures what the routes of its rings cost."""
-        return self.plan.route_costs is not None
-
     def home(self, shown: Shown) -> str:
         """Return the dataset that the task trains on."""
         return self.plan.home(shown.subject if shown.subject in self.plan.tasks else "chern")

@@ -202,10 +202,6 @@ class Limits:
         """Count the projectors of the training data eight times."""
         return Cost(2000 + 8 * self.projectors_mb(self.plan.home(task)), 150)
 
-    def route_costs(self) -> Cost:
-        """Count twelve dense projectors of the largest square."""
-        return Cost(2000 + 12 * (2 * max(self.study.route_costs.sides) ** 2) ** 2 * 8 / 1e6, 300)
-
     # --- All of it ---------------------------------------------------------------------------------------------------
 
     def hours(self) -> float:

@@ -223,11 +223,6 @@ class Plan:
         """The samples beyond dense matrices, None where the study has none."""
         return self.study.beyond_dense if self.study.beyond_dense and self.study.beyond_dense.samples else None
 
-    @property
-    def route_costs(self) -> Any:
-        """What to measure of the routes of tensor rings, None where the study has none."""
-        return self.study.route_costs if self.with_rings() else None
-
     def wanted_seeds(self) -> list[list[Any]]:
         """Return [dataset, variant, seeds] of every training: a block may have been trained with more."""
         found = self.trainings(sizes=True)
@@ -245,7 +240,8 @@ class Plan:
 
     def block_files(self, dataset: str, variant: str, name: str, seeds: int | None = None) -> list[str]:
         """Return the file `name` of the blocks of a variant on a dataset, of as many as hold its first `seeds`."""
-        wanted = self.n_seeds(self.task_of(dataset), dataset, variant) if seeds is None else seeds
+        trained = self.n_seeds(self.task_of(dataset), dataset, variant)
+        wanted = trained if seeds is None else min(seeds, trained)
         return [self.run_file(dataset, variant, b, name) for b in range(len(blocks(wanted, self.study.block)))]
 
     def run_files(self, name: str, tasks: Iterable[str] | None = None, sizes: bool = False) -> list[str]:

@@ -100,17 +100,6 @@ class Tasks(Settings):
     chern: Task | None = Field(None, description="The plane: 2D, class A.")
 
 
-class RouteCosts(Settings):
-    """What the routes of the tensor ring cost against the size of the sample."""
-
-    sides: Annotated[list[Annotated[int, Ge(3), Le(64)]], Len(1), EACH_ONCE] = Field(
-        [6, 8, 10, 12, 16, 20, 24, 30], description="Of the squares, in sites."
-    )
-    seeds: Annotated[list[Seeds], Len(1), EACH_ONCE] = Field(
-        [1, 20], description="Numbers of seeds that are evaluated at once."
-    )
-
-
 class BeyondDense(Settings):
     """A trained ring on samples whose projector is a polynomial of the sparse Hamiltonian."""
 
@@ -152,7 +141,6 @@ class Study(Settings):
     interfaces: Annotated[dict[Name, Interface], Field(title="samples with two phases by name")] = Field(
         {}, description="Samples with two phases, by name."
     )
-    route_costs: RouteCosts | None = Field(RouteCosts(), description="What the routes of the tensor ring cost.")
     beyond_dense: BeyondDense | None = Field(None, description="A trained ring on samples beyond dense matrices.")
     maps: Annotated[dict[Name, Map], Field(title="labelled phase diagrams by name")] = Field(
         {}, description="Labelled phase diagrams, by name."

@@ -48,8 +48,7 @@ COLUMNS: Told = {
     "gradient_norm": "mean over the steps of the norm of the gradient",
     "learning_rate": "at the first step",
     "weight_decay": "decoupled, of the optimiser",
-    "chosen": "of trials whether it has the highest mean balanced accuracy on the validation split, ties by the loss; "
-    "of routes whether it is the automatic choice for states that are looked at once",
+    "chosen": "whether the trial has the highest mean balanced accuracy on the validation split, ties by the loss",
     # tests
     "accuracy": "share of samples with the right integer",
     "balanced_accuracy": "the same, every integer counting alike",
@@ -103,11 +102,6 @@ COLUMNS: Told = {
     "preparation": "processor seconds of a sample's projector; differs when run again",
     "dense_seconds": "processor seconds of the dense route; differs when run again",
     "peak_mb": "largest memory of the job so far in MB; differs when run again",
-    # routes of the ring
-    "route": "encoding through which a ring is evaluated",
-    "sites": "sites of a sample",
-    "seeds": "seeds that are evaluated at once",
-    "chosen_at_hand": "the choice for features that are there already",
     # labels
     "system": "Hamiltonian family",
     "lattice": "unit cell or point set",
@@ -269,12 +263,6 @@ _DECLARED: Told = {
             "those of a crossed bootstrap over seeds and samples."
         ),
     ),
-    "route_costs": _table(
-        "a route, a size and a number of seeds",
-        "route side sites seeds seconds chosen chosen_at_hand",
-        "route side seeds",
-        note="A value is that of a tensor ring; seconds are per seed and sample, on the machine that ran the study.",
-    ),
     "beyond_dense": _table(
         "a seed on a sparse sample",
         f"{_ABOUT} sample seed side n_sites label margin gap order states vectors value error dense preparation "
@@ -328,7 +316,7 @@ _FITTED: Told = replace(
     row="an exponent of the cost in the number of sites, with Student's 95 % interval",
     note="It is fitted to logarithms over the larger half of the sizes.",
 )
-TABLES: Told = {**_DECLARED, "route_exponents": _FITTED, "beyond_dense_exponents": _FITTED}
+TABLES: Told = {**_DECLARED, "beyond_dense_exponents": _FITTED}
 """By the name of the file in ``tables/``; ``history`` stands in run folders."""
 
 

@@ -2,8 +2,7 @@
 
 `subject` holds what they are given and the steps that they share; `summary`, `success` and `half_success` make the
 trainability table from their rows; `curvature`, `alignment`, `alternating` and `growing` hold the linear algebra.
-`expressivity` and `site_tensors` are measured
-once for a task, `route_costs` once.
+`expressivity` and `site_tensors` are measured once for a task.
 """
 
 DIAGNOSTICS = {

@@ -17,6 +17,7 @@ from toponn.models.base import finite_seeds
 from toponn.models.head import predictions
 from toponn.models.wedges import wedge
 from toponn.tools.statistics import balanced_accuracy, median_band
+from toponn.tools.tables import columns_of
 from toponn.training.loop import evaluate
 from toponn.training.saved import load_run
 from toponn.training.views import encoded
@@ -104,4 +105,4 @@ def site_tensor_rows(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, 
             value, low, high = median_band(values)
             found = {"n_seeds": len(values), "value": value, "low": low, "high": high, "status": "ok"}
             rows.append(about | {"start": "random"} | found)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=columns_of("trainability", ["start"]))

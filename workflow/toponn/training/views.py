@@ -47,8 +47,8 @@ def encode(variant: Variant, samples: Samples, *, seeds: int = 1, uses: int = 1)
 
 def cheapest_route(samples: Samples, seeds: int, uses: int) -> str:
     """Return the encoding from which a tensor ring is evaluated fastest."""
-    count, occupied, orbitals = samples.occupied.shape
-    sizes = {"sites": samples.positions.shape[-2], "orbitals": orbitals, "occupied": occupied, "samples": count}
+    count, _, orbitals = samples.occupied.shape
+    sizes = {"sites": samples.positions.shape[-2], "orbitals": orbitals, "samples": count}
     return route(**sizes, seeds=seeds, uses=uses, dimension=samples.dimension)
 
 

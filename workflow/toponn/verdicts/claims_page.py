@@ -1,23 +1,44 @@
 """The claims of the source paper as one page: rule, verdict, every row that decides, and the figure that shows it."""
 
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from toponn.verdicts import pages
 from toponn.verdicts.claims import RULES, WHOLE
-from toponn.verdicts.pages import document, number
+from toponn.verdicts.pages import filled
 
 TITLE = "Which claims of “Why is topology hard to learn?” hold in this study?"
-GENERAL = (
-    "A row is <b>supported</b> where the whole 95 % interval lies on the claim's side of its threshold, <b>not "
-    "supported</b> where it lies wholly on the other side, and <b>mixed</b> otherwise; a claim as a whole is supported "
-    "where all rows that count are, not supported where all of them are not, and mixed otherwise. The claims are those "
-    "of a summary of the paper (arXiv 2509.26261); the numbers are this study's."
-)
+PAGE = """{% extends "frame" %}
+{% block body %}
+<div class="short"><table>
+{% for claim, row in whole.items() %}
+<tr><td>{{ claim }}</td><td>{{ row.statement }}</td><td><b>{{ row.verdict }}</b></td></tr>
+{% endfor %}
+</table></div>
+<p>A row is <b>supported</b> where the whole 95 % interval lies on the claim's side of its threshold, <b>not
+supported</b> where it lies wholly on the other side, and <b>mixed</b> otherwise; a claim as a whole is supported where
+all rows that count are, not supported where all of them are not, and mixed otherwise. The claims are those of a summary
+of the paper (arXiv 2509.26261); the numbers are this study's.</p>
+{% for claim, rows in parts.items() %}
+<h2>{{ claim }}. {{ rows[0].statement }}</h2><p>{{ rules[claim] }}</p>
+{% if claim in whole %}{% set row = whole[claim] %}
+<p><b>{{ row.verdict.capitalize() }}</b> (of the {{ row.test }}: {{ "%.2f" % row.measured }}). All rows:
+{% for verdict in rows | map(attribute="verdict") | unique %}
+{{ rows | selectattr("verdict", "eq", verdict) | list | length }} {{ verdict }}{{ ", " if not loop.last else "." }}
+{%- endfor %}</p>
+{% endif %}
+<details><summary>{{ rows | length }} rows</summary><table>
+<tr><th>kind</th><th>model</th><th>what</th><th>measured (95 % interval)</th><th>verdict</th><th></th></tr>
+{% for row in rows %}
+<tr><td>{{ row.kind }}</td><td>{{ labels.get(row.variant, "") }}</td><td>{{ row.test }}</td>
+<td>{{ number(row.measured, row.low, row.high) }}</td><td>{{ row.verdict }}</td>
+<td>{% if row.figure in places %}<a href="#{{ row.figure }}">Figure {{ places[row.figure] }}</a>{% endif %}</td></tr>
+{% endfor %}
+</table></details>
+{% endfor %}
+{% endblock %}
+"""
 
 
 def page(claims: pd.DataFrame, figures: Mapping[str, Path], labels: Mapping[str, str]) -> str:
@@ -29,32 +50,8 @@ def page(claims: pd.DataFrame, figures: Mapping[str, Path], labels: Mapping[str,
     figures : PNG files by name, of those that the rows refer to
     labels : what figures call the variants, by name
     """
-    places = pages.numbered(claims["figure"], figures)
-    whole = claims[claims["kind"] == WHOLE].set_index("claim")
-    lines = "".join(
-        f"<tr><td>{claim}</td><td>{escape(row['statement'])}</td><td><b>{row['verdict']}</b></td></tr>"
-        for claim, row in whole.iterrows()
-    )
-    parts = [f"<h1>{TITLE}</h1>", f'<div class="short"><table>{lines}</table></div>', f"<p>{GENERAL}</p>"]
-    for claim, rows in claims[claims["kind"] != WHOLE].groupby("claim", sort=True):
-        parts.append(f"<h2>{claim}. {escape(rows['statement'].iloc[0])}</h2><p>{escape(RULES[claim])}</p>")
-        if claim in whole.index:
-            row = whole.loc[claim]
-            counted = f"of the {row['test']}: {row['measured']:.2f}"
-            parts.append(f"<p><b>{row['verdict'].capitalize()}</b> ({counted}). All rows: {_tally(rows)}.</p>")
-        body = "".join(_line(row, places, labels) for row in rows.itertuples())
-        columns = ("kind", "model", "what", "measured (95 % interval)", "verdict", "")
-        head = f"<tr>{''.join(f'<th>{name}</th>' for name in columns)}</tr>"
-        parts.append(f"<details><summary>{len(rows)} rows</summary><table>{head}{body}</table></details>")
-    return document("Claims", parts + pages.figures(places, figures))
-
-
-def _tally(rows: pd.DataFrame) -> str:
-    """Return how many rows have each verdict."""
-    return ", ".join(f"{count} {verdict}" for verdict, count in rows["verdict"].value_counts(sort=False).items())
-
-
-def _line(row: Any, places: Mapping[str, int], labels: Mapping[str, str]) -> str:
-    label = labels.get(row.variant, "")
-    cells = (*map(escape, (row.kind, label, row.test)), number(row.measured, row.low, row.high), row.verdict)
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in (*cells, pages.link(row.figure, places))) + "</tr>"
+    whole = {row.claim: row for row in claims.itertuples() if row.kind == WHOLE}
+    decided = claims[claims["kind"] != WHOLE].groupby("claim", sort=True)
+    parts = {claim: list(rows.itertuples()) for claim, rows in decided}
+    given = {"whole": whole, "parts": parts, "rules": RULES, "labels": labels}
+    return filled(PAGE, claims["figure"], figures, name="Claims", title=TITLE, **given)

@@ -1,13 +1,19 @@
-"""Pages of HTML that need no other file: their style, numbers with intervals, and figures inside."""
+"""Pages of HTML that need no other file: the frame of both, numbers with intervals, and figures inside.
+
+The templates stand in Python modules, so that a job that fills one is made again when it changes.
+"""
 
 import base64
 from collections.abc import Iterable, Mapping
-from html import escape
 from pathlib import Path
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from toponn.tools.provenance import provenance
 
-STYLE = """
+FRAME = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ name }}</title><style>
 body {font: 15px/1.45 sans-serif; color: #1a1a1a; max-width: 62em; margin: 2em auto; padding: 0 1em}
 h1 {font-size: 1.35em} h2 {font-size: 1.15em; margin-top: 1.6em; border-bottom: 1px solid #d9d9d9}
 h3 {font-size: 1em; margin: 1.2em 0 .3em} p {margin: .5em 0} small {color: #6e6e6e} img {max-width: 100%}
@@ -15,6 +21,16 @@ table {border-collapse: collapse; font-size: .93em} th {text-align: left; font-w
 td {padding: .15em 1.2em .15em 0; vertical-align: top} tr {border-top: 1px solid #eee} figure {margin: 1.5em 0}
 footer {margin-top: 2em; color: #6e6e6e; font-size: .85em}
 .short {background: #f3f6f9; padding: .6em 1em}
+</style></head><body>
+<h1>{{ title }}</h1>
+{% block body required %}{% endblock %}
+{% for figure, place in places.items() %}
+<figure id="{{ figure }}"><img alt="{{ figure }}" src="data:image/png;base64,{{ images[figure] }}">
+<figcaption>Figure {{ place }}: {{ figure }}</figcaption></figure>
+{% endfor %}
+<footer>{% for key, value in made_by.items() %}{{ key.replace("_", " ") }} {{ value }}{{ "; " if not loop.last }}
+{%- endfor %}</footer>
+</body></html>
 """
 
 
@@ -39,30 +55,16 @@ def number(value: float, low: float, high: float) -> str:
     return f"{written(value)}{interval}".replace("-", "−")
 
 
-def numbered(names: Iterable[str], files: Mapping[str, Path]) -> dict[str, int]:
-    """Return the number of each figure that there is, in the order in which they are first named."""
-    shown = [name for name in dict.fromkeys(names) if name in files]
-    return {name: place for place, name in enumerate(shown, start=1)}
+def filled(template: str, named: Iterable[str], figures: Mapping[str, Path], **given: Any) -> str:
+    """Return a page: a template that extends the frame, filled with what is `given`.
 
-
-def link(name: str, places: Mapping[str, int]) -> str:
-    """Return a link to a figure by its number, nothing where there is none."""
-    return f'<a href="#{escape(name)}">Figure {places[name]}</a>' if name in places else ""
-
-
-def figures(places: Mapping[str, int], files: Mapping[str, Path]) -> list[str]:
-    """Return figures with their numbers, from PNG files."""
-    parts = []
-    for name, place in places.items():
-        data = base64.b64encode(Path(files[name]).read_bytes()).decode()
-        image = f'<img alt="{escape(name)}" src="data:image/png;base64,{data}">'
-        parts.append(f'<figure id="{escape(name)}">{image}<figcaption>Figure {place}: {name}</figcaption></figure>')
-    return parts
-
-
-def document(title: str, parts: Iterable[str]) -> str:
-    """Return a whole page with this title in the browser; its last line says what made it."""
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-    made_by = "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in provenance().items())
-    body = "\n".join([*parts, f"<footer>{escape(made_by)}</footer>"])
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body>\n{body}\n</body></html>\n'
+    Parameters
+    ----------
+    named : figures in the order in which the page names them; those that there are get numbers in this order
+    figures : PNG files by name
+    """
+    places = {name: i for i, name in enumerate((n for n in dict.fromkeys(named) if n in figures), start=1)}
+    images = {name: base64.b64encode(Path(figures[name]).read_bytes()).decode() for name in places}
+    loader = DictLoader({"frame": FRAME, "page": template})
+    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return jinja.get_template("page").render(**given, places=places, images=images, number=number, made_by=provenance())

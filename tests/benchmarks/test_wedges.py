@@ -1,6 +1,6 @@
-"""What the routes of the ring cost on this machine, and how far the automatic choice is from the fastest.
+"""A step of the ring through loop features against one that lists the weights of all loops.
 
-No time is asserted. ``OMP_NUM_THREADS=1 pytest -m benchmark -s tests/benchmarks/test_route_choice.py``.
+No time is asserted. ``OMP_NUM_THREADS=1 pytest -m benchmark -s tests/benchmarks/test_wedges.py``.
 """
 
 import time
@@ -12,28 +12,8 @@ import torch
 from toponn.models.base import generators
 from toponn.models.ring import KAPPA, CoordinateRing, FreeRing
 from toponn.models.wedges import wedge
-from toponn.trainability.route_costs import (
-    exponent_rows,
-    measured_crossovers,
-    predicted_crossovers,
-    route_costs,
-)
 
 pytestmark = pytest.mark.benchmark
-
-
-def test_the_chosen_route_against_the_fastest_at_each_size():
-    costs = route_costs((6, 8, 10, 12, 16, 20, 24), (1, 20), rng=np.random.default_rng(1))
-    for (seeds, side), rows in costs[costs["route"] != "loops"].groupby(["seeds", "side"]):
-        fastest, mine = rows.loc[rows["seconds"].idxmin()], rows[rows["chosen"]].iloc[0]
-        ratio = mine["seconds"] / fastest["seconds"]
-        print(f"\n{seeds} seeds, side {side}: {mine['route']} vs {fastest['route']}, ratio {ratio:.2f}", end="")
-    for seeds in (1, 20):
-        for one in ("loops", "loops_made"):
-            found = ", ".join(f"{side:.1f}" for side in measured_crossovers(costs, one, "occupied", seeds)) or "none"
-            print(f"\n{seeds} seeds: {one} and occupied cost the same at side {found}", end="")
-        print(f"\n{seeds} seeds, one look: predicted {predicted_crossovers(seeds)}", end="")
-    print("\n" + exponent_rows(costs)[["route", "n_seeds", "value", "low", "high"]].to_string())
 
 
 @pytest.mark.parametrize("seeds", [20, 100])
