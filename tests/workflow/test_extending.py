@@ -119,7 +119,7 @@ TINY = {
         "hessian": {"seeds": 2, "samples": 10, "steps": 5},
         "spread": {"diagnostic": "toponn.trainability.spread:spread", "seeds": 2},
     },
-    **dict.fromkeys(("maps", "convergence", "ceiling", "interfaces", "beyond_dense", "route_costs")),
+    **dict.fromkeys(("maps", "convergence", "ceiling", "interfaces", "beyond_dense")),
 }
 
 

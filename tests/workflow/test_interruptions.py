@@ -22,7 +22,6 @@ JOBS = {
     "phase_map": "KILL 1",
     "convergence": "TERM start",
     "ceiling": "KILL 0.8s",
-    "route_costs": "INT 0.5s",
     "search": "KILL 1",
     "train": "KILL 2, KILL 4, TERM 1, KILL end, INT 1.6s, KILL 1.3s",
     "expressivity": "KILL end",

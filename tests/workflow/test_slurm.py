@@ -118,7 +118,6 @@ maps: null
 ceiling: null
 interfaces: null
 beyond_dense: null
-route_costs: null
 """
 """A part of the small study, with a job of nearly every group of rules that clusters run."""
 
