@@ -182,7 +182,8 @@ def test_a_file_of_the_future_is_made_again_when_what_it_was_made_from_has_chang
     ahead = time.time() + 3600  # as of a node whose clock is an hour ahead
     for name in FIGURE:
         os.utime(results / name, (ahead, ahead))
-    with fewer_cells(own):
+    maps = "workflow/toponn/labels/phase_maps.py"  # no code of figures
+    with own.edited(maps, own.text(maps).replace(".integer.filled(0)", ".integer.filled(0) + 1")):
         run = own.snakemake("--cores", "1", "--configfile", QUICK, "--", f"results/quick/{MAP}")
         assert run.returncode == 0, run.stderr
         assert pending(own) == FIGURE
