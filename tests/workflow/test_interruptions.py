@@ -102,6 +102,14 @@ def test_fifty_kills_in_all_stages_leave_the_tables_of_a_run_that_was_left_alone
     assert interrupted.tables("small") == expected
 
 
+def test_figures_drawn_between_kills_have_the_same_bytes(finished_project, interrupted):
+    ours, theirs = ((project.root / "results/small/figures").iterdir() for project in (interrupted, finished_project))
+    with_times = ("route_costs", "beyond_dense")
+    mine, expected = ({path.name: path.read_bytes() for path in found if path.stem not in with_times} for found in (ours, theirs))
+    assert len(expected) > 40 and mine.keys() == expected.keys()
+    assert [name for name in expected if mine[name] != expected[name]] == []
+
+
 def test_no_job_that_was_done_is_done_again_after_a_kill(interrupted):
     done = Counter(job.outputs for job in interrupted.jobs())
     again = sum(times - 1 for times in done.values())
