@@ -29,7 +29,7 @@ from toponn.matter.systems.qwz import QWZ
 from toponn.matter.systems.ssh import SSH, mean_log_box
 from toponn.tools.conventions import IDENTITY, PAULI_X, PAULI_Y, PAULI_Z
 
-QUICK = settings(max_examples=30, deadline=None, database=None, derandomize=True)
+QUICK = settings(max_examples=12, deadline=None, database=None, derandomize=True)
 
 
 # --- Samples ----------------------------------------------------------------------------------------------

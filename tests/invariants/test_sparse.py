@@ -15,7 +15,7 @@ from toponn.invariants.chebyshev import PolynomialProjector, spectral_bounds, wi
 from toponn.invariants.inertia import signature_and_gap
 from toponn.tools.checks import ConfigError, DataError
 
-QUICK = settings(max_examples=25, deadline=None, database=None, derandomize=True)
+QUICK = settings(max_examples=12, deadline=None, database=None, derandomize=True)
 TOPOLOGICAL = qwz(-1.0)
 
 CHERN_CASES = {  # the literature's C: QWZ and Haldane's boundary, SCIENCE §1 and §8

@@ -31,7 +31,7 @@ from toponn.matter.systems.haldane import Haldane
 from toponn.study.read import read_study
 from toponn.tools.checks import DataError, resolve
 
-QUICK = settings(max_examples=30, deadline=None, database=None, derandomize=True)
+QUICK = settings(max_examples=12, deadline=None, database=None, derandomize=True)
 PLANES = [SQUARE, HONEYCOMB, KAGOME, TRIANGULAR]
 COORDINATION = {"square": 4, "honeycomb": 3, "kagome": 4, "triangular": 6}
 SHELLS = {

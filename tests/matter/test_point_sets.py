@@ -13,7 +13,7 @@ from toponn.matter.point_sets import AMMANN_BEENKER, RANDOM, AmmannBeenker, Rand
 from toponn.matter.shapes import disk, l_shape, mask, punctured, rectangle, triangle
 from toponn.tools.checks import DataError
 
-QUICK = settings(max_examples=30, deadline=None, database=None, derandomize=True)
+QUICK = settings(max_examples=12, deadline=None, database=None, derandomize=True)
 SILVER = 1 + sqrt(2)
 SHORT_DIAGONAL = 2 * np.sin(np.pi / 8)
 

@@ -29,7 +29,7 @@ from toponn.matter.systems.ssh import SSH, mean_log_box
 from toponn.tools.checks import NotApplicable, resolve
 from toponn.tools.conventions import PAULI_X, PAULI_Y, PAULI_Z
 
-QUICK = settings(max_examples=40, deadline=None, database=None, derandomize=True)
+QUICK = settings(max_examples=12, deadline=None, database=None, derandomize=True)
 CASES = {
     "ssh": (SSH, {"intracell": 0.7, "intercell": 1.3}),
     "extended_ssh": (ExtendedSSH, {"t_minus_1": 0.3, "t_0": -0.7, "t_1": 1.1, "t_2": 0.5}),

@@ -14,12 +14,12 @@ from toponn.tools.tables import HOME, MISLEADING
 from toponn.trainability import DIAGNOSTICS
 
 ROOT = Path(__file__).resolve().parents[2]
+TEXTS = [(ROOT / path).read_text(encoding="utf-8") for path in ("workflow/studies/labels.yaml", "config.yaml")]
 
 
 def raw():
     """Return the default study as YAML reads it."""
-    paths = (ROOT / "workflow/studies/labels.yaml", ROOT / "config.yaml")
-    return {k: v for path in paths for k, v in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
+    return {key: part for text in TEXTS for key, part in yaml.load(text, Loader=yaml.CSafeLoader).items()}
 
 
 def plan(**changes):

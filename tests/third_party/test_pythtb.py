@@ -130,7 +130,7 @@ def test_the_berry_phase_along_ever_longer_paths_in_the_zone_is_the_winding_numb
 
     The gauge, with a positive amplitude on B, is smooth over the whole zone because h has no zero.
     """
-    steps, every = 400, 4
+    steps, every = 200, 4
     hamiltonians = SYSTEMS[name].bloch(mesh(steps, 1), **parameters)
     state = np.linalg.eigh(hamiltonians)[1][:, :, 0]
     state = state * np.exp(-1j * np.angle(state[:, 1:]))

@@ -269,7 +269,7 @@ def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def test_the_hessian_of_a_ring_by_lanczos_has_the_extremes_and_the_negative_share_of_the_exact_one(datasets):
     subject = subject_of(datasets, "chern", FREE)
-    options = dict(seeds=3, samples=60)
+    options = dict(seeds=3, samples=30)
     exact, lanczos_ = (hessian(subject, **options, steps=75, exact=bound) for bound in (75, 74))
     for measured, method in ((exact, "exact"), (lanczos_, "lanczos")):
         assert measured.rows["at"].unique().tolist() == ["random", "closed_form"]

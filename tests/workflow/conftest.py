@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from toponn.study.read import read_study
+from toponn.study.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 QUICK = "workflow/studies/quick.yaml"
@@ -70,14 +71,14 @@ class Project:
         """Return how many jobs of each rule a dry run plans."""
         return planned(self.snakemake(*arguments, "-n", "-q", "rules"))
 
-    def pending(self, *arguments: str, cause: str | None = None) -> set[str]:
-        """Return which files of the small study would be made again, all or those with this `cause`."""
-        run = self.snakemake("--summary", "--configfile", SMALL, *arguments)
+    def pending(self, *arguments: str, cause: str | None = None, overlay: str = SMALL) -> set[str]:
+        """Return which files of a study would be made again, all or those with this `cause`."""
+        run = self.snakemake("--summary", "--configfile", overlay, *arguments)
         assert run.returncode == 0, run.stdout + run.stderr
         rows = [line.split("\t") for line in run.stdout.splitlines()[1:] if line.count("\t") == 5]
         assert rows, run.stdout
         return {
-            row[0].removeprefix("results/small/")
+            row[0].removeprefix(f"results/{Path(overlay).stem}/")
             for row in rows
             if row[5] == "update pending" and cause in (None, row[4])
         }
@@ -130,7 +131,7 @@ class Project:
         """Return a study as it is checked, defaults included: labels.yaml, config.yaml and an overlay merged deeply."""
         study: dict = {}
         for path in filter(None, ("workflow/studies/labels.yaml", "config.yaml", overlay)):
-            study = _merged(study, yaml.safe_load(self.text(path)))
+            study = _merged(study, read_yaml(self.root / path))
         return read_study(study).model_dump(mode="json")
 
 
@@ -166,7 +167,7 @@ def copied(folder: Path) -> Project:
         (watch / name).mkdir(parents=True)
     shutil.copy(ROOT / "tests/workflow/watch.py", watch / "sitecustomize.py")
     project = Project(folder / "a project", watch)
-    small = _merged(*(yaml.safe_load(project.text(path)) for path in (QUICK, "tests/workflow/small.yaml")))
+    small = _merged(*(read_yaml(project.root / path) for path in (QUICK, "tests/workflow/small.yaml")))
     (project.root / SMALL).write_text(yaml.safe_dump(small, sort_keys=False), encoding="utf-8")
     return project
 

@@ -18,28 +18,28 @@ pytestmark = pytest.mark.slow
 
 STUDY = ("--cores", "all", "--configfile", SMALL)
 JOBS = {
-    "dataset": "KILL 1, TERM 0.9s, KILL end, INT 1.2s",
+    "dataset": "KILL 1, TERM 0.6s, KILL end, INT 0.9s",
     "phase_map": "KILL 1",
     "convergence": "TERM start",
-    "ceiling": "KILL 0.8s",
+    "ceiling": "KILL 0.5s",
     "search": "KILL 1",
-    "train": "KILL 2, KILL 4, TERM 1, KILL end, INT 1.6s, KILL 1.3s",
+    "train": "KILL 2, KILL 4, TERM 1, KILL end, INT 1.2s, KILL 0.9s",
     "expressivity": "KILL end",
-    "diagnose": "KILL 1, KILL 2, TERM 1.5s, KILL 3, INT start",
+    "diagnose": "KILL 1, KILL 2, TERM 1.2s, KILL 3, INT start, KILL 0.3s, KILL end",
     "site_tensors": "KILL 2",
     "proxies": "KILL 2",
-    "evaluate": "KILL 1, KILL 2, TERM end, KILL 1.2s",
+    "evaluate": "KILL 1, KILL 2, TERM end, KILL 0.8s, INT 0.4s",
     "evaluate_left_out": "KILL 2",
     "interface": "TERM 2",
-    "beyond_dense": "KILL 1.8s",
-    "join_tables": "KILL 1, KILL end",
+    "beyond_dense": "KILL 1.0s",
+    "join_tables": "KILL 1, KILL end, TERM start",
     "references_table": "KILL 1",
     "generalization_table": "KILL 3",
     "left_out_table": "KILL 2",
     "trainability_table": "KILL end",
     "claims_table": "KILL 2",
     "answers": "KILL 1",
-    "figure": "KILL 1, TERM 2, KILL 0.7s",
+    "figure": "KILL 1, TERM 2, KILL 0.7s, KILL 2, INT start, KILL end",
 }
 """By script the signals that kill its jobs, and when: before the nth file is in its place, in seconds, at the end."""
 RUNS = """dataset run KILL 1, dataset group INT start, dataset run TERM end, search group KILL 1, train run KILL 3,
@@ -79,9 +79,9 @@ def interrupted(tmp_path_factory) -> Project:
             ready(project, script, f"job {fate}", next(numbers))
     for fate in RUNS.replace("\n", " ").split(", "):
         ready(project, *fate.split(" ", 1), next(numbers))
-        started(project).wait()
+        started(project).wait(900)
     for _ in range(20):
-        if not started(project).wait():
+        if not started(project).wait(900):
             return project
     raise AssertionError("the same command does not finish")
 
@@ -100,6 +100,16 @@ def test_fifty_kills_in_all_stages_leave_the_tables_of_a_run_that_was_left_alone
     expected = finished_project.tables("small")
     assert len(expected) > 10
     assert interrupted.tables("small") == expected
+
+
+def test_figures_drawn_between_kills_have_the_same_bytes(finished_project, interrupted):
+    ours, theirs = (
+        {path.name: path.read_bytes() for path in (project.root / "results/small/figures").iterdir()}
+        for project in (interrupted, finished_project)
+    )
+    assert len(ours) > 40 and ours.keys() == theirs.keys()
+    with_times = {"beyond_dense.pdf", "beyond_dense.png"}
+    assert [name for name in sorted(ours) if ours[name] != theirs[name] and name not in with_times] == []
 
 
 def test_no_job_that_was_done_is_done_again_after_a_kill(interrupted):

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from conftest import SMALL, Project
 
+from toponn.study.yaml_files import read_yaml
+
 pytestmark = pytest.mark.slow
 
 HOMES = {"winding": "ssh_24", "chern": "qwz_8"}
@@ -143,7 +145,7 @@ def _labels(study: dict, *names: str) -> set[str]:
 
 def _small(project: Project) -> dict:
     """Return the overlay of the small study as it is written."""
-    return yaml.safe_load(project.text(SMALL))
+    return read_yaml(project.root / SMALL)
 
 
 @contextmanager
