@@ -34,6 +34,7 @@ from toponn.tools.files import (
 )
 from toponn.tools.joblog import LOGGER, Progress, die_with, job_log
 from toponn.tools.provenance import provenance
+from toponn.tools.tables import TABLES
 
 QUICK = settings(max_examples=15, deadline=None, database=None, derandomize=True)
 ARRAYS = {
@@ -164,48 +165,6 @@ def test_a_changed_file_does_not_match_its_checksum(stored, edit):
     with pytest.raises(DataError, match="does not match its checksum; delete it and run again") as error:
         read_arrays(stored)
     assert one_sentence(error)
-
-
-def test_a_flipped_byte_of_an_array_does_not_match_the_checksum(stored):
-    content = bytearray(stored.read_bytes())
-    for name in ("occupied", "parameters/mass", "label"):
-        damaged = bytearray(content)
-        damaged[content.find(ARRAYS[name].tobytes()) + 5] ^= 1
-        stored.write_bytes(bytes(damaged))
-        with pytest.raises(DataError, match="does not match its checksum") as error:
-            read_arrays(stored)
-        assert one_sentence(error)
-
-
-DAMAGE = """
-import signal, sys
-from functools import partial
-from pathlib import Path
-from toponn.tools.checks import DataError
-from toponn.tools.files import read_arrays
-path, first, step = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-content, damaged = path.read_bytes(), path.with_suffix(".damaged")
-expected = str(read_arrays(path))
-for place in range(first, len(content), step):
-    print(place, flush=True)
-    signal.alarm(5)
-    damaged.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
-    try:
-        assert str(read_arrays(damaged)) == expected  # a byte that HDF5 does not use
-    except DataError as error:
-        assert "\\n" not in str(error)
-"""
-
-
-def test_a_flipped_byte_anywhere_is_refused_in_one_sentence_or_without_effect(tmp_path):
-    # In another process: HDF5 itself may crash or hang on a damaged header.
-    path = tmp_path / "a.h5"
-    write_arrays(path, {"label": ARRAYS["label"], "parameters/mass": ARRAYS["parameters/mass"]}, ATTRIBUTES)
-    result = subprocess.run(
-        [sys.executable, "-c", DAMAGE, str(path), "0", "7"], capture_output=True, text=True, check=False, timeout=60
-    )
-    said = (result.stderr.strip().splitlines() or [f"ended by signal {-result.returncode}"])[-1]
-    assert result.returncode == 0, f"at byte {result.stdout.split()[-1]}: {said}"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
@@ -384,6 +343,29 @@ def test_an_error_that_a_user_can_mend_is_a_sentence_and_exit_code_1(job, capsys
     for text in (job.log[0].read_text(), capsys.readouterr().err):
         (line,) = text.splitlines()
         assert says in line
+
+
+def test_a_job_that_reads_a_damaged_file_sets_it_aside_and_says_what_to_type(job, tmp_path, capsys):
+    write_json(tmp_path / "a.json", {"seed": 10})
+    (tmp_path / "a.json").write_text('{"seed": 11}')
+    with pytest.raises(SystemExit, match="1"), job_log(job):
+        read_json(tmp_path / "a.json")
+    (line,) = capsys.readouterr().err.splitlines()
+    fault = "the content does not match its checksum; it is kept as a.json.damaged, and the same command makes it anew"
+    assert line.endswith(f"train: failed: {tmp_path}/a.json: {fault}")
+    assert not (tmp_path / "a.json").exists() and (tmp_path / "a.json.damaged").read_text() == '{"seed": 11}'
+
+
+def test_a_job_whose_tables_have_other_columns_than_its_parameters_is_refused(job, capsys):
+    columns = list(TABLES["ceiling"].columns)
+    for told in (columns, sorted(columns)):
+        job.params = type("Params", (list,), {"columns": {"ceiling": told}})()
+        with job_log(job):
+            pass
+    job.params.columns["ceiling"] = columns[::-1]
+    with pytest.raises(SystemExit, match="1"), job_log(job):
+        pass
+    assert "train: failed: the columns of ceiling: the code is not that with which" in capsys.readouterr().err
 
 
 DYING = """
