@@ -46,8 +46,8 @@ AFTER_TRAINABILITY |= _both("success", "sizes", "remedies", "overlap", *CURVES)
 AFTER_DIAGNOSTICS = AFTER_TRAINABILITY | {"tables/diagnostics.csv"} | _both("decoupling")
 AFTER_TRAINING = AFTER_TRAINABILITY | {"tables/runs.csv"}
 AFTER_CHAINS = {f"tables/{name}.csv" for name in ("generalization", "generalization_summary", "superiority")}
-AFTER_CHAINS |= CLAIMS | ANSWERS | _both("generalization", "superiority", "transfer", "proxies")
-AFTER_SQUARES = AFTER_CHAINS | AFTER_DIAGNOSTICS | {"tables/proxies.csv"}
+AFTER_CHAINS |= CLAIMS | ANSWERS | _both("generalization", "superiority", "transfer")
+AFTER_SQUARES = AFTER_CHAINS | AFTER_DIAGNOSTICS | {"tables/proxies.csv"} | _both("proxies")
 PROXIES = {f"trainability/chern/{name}.csv" for name in ("proxies", "overlap")}
 KERNELS = {f"trainability/chern/kernel/ring_coordinate.{ending}" for ending in ("csv", "h5")} | _figures("kernel_chern")
 
