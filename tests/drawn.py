@@ -13,6 +13,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from toponn.figures.looks import looks
+from toponn.figures.record import Given
+from toponn.figures.style import DOUBLE_COLUMN, SINGLE_COLUMN
 
 ROOT = Path(__file__).parent.parent
 CAPTIONS = ROOT / "workflow" / "report"
@@ -52,23 +54,23 @@ def drawn_texts(figure):
     return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts]
 
 
-def overlaps(figure):
-    """Return the pairs of texts whose boxes share more than a pixel in both directions."""
-    found = []
-    for (one, a), (two, b) in itertools.combinations(drawn_texts(figure), 2):
-        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1:
-            found.append((one, two))
-    return found
-
-
-def clipped(figure):
-    """Return the texts that reach out of the figure."""
-    width, height = figure.bbox.width, figure.bbox.height
-    return [
-        text
-        for text, box in drawn_texts(figure)
-        if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > width + 0.5 or box.y1 > height + 0.5
+def misplaced(figure):
+    """Return the pairs of texts that share more than a pixel in both directions, and those that leave the figure."""
+    texts = drawn_texts(figure)
+    found = [
+        (one, two)
+        for (one, a), (two, b) in itertools.combinations(texts, 2)
+        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1
     ]
+    width, height = figure.bbox.width + 0.5, figure.bbox.height + 0.5
+    return found + [t for t, box in texts if min(box.min) < -0.5 or box.x1 > width or box.y1 > height]
+
+
+def assert_fits(figure):
+    """Assert that a figure is one or two columns wide and no page high, and that all its texts have room."""
+    assert figure.get_size_inches()[0] in (SINGLE_COLUMN, DOUBLE_COLUMN)
+    assert figure.get_size_inches()[1] < 9.0
+    assert misplaced(figure) == []
 
 
 def artists(figure, gid):
@@ -97,9 +99,16 @@ def rendered(name, params, config=None, **files):
     return " ".join(source.split())
 
 
-class Named(SimpleNamespace):
-    """Named inputs, outputs or parameters of a job."""
+class Made(Given):
+    """What a figure is drawn from where no file holds it: ``files`` are the tables and arrays themselves."""
 
-    def get(self, name, default=None):
-        """Return what has this name."""
-        return getattr(self, name, default)
+    def table(self, name):
+        """Return a table."""
+        return self.files[name]
+
+    arrays = by_variant = table
+
+
+def made(subject="chern", about=None, **told):
+    """Return what a figure is drawn from by name: tables and arrays, and facts, if these are not given apart."""
+    return Made(subject, told, told if about is None else about, LOOKS)

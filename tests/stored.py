@@ -1,8 +1,11 @@
-"""Small files for tests: the arrays of a dataset of the shortest chains, and a run folder with planted weights."""
+"""Small files for tests: datasets, the arrays of one of the shortest chains, and a run folder with planted weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
-from toponn.data.datasets import dataset_arrays
+from toponn.data.datasets import dataset_arrays, write_dataset
 from toponn.data.generation import generate
 from toponn.matter.samples import Samples
 from toponn.tools.conventions import SPLITS
@@ -54,6 +57,28 @@ def generated(**recipe) -> tuple[dict[str, np.ndarray], dict]:
     """Return the arrays and attributes of a dataset that a recipe's entry draws, as its file holds them."""
     samples = generate(**recipe)
     return dataset_arrays(samples), samples.attributes
+
+
+def chains(cells: int, strongest: float = 0.5, **changes) -> dict:
+    """Return the recipe of chains of so many cells, of either integer, with bonds disordered up to this strength."""
+    parameters = {"intracell": [0.2, 1.8], "intercell": 1.0}
+    disorder = [{"name": "bond_box", "strength": [0.0, strongest]}]
+    shape = {"name": "segment", "size": [cells]}
+    return {"system": "ssh", "shape": shape, "parameters": parameters, "disorder": disorder, **changes}
+
+
+def squares(side: int, **changes) -> dict:
+    """Return the recipe of clean squares of this side, of every Chern number of the family."""
+    shape = {"name": "rectangle", "size": [side, side]}
+    return {"system": "qwz", "shape": shape, "parameters": {"mass": [-3.0, 3.0]}, "disorder": [], **changes}
+
+
+def written(folder: Path, recipes: Mapping[str, Mapping], **common) -> dict[str, Path]:
+    """Write the dataset that each recipe draws, and return the files by name."""
+    paths = {name: folder / f"{name}.h5" for name in recipes}
+    for name, recipe in recipes.items():
+        write_dataset(paths[name], generate(name=name, **{"minimum_margin": 0.1, **common, **recipe}))
+    return paths
 
 
 def of_split(samples: Samples, split: str) -> Samples:

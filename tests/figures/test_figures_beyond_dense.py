@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import artists, clipped, overlaps, text_of
+from drawn import artists, assert_fits, made, text_of
 from scipy import stats
 
-from toponn.figures.beyond_dense import ROUTE_STYLES, beyond_dense
-from toponn.figures.style import DOUBLE_COLUMN
+from toponn.figures.beyond_dense import ROUTE_STYLES, beyond_dense_figure
 from toponn.generalization.beyond_dense import exponent_rows
-from toponn.tools.checks import DataError
 from toponn.tools.tables import TABLES
 
 SIDES = (12, 24, 96, 300)
@@ -31,9 +29,13 @@ def made_up():
     return table, exponent_rows(table)
 
 
+def drawn(table, exponents):
+    return beyond_dense_figure(made(beyond_dense=table, beyond_dense_exponents=exponents))
+
+
 @pytest.fixture(scope="module")
 def figure():
-    return beyond_dense(*made_up())
+    return drawn(*made_up())
 
 
 def test_values_intervals_labels_and_dense_values_are_drawn(figure):
@@ -66,13 +68,4 @@ def test_costs_are_drawn_with_their_exponents(figure):
 
 
 def test_no_text_overlaps_or_leaves_the_figure(figure):
-    assert figure.get_size_inches()[0] == DOUBLE_COLUMN
-    assert overlaps(figure) == [] and clipped(figure) == []
-
-
-def test_tables_without_rows_or_with_the_same_row_twice_are_refused():
-    table, exponents = made_up()
-    with pytest.raises(DataError, match="beyond_dense: found no rows"):
-        beyond_dense(table.head(0), exponents)
-    with pytest.raises(DataError, match="found two rows of one sample, n_sites, seed; allowed: one"):
-        beyond_dense(pd.concat([table, table.head(1)]), exponents)
+    assert_fits(figure)

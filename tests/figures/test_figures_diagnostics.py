@@ -1,28 +1,19 @@
 """Figures of the trainability diagnostics, of synthetic tables: what is drawn is what stands in the tables."""
 
-from unittest import mock
-
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import LOOKS, VARIANTS, artists, clipped, drawn_texts, overlaps, rendered, text_of
+from drawn import LOOKS, VARIANTS, artists, assert_fits, made, misplaced, rendered, text_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from toponn.figures import FIGURES
-from toponn.figures.curves import curves
-from toponn.figures.decoupling import decoupling
-from toponn.figures.landscape import landscape
-from toponn.figures.proxies import proxies
 from toponn.figures.record import Given
-from toponn.figures.remedies import remedies
-from toponn.figures.site_tensors import site_tensors
-from toponn.figures.spectra import spectra
-from toponn.figures.style import DOUBLE_COLUMN, SINGLE_COLUMN
+from toponn.figures.site_tensors import site_tensors_figure
 from toponn.study.declared import declared_function
 from toponn.tools.checks import DataError, resolve
-from toponn.tools.files import write_arrays, write_csv
+from toponn.tools.files import write_arrays
 from toponn.tools.statistics import wilson_interval
-from toponn.tools.tables import TABLES, columns_of
+from toponn.tools.tables import TABLES
 from toponn.trainability import DIAGNOSTICS, record
 from toponn.trainability.record import Panel
 
@@ -37,11 +28,6 @@ for found in (entry.curves for entry in RECORDS.values() if entry.curves):
     PANELS[found.figure] = [*PANELS.get(found.figure, ()), *found.panels]
 SIZES = {"winding": (6, 8, 12, 16, 24), "chern": (16, 36, 64, 144)}
 TASKS = tuple(SIZES)
-PUBLISHED = {
-    "source": "arXiv 2406.10012",
-    "clean": [0.95, 0.97],
-    "groups": [{"count": 22, "value": 0.860, "error": 0.030}, {"count": 78, "value": 0.61, "error": 0.10}],
-}
 
 
 def row(task, variant, diagnostic, size, conditions, value, low, high, n_seeds=20):
@@ -220,33 +206,43 @@ def synthetic_proxies(task):
             side = rng.uniform(0.2, 0.95)
             for name, value in (("invariant", side), ("proxied", (1 - side) * rng.uniform(0.7, 1))):
                 one |= {name: value, f"{name}_low": max(0, value - 0.1), f"{name}_high": min(1, value + 0.07)}
-            if index == 1 or (variant == "ring_free" and index > 2):
-                one["status"] = "no conflicts" if index == 1 else "not applicable"
+            few = index == 1 and variant != "cnn"  # a panel without any number would not be drawn
+            if few or (variant == "ring_free" and index > 2):
+                one["status"] = "no conflicts" if few else "not applicable"
                 one |= {key: np.nan for key in one if key.startswith(("invariant", "proxied"))}
             rows.append(one)
     return pd.DataFrame(rows)
 
 
-def drawn_curves(kind, task, table=None, size="home"):
-    """Return a figure of curves of one of the library's diagnostics."""
-    table = synthetic_table(task) if table is None else table
-    return curves(table, task, PANELS[kind], LOOKS, SIZES[task][-1] if size == "home" else size)
+def told(kind, task):
+    """Return the facts of a study that a figure of this kind is told."""
+    facts = {"home": NAMES[task][1], "clean": NAMES[task][0], "split_sizes": {"train": 600, "test": 400}}
+    facts |= {"success": {"split": "test", "balanced_accuracy": 0.99}, "proxies": [test for test, _ in GROUPS[task]]}
+    facts |= dict.fromkeys(("diagnosed_seeds", "tested_seeds"), {"ring_coordinate": 41, "cnn": 23})
+    facts |= {"options": {"noise": [0.1, 0.3], "subsets": 2}}
+    facts["panels"] = [panel._asdict() for panel in PANELS.get(kind, [])]
+    return {name: facts[name] for name in resolve(FIGURES, row_of(kind), "figures").record.about}
 
 
-def figure_of(kind, task):
-    """Return one figure of synthetic data of a task."""
-    if kind in PANELS:
-        return drawn_curves(kind, task)
-    return {
-        "decoupling": lambda: decoupling(
-            synthetic_units(task), NAMES[task], LOOKS, PUBLISHED if task == "winding" else None
-        ),
-        "hessian": lambda: spectra(synthetic_spectra(task, "hessian"), "hessian", LOOKS),
-        "kernel": lambda: spectra(synthetic_spectra(task, "kernel"), "kernel", LOOKS),
-        "landscape": lambda: landscape(synthetic_landscape(task), LOOKS),
-        "proxies": lambda: proxies(synthetic_proxies(task), LOOKS),
-        "remedies": lambda: remedies(synthetic_table(task), task, LOOKS),
-    }[kind]()
+def row_of(kind):
+    return kind if kind in FIGURES else "curves"
+
+
+MADE = {
+    "trainability": lambda task, kind: synthetic_table(task),
+    "diagnostics": lambda task, kind: synthetic_units(task),
+    "proxies": lambda task, kind: synthetic_proxies(task),
+    "runs": lambda task, kind: pd.DataFrame([{"dataset": NAMES[task][1], "size": SIZES[task][-1]}]),
+    "arrays": lambda task, kind: synthetic_landscape(task) if kind == "landscape" else synthetic_spectra(task, kind),
+}
+"""What figures are drawn from, by the names of their records."""
+
+
+def figure_of(kind, task, facts=None, **changes):
+    """Return one figure of synthetic data of a task, some of which is changed."""
+    draw = resolve(FIGURES, row_of(kind), "figures")
+    files = {name: changes[name] if name in changes else MADE[name](task, kind) for name in draw.record.inputs}
+    return draw(made(task, told(kind, task) | (facts or {}), **files))
 
 
 ALL = [*PANELS, "decoupling", "hessian", "kernel", "landscape", "proxies", "remedies"]
@@ -274,11 +270,9 @@ def bars(container):
 
 
 @pytest.mark.parametrize("key", DRAWN, ids="-".join)
-def test_no_text_overlaps_or_is_clipped_and_no_legend_covers_a_panel(figures, key):
+def test_a_figure_fits_its_columns_and_no_legend_covers_a_panel(figures, key):
     figure = figures[key]
-    with mock.patch("drawn.drawn_texts", return_value=drawn_texts(figure)):  # drawn once for both
-        assert overlaps(figure) == []
-        assert clipped(figure) == []
+    assert_fits(figure)
     legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
     for legend in legends:
         box = legend.get_window_extent()
@@ -289,10 +283,8 @@ def test_no_text_overlaps_or_is_clipped_and_no_legend_covers_a_panel(figures, ke
 
 
 @pytest.mark.parametrize("key", DRAWN, ids="-".join)
-def test_a_figure_is_one_or_two_columns_wide_and_its_axes_are_labelled(figures, key):
+def test_the_axes_of_a_figure_are_labelled(figures, key):
     figure = figures[key]
-    assert figure.get_size_inches()[0] in (SINGLE_COLUMN, DOUBLE_COLUMN)
-    assert figure.get_size_inches()[1] < 9.0
     if figure._supxlabel is None:
         assert all(axes.get_xlabel() or axes.get_ylabel() for axes in figure.axes if axes.axison)
         assert any(axes.get_xlabel() for axes in figure.axes)
@@ -368,7 +360,7 @@ def test_the_basin_is_that_of_the_home_size_and_the_dashes_are_before_retraining
     (dashed,) = artists(axes, f"before {variant}")
     np.testing.assert_allclose(dashed.get_ydata(), rows_of(home, "start_balanced_accuracy", variant)["value"])
     assert axes.get_xticklabels()[0].get_text() == "0"  # a noise of zero, on a logarithmic axis
-    smaller = drawn_curves("basin", "winding", table, 6).axes[0]
+    smaller = figure_of("basin", "winding", runs=pd.DataFrame([{"dataset": "ssh_24", "size": 6}])).axes[0]
     (other,) = [one for one in smaller.containers if one.lines[0].get_gid() == variant]
     assert not np.array_equal(other.lines[0].get_ydata(), container.lines[0].get_ydata())
 
@@ -387,12 +379,12 @@ def test_half_success_beyond_the_noise_that_was_tried_is_a_triangle_at_the_bound
 
 def test_an_interval_without_end_reaches_the_rim_and_leaves_the_scale_alone():
     table = synthetic_table("winding")
-    usual = drawn_curves("basin", "winding", table, 24).axes[1].get_ylim()
+    usual = figure_of("basin", "winding", trainability=table).axes[1].get_ylim()
     one = (
         (table["diagnostic"] == "half_success_noise") & (table["variant"] == "ring_coordinate") & (table["size"] == 12)
     )
     table.loc[one, "high"] = np.inf
-    axes = drawn_curves("basin", "winding", table, 24).axes[1]
+    axes = figure_of("basin", "winding", trainability=table).axes[1]
     assert axes.get_ylim() == usual
     assert bars(axes.containers[0]).max() > usual[1]
 
@@ -401,49 +393,29 @@ def test_the_legend_of_the_gradients_has_the_exponents_with_intervals(figures):
     words = text_of(figures["gradients", "winding"])
     assert "CNN: −1.6 (−1.8, −0.9)" in words
     table = synthetic_table("winding")
-    without = drawn_curves("gradients", "winding", table[table["diagnostic"] != "gradient_exponent"])
+    without = figure_of("gradients", "winding", trainability=table[table["diagnostic"] != "gradient_exponent"])
     assert "CNN" in text_of(without)
 
 
 def test_a_missing_model_leaves_no_trace():
     table = synthetic_table("winding")
-    figure = drawn_curves("rates", "winding", table[table["variant"] != "mlp"])
+    figure = figure_of("rates", "winding", trainability=table[table["variant"] != "mlp"])
     assert not [text for text in text_of(figure) if "MLP" in text]
     assert artists(figure, "mlp") == []
 
 
 def test_a_panel_without_rows_says_so():
     table = synthetic_table("chern")
-    figure = drawn_curves("rates", "chern", table[table["diagnostic"] != "scale_success"])
+    figure = figure_of("rates", "chern", trainability=table[table["diagnostic"] != "scale_success"])
     assert text_of(figure).count("not measured") == 1
 
 
-def test_tables_that_cannot_be_drawn_are_refused_in_one_sentence():
+def test_rows_that_a_users_panel_does_not_tell_apart_or_place_are_refused_in_one_sentence():
     table = synthetic_table("winding")
-    with pytest.raises(DataError, match="found no rows of rate_success, scale_success$"):
-        drawn_curves("rates", "winding", table.head(0))
     with pytest.raises(DataError, match="found rate_success of ring, coordinate at factor 0.1 twice; allowed: one row"):
-        drawn_curves("rates", "winding", pd.concat([table, table.head(1)]))
-    with pytest.raises(DataError, match="found basin_success of ring, coordinate at noise .* twice"):
-        drawn_curves("basin", "winding", table, None)  # every size
-    with pytest.raises(DataError, match="found 2 exponents of ring_coordinate"):
-        drawn_curves("gradients", "winding", pd.concat([table, table[table["diagnostic"] == "gradient_exponent"]]))
+        figure_of("rates", "winding", trainability=pd.concat([table, table.head(1)]))
     with pytest.raises(DataError, match="found scale_success without a value of scale"):
-        drawn_curves("rates", "winding", table.drop(columns="scale"))
-    units = synthetic_units("winding")
-    with pytest.raises(DataError, match="decoupling: found a seed twice on ssh_24_clean"):
-        decoupling(pd.concat([units, units]), NAMES["winding"], LOOKS)
-    with pytest.raises(DataError, match="proxies: found no rows"):
-        proxies(synthetic_proxies("chern").head(0), LOOKS)
-    with pytest.raises(DataError, match="proxies: found two rows of one variant, test, proxy"):
-        proxies(pd.concat([synthetic_proxies("chern")] * 2), LOOKS)
-    with pytest.raises(DataError, match="remedies: found no rows"):
-        remedies(table.head(0), "winding", LOOKS)
-    with pytest.raises(DataError, match="remedies: found two rows of one variant, diagnostic, remedy"):
-        remedies(pd.concat([table, table]), "winding", LOOKS)
-    arrays = synthetic_landscape("chern")["ring_free"]
-    with pytest.raises(DataError, match=r"found losses \(21, 24\) on a plane of \(21, 25\) for ring, free"):
-        landscape({"ring_free": {**arrays, "plane/loss": arrays["plane/loss"][:, 1:]}}, LOOKS)
+        figure_of("rates", "winding", trainability=table.drop(columns="scale"))
 
 
 # --- Decoupling -------------------------------------------------------------------------------------------
@@ -464,7 +436,7 @@ def test_decoupling_shows_every_seed_and_the_share_that_keeps_its_accuracy(figur
 def test_a_seed_without_one_of_its_values_is_not_counted():
     units = synthetic_units("chern", seeds=3)
     units.loc[units.index[0], "value"] = np.nan
-    figure = decoupling(units, NAMES["chern"], LOOKS)
+    figure = figure_of("decoupling", "chern", diagnostics=units)
     assert [text.split("\n")[0] for text in text_of(figure) if "seeds\n" in text][:2] == ["2 seeds", "3 seeds"]
 
 
@@ -485,7 +457,7 @@ def test_published_groups_stand_at_their_accuracies_and_only_where_they_are_give
 def test_the_hessian_shows_the_shares_of_directions_of_either_sign():
     eigenvalues = np.array([[-1.0, 0.0, 1e-3, 10.0]])
     arrays = {"random/eigenvalues": eigenvalues, "random/weights": np.array([[0.1, 0.4, 0.3, 0.2]])}
-    figure = spectra({"cnn": arrays}, "hessian", LOOKS)
+    figure = figure_of("hessian", "chern", arrays={"cnn": arrays})
     up, down = (artists(figure, f"random {sign}")[0] for sign in "+-")
     for line, places, shares in ((up, (1e-5, 1e-3, 0.9), (0.5, 0.2, 0.2)), (down, (1e-5, 0.05), (0.1, 0.1))):
         np.testing.assert_allclose(np.interp(places, line.get_xdata(), line.get_ydata()), shares)
@@ -496,7 +468,9 @@ def test_the_hessian_shows_the_shares_of_directions_of_either_sign():
 
 def test_the_kernel_shows_shares_of_the_trace_and_effective_ranks():
     start = np.stack([np.repeat([1.0, 0.0], [4, 4]), np.repeat([3.0, 0.0], [4, 4])])
-    figure = spectra({"cnn": {"start/eigenvalues": start, "end/eigenvalues": np.eye(8)[:1]}}, "kernel", LOOKS)
+    figure = figure_of(
+        "kernel", "chern", arrays={"cnn": {"start/eigenvalues": start, "end/eigenvalues": np.eye(8)[:1]}}
+    )
     (line,) = artists(figure, "start")
     np.testing.assert_allclose(line.get_ydata()[:4], 0.25)
     assert np.isnan(line.get_ydata()[4:]).all() and list(line.get_xdata()) == list(range(1, 9))
@@ -505,7 +479,9 @@ def test_the_kernel_shows_shares_of_the_trace_and_effective_ranks():
 
 def test_a_seed_or_place_without_finite_numbers_is_left_out_of_a_spectrum():
     start = np.stack([np.full(6, np.nan), np.ones(6)])
-    figure = spectra({"cnn": {"start/eigenvalues": start, "end/eigenvalues": np.zeros((0, 6))}}, "kernel", LOOKS)
+    figure = figure_of(
+        "kernel", "chern", arrays={"cnn": {"start/eigenvalues": start, "end/eigenvalues": np.zeros((0, 6))}}
+    )
     np.testing.assert_allclose(artists(figure, "start")[0].get_ydata(), 1 / 6)
     assert artists(figure, "end") == []
 
@@ -531,7 +507,7 @@ def test_the_landscape_shows_every_seed_the_median_and_the_three_points(figures)
 def test_a_plane_with_a_single_trained_seed_has_one_dot():
     arrays = synthetic_landscape("chern")["ring_free"]
     points = np.array([[0, 0], [1, 0], [np.nan, np.nan]])
-    figure = landscape({"ring_free": {**arrays, "plane/points": points}}, LOOKS)
+    figure = figure_of("landscape", "chern", arrays={"ring_free": {**arrays, "plane/points": points}})
     (dots,) = artists(figure, "trained")
     assert np.isfinite(dots.get_xdata()).sum() == 1
 
@@ -561,8 +537,9 @@ def test_proxies_say_where_there_is_no_number(figures):
     assert words.count("not applicable") == (table["status"] == "not applicable").sum() > 0
     assert words.count("too few") == (table["status"] == "no conflicts").sum() > 0
     fewer = table.drop(index=table.index[0])
-    assert text_of(proxies(fewer, LOOKS)).count("not run") == 1
-    assert not [text for text in text_of(proxies(table[table["variant"] != "mlp"], LOOKS)) if "MLP" in text]
+    assert text_of(figure_of("proxies", "chern", proxies=fewer)).count("not run") == 1
+    others = figure_of("proxies", "chern", proxies=table[table["variant"] != "mlp"])
+    assert not [text for text in text_of(others) if "MLP" in text]
 
 
 def test_remedies_show_values_intervals_and_the_cost_relative_to_plain_training(figures):
@@ -585,25 +562,11 @@ def test_remedies_show_values_intervals_and_the_cost_relative_to_plain_training(
 
 def test_remedies_without_a_plain_run_have_no_cost():
     table = synthetic_table("chern")
-    figure = remedies(table[table["remedy"] != "plain"], "chern", LOOKS)
+    figure = figure_of("remedies", "chern", trainability=table[table["remedy"] != "plain"])
     assert not [text for text in text_of(figure) if text.startswith("×")]
 
 
 # --- Captions ---------------------------------------------------------------------------------------------
-
-
-def told(kind, task):
-    """Return the facts of a study that a figure of this kind is told."""
-    facts = {"home": NAMES[task][1], "clean": NAMES[task][0], "split_sizes": {"train": 600, "test": 400}}
-    facts |= {"success": {"split": "test", "balanced_accuracy": 0.99}, "proxies": [test for test, _ in GROUPS[task]]}
-    facts |= dict.fromkeys(("diagnosed_seeds", "tested_seeds"), {"ring_coordinate": 41, "cnn": 23})
-    facts |= {"options": {"noise": [0.1, 0.3], "subsets": 2}}
-    facts["panels"] = [panel._asdict() for panel in PANELS.get(kind, [])]
-    return {name: facts[name] for name in resolve(FIGURES, row_of(kind), "figures").record.about}
-
-
-def row_of(kind):
-    return kind if kind in FIGURES else "curves"
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -628,48 +591,32 @@ def test_captions_of_different_kinds_differ_and_those_of_a_users_own_curves_name
 # --- Files ------------------------------------------------------------------------------------------------
 
 
-def job_files(folder, kind, task):
-    """Write what figures of diagnostics are drawn from, and return it by name."""
-    tables = {"trainability": synthetic_table(task), "diagnostics": synthetic_units(task)}
-    tables["proxies"] = synthetic_proxies(task)
-    tables["runs"] = pd.DataFrame([{"task": task, "dataset": NAMES[task][1], "size": SIZES[task][-1]}])
-    files = {name: str(folder / f"{name}.csv") for name in tables}
-    for name, table in tables.items():
-        filled = table.assign(**{column: "" for column in TABLES[name].columns if column not in table})
-        write_csv(files[name], filled, columns_of(name, table.columns))
-    found = synthetic_landscape(task) if kind == "landscape" else {}
-    found = synthetic_spectra(task, kind) if kind in ("hessian", "kernel") else found
-    for variant, arrays in (found | {"loop_ridge": {}}).items():
-        write_arrays(folder / f"{variant}.h5", arrays, {"variant": variant})
-    return files | {"arrays": [str(folder / f"{variant}.h5") for variant in (*found, "loop_ridge")]}
-
-
 @pytest.mark.parametrize("kind", ["rates", "hessian", "kernel", "landscape", "decoupling"])
-def test_a_diagnostic_that_applies_to_no_model_has_a_figure_that_says_so(tmp_path, kind):
-    files = {name: [path] for name, path in job_files(tmp_path, "", "chern").items() if name != "arrays"}
-    files["arrays"] = [tmp_path / "loop_ridge.h5"]
-    for name in ("trainability", "diagnostics"):
-        about = {
-            "task": "chern",
-            "variant": "loop_ridge",
-            "size": 144,
-            "diagnostic": kind,
-            "status": "not applicable: no",
-        }
-        row = pd.DataFrame([dict.fromkeys(TABLES[name].columns, np.nan) | about])
-        write_csv(files[name][0], row, TABLES[name].columns)
-    draw = resolve(FIGURES, row_of(kind), "figures")
-    assert text_of(draw(Given("chern", files, told(kind, "chern"), LOOKS))) == NOTHING
+def test_a_diagnostic_that_applies_to_no_model_has_a_figure_that_says_so(kind):
+    about = {"task": "chern", "variant": "loop_ridge", "size": 144, "diagnostic": kind, "status": "not applicable: no"}
+    empty = {name: pd.DataFrame([dict.fromkeys(TABLES[name].columns, np.nan) | about]) for name in TABLES}
+    table, units = empty["trainability"], empty["diagnostics"]
+    assert text_of(figure_of(kind, "chern", trainability=table, diagnostics=units, arrays={})) == NOTHING
+
+
+def test_variants_whose_file_holds_no_array_are_left_out(tmp_path):
+    files = [tmp_path / "cnn.h5", tmp_path / "loop_ridge.h5"]
+    for path, arrays in zip(files, ({"x": np.ones(2)}, {}), strict=True):
+        write_arrays(path, arrays, {})
+    assert list(Given("chern", {"arrays": files}, {}, LOOKS).by_variant("arrays")) == ["cnn"]
 
 
 def test_where_all_seeds_failed_figures_say_so_and_leave_out_models_without_any():
     failed = {"start/eigenvalues": np.full((2, 3), np.nan)}
-    assert text_of(spectra({"cnn": failed}, "kernel", LOOKS)) == NOTHING
+    assert text_of(figure_of("kernel", "chern", arrays={"cnn": failed})) == NOTHING
     arrays = {variant: synthetic_spectra("chern", "kernel")[variant] for variant in ("ring_free", "mlp")}
-    assert text_of(spectra(arrays | {"cnn": failed}, "kernel", LOOKS)) == text_of(spectra(arrays, "kernel", LOOKS))
-    units = synthetic_units("winding")
-    assert text_of(decoupling(units.assign(value=np.nan), NAMES["winding"], LOOKS, PUBLISHED)) == NOTHING
-    assert text_of(site_tensors({"positions": np.zeros((24, 1))}, {}, LOOKS)) == NOTHING
+    with_failed, without = (figure_of("kernel", "chern", arrays=a) for a in (arrays | {"cnn": failed}, arrays))
+    assert text_of(with_failed) == text_of(without)
+    for kind, table in (("proxies", synthetic_proxies("chern")), ("overlap", synthetic_table("chern"))):
+        assert text_of(figure_of(kind, "chern", proxies=table.head(0), trainability=table.head(0))) == NOTHING
+    units = synthetic_units("winding").assign(value=np.nan)
+    assert text_of(figure_of("decoupling", "winding", diagnostics=units)) == NOTHING
+    assert text_of(site_tensors_figure(made(site_tensors=({"positions": np.zeros((24, 1))}, {})))) == NOTHING
 
 
 def test_a_users_own_figure_of_curves_has_a_panel_for_each_of_many_quantities():
@@ -679,9 +626,10 @@ def test_a_users_own_figure_of_curves_has_a_panel_for_each_of_many_quantities():
         for i in range(4)
         for width in (1, 2, 4)
     ]
-    panels = [Panel(f"spread_{i}", "width", "width $w^{2}$ ({size})", "spread") for i in range(4)]
-    figure = curves(pd.DataFrame(rows), "chern", panels, LOOKS, 64)
+    panels = [Panel(f"spread_{i}", "width", "width $w^{2}$ ({size})", "spread")._asdict() for i in range(4)]
+    runs = pd.DataFrame([{"dataset": "qwz_8", "size": 64}])
+    figure = figure_of("rates", "chern", {"panels": panels}, trainability=pd.DataFrame(rows), runs=runs)
     drawn = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_title(loc="left") for axes in drawn] == ["a", "b", "c", "d"]
     assert all(axes.get_xlabel() == "width $w^{2}$ (sites)" and len(axes.containers) == 2 for axes in drawn)
-    assert overlaps(figure) == [] and clipped(figure) == []
+    assert misplaced(figure) == []

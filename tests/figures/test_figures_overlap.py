@@ -2,11 +2,9 @@
 
 import numpy as np
 import pandas as pd
-import pytest
-from drawn import LOOKS
+from drawn import made
 
-from toponn.figures.overlap import PANELS, overlap
-from toponn.tools.checks import DataError
+from toponn.figures.overlap import PANELS, overlap_figure
 
 
 def table(**changes):
@@ -18,8 +16,12 @@ def table(**changes):
     return pd.DataFrame(rows, columns="variant diagnostic value low high".split()).assign(**changes)
 
 
+def drawn(rows):
+    return overlap_figure(made(trainability=rows))
+
+
 def test_every_model_has_its_median_and_quantiles_in_both_panels():
-    for axes in overlap(table(), LOOKS).axes:
+    for axes in drawn(table()).axes:
         bars = {
             tuple(np.round(c.lines[0].get_xydata()[0], 6)): c.lines[2][0].get_segments()[0] for c in axes.containers
         }
@@ -31,13 +33,6 @@ def test_every_model_has_its_median_and_quantiles_in_both_panels():
 def test_a_model_whose_output_is_constant_within_labels_says_so():
     rows = table()
     rows.loc[(rows["variant"] == "mlp") & (rows["diagnostic"] == "residual_overlap"), ["value", "low", "high"]] = np.nan
-    first, second = overlap(rows, LOOKS).axes
+    first, second = drawn(rows).axes
     assert [len(axes.containers) for axes in (first, second)] == [2, 1]
     assert [text.get_text() for text in second.texts] == ["constant within labels"]
-
-
-def test_no_rows_or_a_model_twice_are_refused():
-    with pytest.raises(DataError, match="overlap: found no rows"):
-        overlap(table(diagnostic="other"), LOOKS)
-    with pytest.raises(DataError, match="overlap: found two rows of one variant, diagnostic; allowed: one"):
-        overlap(pd.concat([table(), table()]), LOOKS)

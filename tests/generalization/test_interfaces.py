@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from drawn import Made
 from stored import write_planted
 
-from toponn.figures.interface import interface as figure_of
+from toponn.figures.interface import interface_figure
 from toponn.figures.looks import looks
 from toponn.generalization.interfaces import interface, regions
 from toponn.models.base import generators
@@ -62,7 +63,8 @@ def test_regions_keep_away_from_the_border_and_from_the_edge():
 
 def test_the_figure_shows_both_markers_with_their_means(looked_at):
     rows, arrays, attributes = looked_at
-    figure = figure_of(arrays, attributes, rows, looks([("exact", "ring", "coordinate_ring")]))
+    files = {"markers": (arrays, attributes), "interfaces": rows}
+    figure = interface_figure(Made("qwz", files, {}, looks([("exact", "ring", "coordinate_ring")])))
     texts = [axes.get_title() for axes in figure.findobj(lambda part: hasattr(part, "get_title"))]
     assert any(text.startswith("inside: own +") for text in texts)
     assert "local Chern marker" in texts

@@ -4,19 +4,21 @@ import json
 from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from drawn import Made
+from stored import written
 
-from toponn.data.datasets import read_dataset, write_dataset
+from toponn.data.datasets import read_dataset
 from toponn.data.encodings.loops import loops, triple_indices
-from toponn.data.generation import generate
-from toponn.figures.generalization_matrix import left_out_matrix
+from toponn.figures.generalization_matrix import left_out_figure
 from toponn.figures.looks import looks
 from toponn.generalization.left_out import evaluate_left_out, summary_rows
 from toponn.models.base import as_tensors, generators
 from toponn.models.head import TEMPERATURE, negative_log_likelihood
 from toponn.models.wedges import loop_tensors
-from toponn.tools.checks import DataError, NotApplicable
+from toponn.tools.checks import NotApplicable
 from toponn.tools.seeds import stream
 from toponn.tools.tables import TABLES
 from toponn.training import loop
@@ -57,12 +59,8 @@ RECIPES = {
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lattices")
     samples = {"train": 36, "validation": 20, "test": 20}
-    for name, recipe in RECIPES.items():
-        drawn = generate(name=name, seed=ROOT, samples=samples, minimum_margin=0.1, disorder=BOX, **recipe)
-        write_dataset(folder / f"{name}.h5", drawn)
-    return {name: folder / f"{name}.h5" for name in RECIPES}
+    return written(tmp_path_factory.mktemp("lattices"), RECIPES, seed=ROOT, samples=samples, disorder=BOX)
 
 
 @pytest.fixture(scope="module")
@@ -321,20 +319,14 @@ def test_the_summary_is_the_mean_over_seeds_within_its_interval(tested):
 
 
 def test_the_figure_frames_the_lattice_left_out_and_hatches_what_cannot_be_seen(tested):
-    import pandas as pd
-
     summary = pd.DataFrame([row for table, arrays in tested.values() for row in summary_rows(table, arrays, ROOT)])
-    figure = left_out_matrix(summary, LOOKS)
+    figure = left_out_figure(Made("chern", {"left_out_summary": summary}, {}, LOOKS))
     patches = [[patch.get_gid() for patch in axes.patches] for axes in figure.axes[:2]]
     assert [gids.count("left out") for gids in patches] == [2, 2]
     assert sorted(gids.count("not applicable") for gids in patches) == [0, 4]
     assert sorted(gids.count("cell") for gids in patches) == [4, 8]
     intervals = [text.get_text() for axes in figure.axes[:2] for text in axes.texts if "–" in text.get_text()]
     assert len(intervals) == 3, "of what was left out and can be seen"
-    with pytest.raises(DataError, match="left-out matrix: found no rows"):
-        left_out_matrix(summary.iloc[:0], LOOKS)
-    with pytest.raises(DataError, match="left-out matrix: found two rows of one left_out, variant, test"):
-        left_out_matrix(pd.concat([summary, summary]), LOOKS)
 
 
 def test_a_run_on_one_dataset_is_the_same_by_itself_and_as_a_list(paths):

@@ -13,7 +13,7 @@ from toponn.generalization.evaluation import Evaluation
 from toponn.generalization.local_proxy import LocalProxy, entry_means
 from toponn.generalization.proxies import conflicts, fitted_proxies, overlap_rows, proxy_rows
 from toponn.matter.samples import Samples
-from toponn.tools.checks import ConfigError, DataError, NotApplicable
+from toponn.tools.checks import ConfigError, NotApplicable
 from toponn.tools.statistics import balanced_accuracy, wilson_interval
 from toponn.tools.tables import TABLES
 
@@ -151,14 +151,6 @@ def test_a_proxy_that_a_test_does_not_have_has_no_row_there(home, chains, test_s
     assert there["proxy"].tolist() == ["outside_parameters"]
     assert there[["proxy_accuracy", "n_conflicts", "invariant", "proxied"]].iloc[0].tolist() == [0, 100, 0.5, 0.5]
     assert set(rows["test"]) == {"home", "bare"}
-
-
-def test_predictions_for_other_samples_are_refused(home, test_split):
-    wrong = {"home": evaluation("cnn", 1 - test_split.label, [test_split.label] * 2)}
-    with pytest.raises(DataError, match="home: found predictions for other labels"):
-        sided(home, cnn=wrong)
-    with pytest.raises(DataError, match="home: found predictions for other labels"):
-        overlap_rows(home, {"cnn": wrong})
 
 
 # --- What is learned in the metric of the data ------------------------------------------------------------

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import stored
 from scipy.special import expit
 
-from toponn.data.datasets import read_dataset, write_dataset
-from toponn.data.generation import generate
-from toponn.tools.checks import DataError
+from toponn.data.datasets import read_dataset
 from toponn.tools.statistics import balanced_accuracy
 from toponn.trainability.basin import basin, closed_form_and_direction, noisy
 from toponn.trainability.expressivity import reference_values
@@ -26,20 +25,9 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def chains(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chains")
-    recipe = {
-        "system": "ssh",
-        "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0},
-        "disorder": [{"name": "bond_box", "strength": [0.0, 1.5]}],
-        "samples": {"train": 40, "validation": 20, "test": 60},
-        "minimum_margin": 0.1,
-    }
-    paths = []
-    for cells in (10, 6):
-        paths.append(folder / f"ssh_{cells}.h5")
-        shape = {"name": "segment", "size": [cells]}
-        write_dataset(paths[-1], generate(name=f"ssh_{cells}", seed=3, shape=shape, **recipe))
-    return paths
+    recipes = {f"ssh_{cells}": stored.chains(cells, 1.5) for cells in (10, 6)}
+    samples = {"train": 40, "validation": 20, "test": 60}
+    return list(stored.written(tmp_path_factory.mktemp("chains"), recipes, seed=3, samples=samples).values())
 
 
 def subject_of(form: str, chains) -> Subject:
@@ -145,9 +133,3 @@ def test_a_share_that_rises_for_once_is_evened_out():
     frame = retrainings(lambda seed, level: seed < {0.1: 8, 0.2: 16}.get(level, 20 if level < 0.3 else 0))
     assert half_success(frame)[0] == pytest.approx(half_success(retrainings(lambda seed, level: (
         seed < {0.1: 12, 0.2: 12}.get(level, 20 if level < 0.3 else 0))))[0])  # fmt: skip
-
-
-def test_noise_of_zero_alone_is_refused():
-    frame = retrainings(lambda *_: True)
-    with pytest.raises(DataError, match=r"noise: found \[0.0\]; allowed: levels of which at least one is above 0"):
-        half_success(frame[frame["noise"] == 0])

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from stored import chains, squares, written
 
-from toponn.data.datasets import read_dataset, write_dataset
-from toponn.data.generation import generate
+from toponn.data.datasets import read_dataset
 from toponn.models import MODELS
 from toponn.models.base import Model, as_tensors, generators
 from toponn.tools.checks import NotApplicable, resolve
@@ -35,22 +35,6 @@ SUCCESS = Success(split="test", balanced_accuracy=0.8)
 TRAINING = Training(epochs=2, batch_size=20, learning_rate=0.01, patience=None)
 FREE = Variant("subject", "free_ring", {"route": "loops"}, TRAINING)
 CNN = Variant("subject", "cnn", {"channels": [4]}, TRAINING)
-RECIPES = {
-    "chern": {
-        "system": "qwz",
-        "shape": {"name": "rectangle", "size": [5, 5]},
-        "parameters": {"mass": [-3.5, 3.5]},
-        "disorder": [{"name": "onsite_box", "strength": [0.0, 4.0]}],
-        "samples": {"train": 120, "validation": 20, "test": 20},
-    },
-    "winding": {
-        "system": "ssh",
-        "shape": {"name": "segment", "size": [8]},
-        "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0},
-        "disorder": [{"name": "bond_box", "strength": [0.0, 0.5]}],
-        "samples": {"train": 60, "validation": 20, "test": 20},
-    },
-}
 MODEL_OPTIONS = {
     "ring_free_loops": ("free_ring", {"rank": 2}),
     "ring_coordinate_loops": ("coordinate_ring", {"width": 6}),
@@ -64,11 +48,11 @@ MODEL_OPTIONS = {
 
 @pytest.fixture(scope="module")
 def datasets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("datasets")
-    paths = {task: folder / f"{task}.h5" for task in RECIPES}
-    for task, recipe in RECIPES.items():
-        write_dataset(paths[task], generate(name=task, seed=ROOT, minimum_margin=0.1, **recipe))
-    return paths
+    strong = [{"name": "onsite_box", "strength": [0.0, 4.0]}]
+    few, many = ({"train": count, "validation": 20, "test": 20} for count in (60, 120))
+    planes = squares(5, parameters={"mass": [-3.5, 3.5]}, disorder=strong, samples=many)
+    recipes = {"chern": planes, "winding": chains(8, samples=few)}
+    return written(tmp_path_factory.mktemp("datasets"), recipes, seed=ROOT)
 
 
 class Linear(Model):
@@ -235,11 +219,18 @@ def test_without_a_loss_of_orthogonality_no_eigenvalue_appears_twice():
     assert (values[0] > 5).sum() == 4
 
 
+def over_starts(product, starts, steps):
+    """Return the nodes and weights of the mean of the densities from several start vectors of each seed."""
+    parts = [lanczos(product, start, steps) for start in starts]
+    values, weights = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+    return values, weights / len(starts)
+
+
 def test_shares_of_the_spectrum_come_closer_with_more_starts():
     spectrum = np.concatenate([np.linspace(-3, -1, 60), np.linspace(1, 5, 140)])
     product, _, _ = planted(spectrum, 2)
     starts = torch.randn(40, 2, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    values, weights = lanczos(product, starts, 12)
+    values, weights = over_starts(product, starts, 12)
     assert values.shape == weights.shape == (2, 480)
     np.testing.assert_allclose(weights.sum(dim=1).numpy(), 1, atol=1e-12)
     np.testing.assert_allclose(share_below(values, weights, 0.0), 0.3, atol=0.02)
@@ -300,7 +291,7 @@ def test_shares_of_the_spectrum_of_a_ring_over_many_starts_are_those_of_its_eige
     exact = torch.linalg.eigvalsh(H).numpy()
     seeds, P = exact.shape
     starts = torch.randn(16, seeds, P, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
-    values, weight = (t.numpy() for t in lanczos(lambda vectors: (H @ vectors[..., None])[..., 0], starts, P))
+    values, weight = (t.numpy() for t in over_starts(lambda vectors: (H @ vectors[..., None])[..., 0], starts, P))
     expected = spectrum_numbers(exact, np.full(exact.shape, 1 / P))
     found = spectrum_numbers(values, weight)
     for key in ("hessian_negative_fraction", "hessian_stiff_share"):

@@ -9,10 +9,9 @@ import torch
 from numpy.polynomial import Chebyshev
 from scipy.linalg import expm
 from scipy.optimize import minimize
-from stored import write_planted
+from stored import chains, squares, write_planted, written
 
-from toponn.data.datasets import read_dataset, write_dataset
-from toponn.data.generation import generate
+from toponn.data.datasets import read_dataset
 from toponn.models.base import generators
 from toponn.models.ring import CoordinateRing
 from toponn.models.wavefunction import Wavefunction
@@ -33,20 +32,6 @@ VARIANTS = {
     "wavefunction": Variant("wavefunction", "wavefunction_ring", {"scale": 0.1}, TRAINING),
     "cnn": Variant("cnn", "cnn", {"channels": [4]}, TRAINING),
 }
-RECIPES = {
-    "chern": {
-        "system": "qwz",
-        "shape": {"name": "rectangle", "size": [4, 4]},
-        "parameters": {"mass": [-3.0, 3.0]},
-        "disorder": [],
-    },
-    "winding": {
-        "system": "ssh",
-        "shape": {"name": "segment", "size": [8]},
-        "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0},
-        "disorder": [{"name": "bond_box", "strength": [0.0, 0.5]}],
-    },
-}
 RINGS = [("chern", "free"), ("chern", "coordinate"), ("winding", "free"), ("winding", "coordinate")]
 RINGS += [("winding", "wavefunction")]
 
@@ -54,11 +39,8 @@ RINGS += [("winding", "wavefunction")]
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory):
     """Return a small dataset of each task."""
-    paths = {}
-    for task, recipe in RECIPES.items():
-        paths[task] = tmp_path_factory.mktemp("homes") / f"{task}.h5"
-        write_dataset(paths[task], generate(name=task, seed=ROOT, samples={"train": 30}, minimum_margin=0.1, **recipe))
-    return paths
+    recipes = {"chern": squares(4), "winding": chains(8)}
+    return written(tmp_path_factory.mktemp("homes"), recipes, seed=ROOT, samples={"train": 30})
 
 
 def unimodular(rng, n, size=0.7):

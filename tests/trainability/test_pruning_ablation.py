@@ -7,10 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from stored import write_planted
+from stored import chains, squares, write_planted, written
 
-from toponn.data.datasets import read_dataset, write_dataset
-from toponn.data.generation import generate
+from toponn.data.datasets import read_dataset
 from toponn.matter.samples import Samples
 from toponn.models import MODELS
 from toponn.models.base import Model, generators
@@ -48,20 +47,6 @@ VARIANTS = {
     "loop_ridge": Variant("loop_ridge", "loop_ridge", {"penalties": [1e-3]}),
     "one_shell": Variant("one_shell", "one_shell", {}, TRAINING),
 }
-RECIPES = {
-    "chern": {
-        "system": "qwz",
-        "shape": {"name": "rectangle", "size": [6, 5]},
-        "parameters": {"mass": [-3.0, 3.0]},
-        "disorder": [],
-    },
-    "winding": {
-        "system": "ssh",
-        "shape": {"name": "segment", "size": [10]},
-        "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0},
-        "disorder": [{"name": "bond_box", "strength": [0.0, 0.2]}],
-    },
-}
 
 
 class OneShell(Model):
@@ -96,11 +81,9 @@ def one_shell(monkeypatch):
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory):
     """Return a small dataset of each task."""
-    paths = {}
-    for task, recipe in RECIPES.items():
-        paths[task] = tmp_path_factory.mktemp("homes") / f"{task}.h5"
-        write_dataset(paths[task], generate(name=task, seed=ROOT, samples={"test": 40}, minimum_margin=0.2, **recipe))
-    return paths
+    oblong = squares(6, shape={"name": "rectangle", "size": [6, 5]})
+    recipes, folder = {"chern": oblong, "winding": chains(10, 0.2)}, tmp_path_factory.mktemp("homes")
+    return written(folder, recipes, seed=ROOT, samples={"test": 40}, minimum_margin=0.2)
 
 
 def subject_of(folder, path, task, name, parameters):

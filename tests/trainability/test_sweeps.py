@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from stored import chains, written
 
-from toponn.data.datasets import read_dataset, write_dataset
-from toponn.data.generation import generate
+from toponn.data.datasets import read_dataset
 from toponn.models.base import Model
 from toponn.tools.files import read_table
 from toponn.tools.statistics import balanced_accuracy, mean_interval, wilson_interval
@@ -40,24 +40,14 @@ VARIANTS = {
     "cnn": Variant("cnn", "cnn", {"channels": [4]}, TRAINING),
     "loop_ridge": Variant("loop_ridge", "loop_ridge", {"penalties": [1e-4, 1e-2]}),
 }
-SSH = {"system": "ssh", "parameters": {"intracell": [0.2, 1.8], "intercell": 1.0}, "minimum_margin": 0.1}
-DISORDER = [{"name": "bond_box", "strength": [0.0, 0.5]}]
 
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sweeps")
     three = {"train": 60, "validation": 30, "test": 40}
-    recipes = {
-        "home": ({"name": "segment", "size": [10]}, DISORDER, three),
-        "clean": ({"name": "segment", "size": [10]}, [], three),
-        "many": ({"name": "segment", "size": [10]}, DISORDER, three | {"train": 150}),
-        "longer": ({"name": "segment", "size": [14]}, DISORDER, three),
-    }
-    for name, (shape, disorder, samples) in recipes.items():
-        made = generate(name=name, seed=ROOT, shape=shape, disorder=disorder, samples=samples, **SSH)
-        write_dataset(folder / f"{name}.h5", made)
-    return {name: folder / f"{name}.h5" for name in recipes}
+    recipes = {"home": chains(10), "clean": chains(10, disorder=[]), "longer": chains(14)}
+    recipes["many"] = chains(10, samples=three | {"train": 150})
+    return written(tmp_path_factory.mktemp("sweeps"), recipes, seed=ROOT, samples=three)
 
 
 @pytest.fixture(scope="module")

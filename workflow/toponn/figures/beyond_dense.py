@@ -21,7 +21,6 @@ from toponn.figures.style import (
     PURPLE,
     SKY,
     VERMILION,
-    check_rows,
     panel_letter,
     styled,
 )
@@ -47,33 +46,17 @@ SPREAD = 0.18
     shown="tensor rings",
     only_with="recipe",
 )
-def beyond_dense_figure(given: Given) -> Figure:
-    """Draw f of trained rings on samples too large for dense matrices, and what it costs."""
-    return beyond_dense(given.table("beyond_dense"), given.table("beyond_dense_exponents"))
-
-
 @styled
-def beyond_dense(table: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
-    """Return a panel of the values with their 95 % intervals beside labels and dense values, and one of the costs.
+def beyond_dense_figure(given: Given) -> Figure:
+    """Draw f of trained rings on samples too large for dense matrices, and what it costs.
 
-    Parameters
-    ----------
-    table
-        Rows with the columns sample, seed, n_sites, label, vectors, value, error, dense, preparation, seconds and
-        dense_seconds.
-    exponents
-        Rows of the trainability table with the column route.
-
-    Raises
-    ------
-    DataError
-        If there are no rows, or a sample, size and seed twice.
+    One panel shows the values with their 95 % intervals beside labels and dense values, the other the costs.
     """
-    check_rows(table, "beyond_dense", ["sample", "n_sites", "seed"])
+    table = given.table("beyond_dense")
     figure = Figure(figsize=(DOUBLE_COLUMN, 3.0))
     left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
     _draw_values(left, table)
-    _draw_costs(right, table, exponents)
+    _draw_costs(right, table, given.table("beyond_dense_exponents"))
     for axes, letter in ((left, "a"), (right, "b")):
         panel_letter(axes, letter)
         axes.set_xscale("log")

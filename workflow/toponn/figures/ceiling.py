@@ -14,9 +14,7 @@ from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
-    check_rows,
     estimator_style,
-    estimators_in_order,
     panel_letters,
     sequential_map,
     styled,
@@ -40,31 +38,15 @@ STRENGTHS = {
     result="agreement of estimators",
     category="Labels",
 )
-def ceiling_figure(given: Given) -> Figure:
-    """Draw how often the estimators of one entry of ``ceiling`` agree."""
-    return ceiling(given.table("ceiling"))
-
-
 @styled
-def ceiling(table: pd.DataFrame) -> Figure:
-    """Return one column for each pair of estimators: above their agreement, below the share that both call decided.
+def ceiling_figure(given: Given) -> Figure:
+    """Draw how often the estimators of one entry of ``ceiling`` agree.
 
+    There is one column for each pair of estimators: above their agreement, below the share that both call decided.
     Each line is one length of the samples: solid for all of them, dashed for those that both estimators call decided.
     Bands are the intervals of the table.
-
-    Parameters
-    ----------
-    table
-        Rows of one study with the columns disorder, strength, length, estimator_a, estimator_b, selection ("all" or
-        "decided"), n_samples, agreement, low and high.
-
-    Raises
-    ------
-    DataError
-        If the table is empty, or holds a pair, length, strength and selection twice.
     """
-    check_rows(table, "ceiling", ["estimator_a", "estimator_b", "length", "strength", "selection"])
-    estimators_in_order([*table["estimator_a"], *table["estimator_b"]])
+    table = given.table("ceiling")
     pairs = list(dict.fromkeys(zip(table["estimator_a"], table["estimator_b"], strict=True)))
     lengths = sorted(set(table["length"]))
     figure = Figure(figsize=(DOUBLE_COLUMN, 3.3))
@@ -119,13 +101,12 @@ def _draw_share(axes: Axes, rows: pd.DataFrame, colour: object, marker: str) -> 
 
 
 def _add_legend(figure: Figure, lengths: list[float]) -> None:
-    looks = [_look(place, len(lengths)) for place in range(len(lengths))]
-    handles: list[Line2D | Patch] = [
-        Line2D([], [], color=colour, marker=marker, markersize=3.2, linewidth=1.0) for colour, marker in looks
-    ]
-    names = [f"length {length:g}" for length in lengths]
-    line = {"color": BLACK, "linewidth": 1.0}
-    handles += [Line2D([], [], **line), Line2D([], [], linestyle=SELECTIONS["decided"], **line)]
-    handles.append(Patch(facecolor=GREY, alpha=0.3))
-    names += ["all samples", "decided by both", "95 % interval"]
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), handlelength=1.8, columnspacing=1.0)
+    handles: list[Line2D | Patch] = []
+    for place, length in enumerate(lengths):
+        colour, marker = _look(place, len(lengths))
+        look = {"color": colour, "marker": marker, "markersize": 3.2, "linewidth": 1.0}
+        handles.append(Line2D([], [], label=f"length {length:g}", **look))
+    for selection, label in (("all", "all samples"), ("decided", "decided by both")):
+        handles.append(Line2D([], [], color=BLACK, linewidth=1.0, linestyle=SELECTIONS[selection], label=label))
+    handles.append(Patch(facecolor=GREY, alpha=0.3, label="95 % interval"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.8, columnspacing=1.0)

@@ -13,7 +13,6 @@ from toponn.figures.style import (
     DOUBLE_COLUMN,
     GREY,
     PALE,
-    check_rows,
     estimator_style,
     estimators_in_order,
     panel_letters,
@@ -38,32 +37,15 @@ AXES = {"winding": ("length (cells)", "ν"), "chern": ("side (neighbour distance
     result="error against size",
     category="Labels",
 )
-def convergence_figure(given: Given) -> Figure:
-    """Draw the errors of the estimators of one entry of ``convergence``."""
-    return convergence(given.table("convergence"), given.about["task"])
-
-
 @styled
-def convergence(table: pd.DataFrame, task: str) -> Figure:
-    """Return one panel for each point of parameters: mean error of every estimator over samples of each size.
+def convergence_figure(given: Given) -> Figure:
+    """Draw the errors of the estimators of one entry of ``convergence``.
 
-    Whiskers reach to the sample that is farthest off. Markers are filled where at least half of the samples are
-    decided, and crossed where fewer than half round to the right integer.
-
-    Parameters
-    ----------
-    table
-        Rows of one study with the columns parameters, gap, exact, length, estimator, error, worst, right and decided;
-        panels and lines in the order of the rows.
-    task
-        "winding" or "chern", which names the axes.
-
-    Raises
-    ------
-    DataError
-        If the table is empty, or holds a point, length and estimator twice.
+    There is one panel for each point of parameters: the mean error of every estimator over samples of each size, in the
+    order of the rows. Whiskers reach to the sample that is farthest off. Markers are filled where at least half of the
+    samples are decided, and crossed where fewer than half round to the right integer.
     """
-    check_rows(table, "convergence", ["parameters", "length", "estimator"])
+    table, task = given.table("convergence"), given.about["task"]
     names = estimators_in_order(table["estimator"])
     points = list(dict.fromkeys(table["parameters"]))
     columns = 2 if len(points) == 4 else min(3, len(points))
@@ -142,14 +124,12 @@ def _scale(axes: Axes, table: pd.DataFrame, floor: float, places: dict[str, floa
 
 
 def _add_legend(figure: Figure, names: list[str]) -> None:
-    handles, labels = [], []
+    handles = []
     for name in names:
         label, colour, marker = estimator_style(name)
-        handles.append(Line2D([], [], color=colour, marker=marker, linewidth=0.9))
-        labels.append(label)
-    grey = {"color": GREY, "marker": "o", "linestyle": "none"}
-    handles.append(Line2D([], [], markerfacecolor="white", **grey))
-    handles.append(Line2D([], [], color=BLACK, marker="x", linestyle="none"))
-    labels += ["undecided", "wrong integer"]
-    columns = len(labels) if len(labels) <= 6 else -(-len(labels) // 2)  # more do not fit in one row
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=1.6, columnspacing=1.0)
+        handles.append(Line2D([], [], color=colour, marker=marker, linewidth=0.9, label=label))
+    open_marker = {"markerfacecolor": "white", "color": GREY, "marker": "o", "linestyle": "none"}
+    handles.append(Line2D([], [], label="undecided", **open_marker))
+    handles.append(Line2D([], [], color=BLACK, marker="x", linestyle="none", label="wrong integer"))
+    columns = len(handles) if len(handles) <= 6 else -(-len(handles) // 2)  # more do not fit in one row
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=1.6, columnspacing=1.0)

@@ -46,44 +46,24 @@ BOUNDS = {
     result="curves",
     category="Trainability",
 )
-def curves_figure(given: Given) -> Figure:
-    """Draw the panels of the diagnostics that share this figure."""
-    runs, table = given.table("runs"), given.table("trainability")
-    size = int(runs[runs["dataset"] == given.about["home"]]["size"].iloc[0])
-    panels = [SimpleNamespace(**panel) for panel in given.about["panels"]]
-    if not table["diagnostic"].isin([panel.diagnostic for panel in panels]).any():
-        return not_measured()
-    return curves(table, given.subject, panels, given.looks, size)
-
-
 @styled
-def curves(
-    trainability: pd.DataFrame, task: str, panels: Sequence[Any], looks: Mapping[str, Look], size: int | None = None
-) -> Figure:
-    """Return a figure of these panels: each variant's values against a condition of its training, or its size.
+def curves_figure(given: Given) -> Figure:
+    """Draw the panels of the diagnostics that share this figure: values against a condition of training, or the size.
 
-    Parameters
-    ----------
-    trainability
-        Rows of one task with the columns variant, diagnostic, size, value, low, high, and those of the conditions.
-    task
-        Names the units.
-    panels
-        With the attributes of `toponn.trainability.record.Panel`.
-    looks
-        By variant.
-    size
-        Of the rows that are not drawn against the size; needed where there are several.
+    What is not drawn against the size is that of the dataset that the task trains on.
 
     Raises
     ------
     DataError
-        If no row belongs to the panels, or two to one point.
+        If two rows belong to one point, or one to none.
     """
+    runs, trainability, task, looks = given.table("runs"), given.table("trainability"), given.subject, given.looks
+    size = int(runs[runs["dataset"] == given.about["home"]]["size"].iloc[0])
+    panels = [SimpleNamespace(**panel) for panel in given.about["panels"]]
     rows = [_rows_of(trainability, panel, panel.diagnostic, size, looks) for panel in panels]
     variants = variants_in_order((name for table in rows for name in table["variant"]), looks)
     if not variants:
-        raise DataError(f"curves: found no rows of {', '.join(dict.fromkeys(p.diagnostic for p in panels))}")
+        return not_measured()
     single = len(panels) == 1  # whose legend is one column
     height = 2.5 + 0.15 * len(variants) if single else 2.9 + 0.04 * len(variants)
     columns = min(len(panels), COLUMNS)
@@ -115,13 +95,13 @@ def _with_units(label: str, task: str) -> str:
 
 
 def _rows_of(
-    trainability: pd.DataFrame, panel: Any, diagnostic: str, size: int | None, looks: Mapping[str, Look]
+    trainability: pd.DataFrame, panel: Any, diagnostic: str, size: int, looks: Mapping[str, Look]
 ) -> pd.DataFrame:
     """Return the rows of a diagnostic that a panel shows, with their places ``x``, from left to right."""
     table = trainability[(trainability["diagnostic"] == diagnostic) & (trainability["status"] == "ok")]
     if table.empty:
         return table.assign(x=0.0, name="")
-    if size is not None and panel.across != "size":
+    if panel.across != "size":
         table = table[table["size"] == size]
     table = rows_where(table, panel.where)
     if panel.across not in table or table[panel.across].isna().any():
@@ -247,8 +227,6 @@ def _add_legend(
 
 def _exponent(rows: pd.DataFrame) -> str:
     """Return a fitted exponent with its 95 % interval for the legend, or nothing where none was fitted."""
-    if len(rows) > 1:
-        raise DataError(f"curves: found {len(rows)} exponents of {rows['variant'].iloc[0]}; allowed: one")
     if rows.empty or not np.isfinite(rows["value"].iloc[0]):
         return ""
     value, low, high = (f"{rows[key].iloc[0]:.1f}".replace("-", "−") for key in ("value", "low", "high"))

@@ -13,7 +13,6 @@ from matplotlib.patches import Patch
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, not_measured, styled, variants_in_order
 from toponn.figures.words import dataset_label, wrapped
-from toponn.tools.checks import DataError
 from toponn.tools.statistics import wilson_interval
 
 COLUMNS = 5
@@ -27,7 +26,11 @@ PUBLISHED = {
         "groups": [{"count": 22, "value": 0.860, "error": 0.030}, {"count": 78, "value": 0.61, "error": 0.10}],
     }
 }
-"""By task, published accuracies of networks that were trained on clean samples, on clean and on disordered ones."""
+"""By task, another work's accuracies of networks that were trained on clean samples.
+
+``clean`` is the range of those on clean samples. Each of the ``groups`` has ``count`` networks, their accuracy
+``value`` on disordered samples, and its ``error``.
+"""
 
 
 @figure(
@@ -37,45 +40,22 @@ PUBLISHED = {
     result="clean against disordered",
     category="Trainability",
 )
+@styled
 def decoupling_figure(given: Given) -> Figure:
-    """Draw both accuracies of every seed that was trained on the clean samples of a task."""
-    names = given.about["clean"], given.about["home"]
+    """Draw both accuracies of every seed that was trained on the clean samples of a task.
+
+    There is one panel a model, trained on clean samples only: balanced accuracy on disordered against clean samples.
+    Above each panel: the share of seeds whose accuracy on disordered samples is within 5 points of that on clean ones,
+    or above it, with Wilson's 95 % interval. The last panel is another work's, if one is `PUBLISHED` for the task.
+    """
+    names, looks = (given.about["clean"], given.about["home"]), given.looks
+    published = PUBLISHED.get(given.subject)
     units = given.table("diagnostics")
     units = units[units["diagnostic"] == "clean_balanced_accuracy"]
-    return decoupling(units, names, given.looks, PUBLISHED.get(given.subject)) if len(units) else not_measured()
-
-
-@styled
-def decoupling(
-    units: pd.DataFrame,
-    names: tuple[str, str],
-    looks: Mapping[str, Look],
-    published: Mapping[str, Any] | None = None,
-) -> Figure:
-    """Return one panel a model, trained on clean samples only: balanced accuracy on disordered against clean samples.
-
-    Above each panel: the share of seeds whose accuracy on disordered samples is within 5 points of that on clean ones,
-    or above it, with Wilson's 95 % interval.
-
-    Parameters
-    ----------
-    units
-        Rows of one task with the diagnostic ``clean_balanced_accuracy``, one for each seed, and the columns variant,
-        test, seed, value.
-    names
-        Of the clean and of the disordered dataset.
-    looks
-        By variant.
-    published
-        A panel of another work: ``source``; ``clean``, the range (low, high) of its accuracies on clean samples; and
-        ``groups``, each with ``count`` networks, their accuracy ``value`` on disordered samples, and its ``error``.
-
-    Raises
-    ------
-    DataError
-        If a seed has a value twice.
-    """
-    seeds = _pairs_of_values(units, names)
+    if units.empty:
+        return not_measured()
+    sides = units.pivot(index=["variant", "seed"], columns="test", values="value")
+    seeds = sides[list(names)].set_axis(["clean", "disordered"], axis=1).dropna().reset_index()
     if seeds.empty:
         return not_measured()
     variants = variants_in_order(seeds["variant"], looks)
@@ -99,18 +79,6 @@ def decoupling(
     figure.supylabel(f"on disordered samples ({dataset_label(names[1])})", fontsize=8)
     _add_legend(figure)
     return figure
-
-
-def _pairs_of_values(units: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
-    """Return the seeds that have both values, with the columns variant, seed, clean and disordered."""
-    key = ["variant", "seed"]
-    sides = []
-    for column, name in zip(("clean", "disordered"), names, strict=True):
-        side = units[units["test"] == name]
-        if side.duplicated(key).any():
-            raise DataError(f"decoupling: found a seed twice on {name}; allowed: one row each")
-        sides.append(side[[*key, "value"]].rename(columns={"value": column}))
-    return sides[0].merge(sides[1], on=key).dropna(subset=["clean", "disordered"])
 
 
 def _limit(axes: Axes, seeds: pd.DataFrame, published: Mapping[str, Any] | None) -> None:
@@ -171,10 +139,11 @@ def _draw_guides(axes: Axes) -> None:
 
 
 def _add_legend(figure: Figure) -> None:
-    handles = [
-        Line2D([], [], color=BLACK, marker="o", markersize=3.5, markerfacecolor="none", linestyle="none"),
-        Line2D([], [], color=GREY, linewidth=0.7, linestyle="--"),
-        Patch(facecolor=PALE, alpha=0.5),
-    ]
     share = "within 5 points of the clean accuracy, or above it; the share of seeds (95 %) stands above"
-    figure.legend(handles, ["one seed", "equal", share], loc="outside upper center", ncols=3, handlelength=1.6)
+    seed = {"marker": "o", "markersize": 3.5, "markerfacecolor": "none", "linestyle": "none"}
+    handles = [
+        Line2D([], [], color=BLACK, label="one seed", **seed),
+        Line2D([], [], color=GREY, linewidth=0.7, linestyle="--", label="equal"),
+        Patch(facecolor=PALE, alpha=0.5, label=share),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, handlelength=1.6)

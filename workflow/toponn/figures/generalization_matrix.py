@@ -17,13 +17,11 @@ from toponn.figures.style import (
     DOUBLE_COLUMN,
     GREY,
     VERMILION,
-    check_rows,
     sequential_map,
     styled,
     variants_in_order,
 )
 from toponn.figures.words import KINDS, dataset_label, wrapped
-from toponn.tools.checks import DataError
 from toponn.tools.tables import HOME
 
 LOWEST = 0.2  # balanced accuracy at the pale end of the colour map, the same in every figure
@@ -53,38 +51,16 @@ def shown_number(value: float) -> str:
     result="models on tests",
     category="Generalization",
 )
-def generalization_figure(given: Given) -> Figure:
-    """Draw the balanced accuracy of the variants of a task on its tests."""
-    return generalization_matrix(given.table("generalization_summary"), given.about["kinds"], given.looks)
-
-
 @styled
-def generalization_matrix(summary: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[str, Look]) -> Figure:
-    """Return the matrix test × model as coloured cells with numbers.
+def generalization_figure(given: Given) -> Figure:
+    """Draw the balanced accuracy of the variants of a task on its tests, as a matrix of coloured cells with numbers.
 
     Each cell holds the balanced accuracy over seeds and its 95 % interval; the column on the left holds the highest
-    value that the labels allow. Hatched cells are tests that the model's encoding cannot represent; outlined
-    ones failed.
-
-    Parameters
-    ----------
-    summary
-        Rows of one task with the columns variant, n_parameters, flops (of the training of a seed), test, n_seeds,
-        n_samples, balanced_accuracy, low, high, ceiling and status (ok, not applicable, failed).
-    kinds
-        Test -> what it changes, in the order of the rows; those of a kind stand together under its name.
-    looks
-        By variant.
-
-    Raises
-    ------
-    DataError
-        If the table is empty, holds a variant and test twice, or has a test of no kind.
+    value that the labels allow. Tests of a kind stand together under its name. Hatched cells are tests that the model's
+    encoding cannot represent; outlined ones failed.
     """
-    check_rows(summary, "generalization matrix", ["variant", "test"])
-    if strangers := sorted(set(summary["test"]) - set(kinds)):
-        raise DataError(f"generalization matrix: found the test {strangers[0]}; allowed: {', '.join(kinds)}")
-    looks = {name: looks[name] for name in variants_in_order(summary["variant"], looks)}
+    summary, kinds = given.table("generalization_summary"), given.about["kinds"]
+    looks = {name: given.looks[name] for name in variants_in_order(summary["variant"], given.looks)}
     tops, headings, height = _places([test for test in kinds if test in set(summary["test"])], kinds)
     figure = Figure(figsize=(DOUBLE_COLUMN, ROW * height + 1.2))
     axes = figure.subplots()
@@ -189,32 +165,15 @@ def contrasting(colour: Sequence[float]) -> str:
     shown="models trained on the others",
     only_with="left_out",
 )
-def left_out_figure(given: Given) -> Figure:
-    """Draw the balanced accuracy of the variants of a task on lattices that their training never saw."""
-    return left_out_matrix(given.table("left_out_summary"), given.looks)
-
-
 @styled
-def left_out_matrix(summary: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """Return a matrix for each variant: a row for each lattice left out of the training, a column for that of the test.
+def left_out_figure(given: Given) -> Figure:
+    """Draw the balanced accuracy of the variants of a task on lattices that their training never saw.
 
-    Every cell holds the balanced accuracy over seeds; the framed ones, of the lattice that the training never saw, also
-    hold its 95 % interval.
-
-    Parameters
-    ----------
-    summary
-        Rows of one task with the columns left_out, variant, test, n_seeds, n_samples, balanced_accuracy, low, high,
-        ceiling and status (ok, not applicable, failed); lattices appear in the order of the rows.
-    looks
-        By variant.
-
-    Raises
-    ------
-    DataError
-        If the table is empty, or holds a variant, lattice left out and test twice.
+    There is a matrix for each variant: a row for each lattice left out of the training, a column for that of the test,
+    in the order of the rows. Every cell holds the balanced accuracy over seeds; the framed ones, of the lattice that
+    the training never saw, also hold its 95 % interval.
     """
-    check_rows(summary, "left-out matrix", ["left_out", "variant", "test"])
+    summary, looks = given.table("left_out_summary"), given.looks
     variants = variants_in_order(summary["variant"], looks)
     lattices = list(dict.fromkeys(summary["test"]))
     figure = Figure(figsize=(DOUBLE_COLUMN, len(variants) * (LEFT_OUT_ROW * len(lattices) + 0.85) + 0.6))

@@ -1,7 +1,6 @@
 """Two phases in one sample: the local Chern marker, the rings' own local marker, and the rings' weight of each site."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,30 +35,15 @@ COVERED = 0.5  # share of the seeds that must have a marker at a site for their 
     result="local markers",
     category="Generalization",
 )
-def interface_figure(given: Given) -> Figure:
-    """Draw the markers of the first sample of an entry of ``interfaces``."""
-    arrays, attributes = given.arrays("markers")
-    return interface(arrays, attributes, given.table("interfaces"), given.looks)
-
-
 @styled
-def interface(
-    arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], rows: pd.DataFrame, looks: Mapping[str, Look]
-) -> Figure:
-    """Return three maps of one sample, and profiles along a strip through its middle.
+def interface_figure(given: Given) -> Figure:
+    """Draw the markers of the first sample of an entry of ``interfaces``: three maps, and profiles along a strip.
 
-    Parameters
-    ----------
-    arrays
-        ``positions`` (N, 2); ``marker`` (N,), the local Chern marker; ``learned`` (S, N), the rings' own marker, NaN
-        where a ring's weight is too small for one; ``weight`` (S, N), in units of its root mean square.
-    attributes
-        ``beyond``, the normalised coordinate of the interface, and ``variant``.
-    rows
-        ``region``, ``marker`` and ``learned`` of all draws and seeds, which the title sums up.
-    looks
-        By variant.
+    The arrays are ``positions`` (N, 2); ``marker`` (N,), the local Chern marker; ``learned`` (S, N), the rings' own
+    marker, NaN where a ring's weight is too small for one; ``weight`` (S, N), in units of its root mean square. The
+    title sums up the rows of all draws and seeds.
     """
+    arrays, attributes = given.arrays("markers")
     r, learned = np.asarray(arrays["positions"]), arrays["learned"]
     half = (r.max(axis=0) - r.min(axis=0)) / 2
     middle = (r.max(axis=0) + r.min(axis=0)) / 2
@@ -89,10 +73,10 @@ def interface(
     upper.colorbar(ScalarMappable(look, integer_map()), ax=panels[2], shrink=0.8, label="weight (rms)")
     axes = lower.subplots()
     strip = np.abs(r[:, 1] - middle[1]) <= STRIP * half[1]
-    _draw_profiles(axes, r, arrays, strip, looks[attributes["variant"]])
+    _draw_profiles(axes, r, arrays, strip, given.looks[attributes["variant"]])
     for side in (-1, 1):
         axes.axvline(middle[0] + side * half[0] * attributes["beyond"], color=GREY, linewidth=0.8, linestyle="--")
-    axes.set_title(_summed_up(rows))
+    axes.set_title(_summed_up(given.table("interfaces")))
     panel_letter(axes, "d")
     axes.set_xlabel(f"x (distance); mean over |y| ≤ {STRIP * half[1]:.1f}")
     axes.set_ylabel("marker")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from toponn.figures.record import Given, Look, figure
+from toponn.figures.record import Given, figure
 from toponn.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
@@ -21,7 +21,6 @@ from toponn.figures.style import (
     variants_in_order,
 )
 from toponn.figures.words import wrapped
-from toponn.tools.checks import DataError
 
 LOSS = "loss $\\frac{1}{2}\\langle(f-C)^2\\rangle$"
 LINES = {
@@ -42,30 +41,16 @@ ALONE = 3  # so many variants at most have rows of their own; more stand two in 
     category="Trainability",
     shown="models with a closed form",
 )
-def landscape_figure(given: Given) -> Figure:
-    """Draw the loss along lines and planes to the closed forms of a task's variants."""
-    return landscape(given.by_variant("arrays"), given.looks)
-
-
 @styled
-def landscape(arrays_by_variant: Mapping[str, Mapping[str, np.ndarray]], looks: Mapping[str, Look]) -> Figure:
-    """Return two panels for each variant: the loss along the line to its closed form, and on a plane.
+def landscape_figure(given: Given) -> Figure:
+    """Draw the loss of a task's variants along the line to their closed form, and on a plane: two panels for each.
 
-    Parameters
-    ----------
-    arrays_by_variant
-        ``line/t`` (T,), 0 at the start and 1 at the closed form; ``line/aligned``,
-        ``line/unaligned`` and ``line/random`` (S, T), losses of every seed; ``plane/x`` (X,), ``plane/y`` (Y,) and
-        ``plane/loss`` (Y, X), in units of the norm of the closed form's weights; ``plane/points`` (3, 2), the closed
-        form and two trained seeds, NaN where there is none.
-    looks
-        By variant.
-
-    Raises
-    ------
-    DataError
-        If the losses of a plane are not of its axes.
+    The arrays of a variant are ``line/t`` (T,), 0 at the start and 1 at the closed form; ``line/aligned``,
+    ``line/unaligned`` and ``line/random`` (S, T), losses of every seed; ``plane/x`` (X,), ``plane/y`` (Y,) and
+    ``plane/loss`` (Y, X), in units of the norm of the closed form's weights; ``plane/points`` (3, 2), the closed
+    form and two trained seeds, NaN where there is none.
     """
+    arrays_by_variant, looks = given.by_variant("arrays"), given.looks
     variants = variants_in_order(arrays_by_variant, looks)
     if not variants:
         return not_measured()
@@ -75,7 +60,6 @@ def landscape(arrays_by_variant: Mapping[str, Mapping[str, np.ndarray]], looks: 
     grid = figure.subplots(rows, 2 * abreast, squeeze=False).reshape(-1, 2)
     for (left, right), variant in zip(grid, variants, strict=False):
         arrays, look = arrays_by_variant[variant], looks[variant]
-        _check(arrays, look.label)
         _draw_line(left, arrays, look.colour)
         _draw_plane(figure, right, arrays)
         for axes in (left, right):
@@ -86,13 +70,6 @@ def landscape(arrays_by_variant: Mapping[str, Mapping[str, np.ndarray]], looks: 
         right.set_axis_off()
     _add_legend(figure)
     return figure
-
-
-def _check(arrays: Mapping[str, np.ndarray], label: str) -> None:
-    shape = (len(arrays["plane/y"]), len(arrays["plane/x"]))
-    if np.shape(arrays["plane/loss"]) != shape:
-        found = f"losses {np.shape(arrays['plane/loss'])} on a plane of {shape}"
-        raise DataError(f"landscape: found {found} for {label}; allowed: one loss at each place")
 
 
 def _draw_line(axes: Axes, arrays: Mapping[str, np.ndarray], own: str) -> None:
@@ -137,15 +114,13 @@ def _draw_plane(figure: Figure, axes: Axes, arrays: Mapping[str, np.ndarray]) ->
 def _add_legend(figure: Figure) -> None:
     colours = {"aligned": BLACK, "unaligned": GREY, "random": VERMILION}
     handles = [
-        Line2D([], [], color=colours[name], linestyle=dashes, linewidth=width)
-        for name, (_, dashes, width) in LINES.items()
+        Line2D([], [], color=colours[name], linestyle=dashes, linewidth=width, label=label)
+        for name, (label, dashes, width) in LINES.items()
     ]
-    names = [label for label, _, _ in LINES.values()]
     edge = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.6}
     handles += [
-        Line2D([], [], color=GREY, linewidth=0.4),
-        Line2D([], [], marker="*", color=BLACK, markersize=9, **edge),
-        Line2D([], [], marker="o", color=VERMILION, markersize=5.5, **edge),
+        Line2D([], [], color=GREY, linewidth=0.4, label="thin: every seed"),
+        Line2D([], [], marker="*", color=BLACK, markersize=9, label="closed form", **edge),
+        Line2D([], [], marker="o", color=VERMILION, markersize=5.5, label="trained", **edge),
     ]
-    names += ["thin: every seed", "closed form", "trained"]
-    figure.legend(handles, names, loc="outside lower center", ncols=3, handlelength=2.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, handlelength=2.2)

@@ -1,6 +1,6 @@
 """How the balanced accuracy on the validation split grows with the epochs, for every seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from toponn.figures.record import Given, Look, figure
+from toponn.figures.record import Given, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, panel_letters, styled, variants_in_order
 from toponn.figures.words import wrapped
-from toponn.tools.checks import DataError
 
 COLUMNS = 3
 NEUTRAL = "#5b7083"  # stands for every model's colour in the legend
@@ -25,39 +24,17 @@ NEUTRAL = "#5b7083"  # stands for every model's colour in the legend
     category="Training",
     only_with="stepwise",
 )
-def learning_curves_figure(given: Given) -> Figure:
-    """Draw the learning curves of the study's seeds, for the variants of a task that are trained over epochs."""
-    history, seeds = given.table("history"), given.about["trained_seeds"]
-    history = history[history["seed"] < history["variant"].map(seeds)]  # a block may hold more seeds
-    solved = [name for name in seeds if name not in set(history["variant"])]
-    return learning_curves(history, given.about["success"]["balanced_accuracy"], given.looks, solved)
-
-
 @styled
-def learning_curves(
-    history: pd.DataFrame, threshold: float, looks: Mapping[str, Look], solved: Sequence[str] = ()
-) -> Figure:
-    """Return one panel a variant: median over seeds, 10–90 % band, and every seed as a faint line.
+def learning_curves_figure(given: Given) -> Figure:
+    """Draw the learning curves of the study's seeds, for the variants of a task that are trained over epochs.
 
-    Parameters
-    ----------
-    history
-        One row an epoch, with the columns variant, start, seed, epoch and validation_balanced_accuracy.
-    threshold
-        The balanced accuracy from which a run counts as a success, drawn as a line.
-    looks
-        By variant.
-    solved
-        Variants that are solved rather than trained; the figure says that it does not show them.
-
-    Raises
-    ------
-    DataError
-        If the history has no rows.
+    There is one panel a variant: median over seeds, 10–90 % band, and every seed as a faint line. The figure says which
+    variants it does not show, since they are solved rather than trained.
     """
+    history, seeds, looks = given.table("history"), given.about["trained_seeds"], given.looks
+    history = history[history["seed"] < history["variant"].map(seeds)]  # a block may hold more seeds
+    threshold = given.about["success"]["balanced_accuracy"]
     shown = variants_in_order(history["variant"], looks)
-    if not shown:
-        raise DataError("learning curves: found no model that was trained over epochs")
     rows = -(-(len(shown) + 1) // COLUMNS)  # one place more for the legend
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.35 + 1.75 * rows))
     grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
@@ -66,7 +43,7 @@ def learning_curves(
         axes.set_title(rf"$\mathbf{{{letter}}}$  {wrapped(looks[variant].label, 28)}", loc="left")
     for position, axes in enumerate(grid):
         axes.tick_params(labelbottom=position + COLUMNS >= len(shown))
-    _draw_legend(grid[len(shown)], threshold, [looks[name].label for name in solved])
+    _draw_legend(grid[len(shown)], threshold, [looks[name].label for name in seeds if name not in shown])
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     grid[0].set_ylim(_lowest(history) - 0.02, 1.02)
@@ -99,20 +76,13 @@ def _draw_variant(axes: Axes, history: pd.DataFrame, own: str, threshold: float)
 def _draw_legend(axes: Axes, threshold: float, left_out: Sequence[str]) -> None:
     """Say in a free panel what the lines are, and which variants have none."""
     handles = [
-        Line2D([], [], color=NEUTRAL),
-        Line2D([], [], color=BLACK, linestyle=(0, (4, 1.5))),
-        Patch(facecolor=NEUTRAL, alpha=0.3),
-        Line2D([], [], color=NEUTRAL, alpha=0.5, linewidth=0.5),
-        Line2D([], [], color=GREY, linewidth=0.7, linestyle=":"),
-    ]
-    names = [
-        "median, random start",
-        "median, closed-form start",
-        "10–90 % of the seeds",
-        "one seed",
-        f"success: {threshold:g}",
+        Line2D([], [], color=NEUTRAL, label="median, random start"),
+        Line2D([], [], color=BLACK, linestyle=(0, (4, 1.5)), label="median, closed-form start"),
+        Patch(facecolor=NEUTRAL, alpha=0.3, label="10–90 % of the seeds"),
+        Line2D([], [], color=NEUTRAL, alpha=0.5, linewidth=0.5, label="one seed"),
+        Line2D([], [], color=GREY, linewidth=0.7, linestyle=":", label=f"success: {threshold:g}"),
     ]
     if left_out:
-        handles.append(Line2D([], [], linestyle="none"))
-        names.append(f"not shown, solved without epochs:\n{wrapped(', '.join(left_out), 34)}")
-    axes.legend(handles, names, loc="center left", bbox_to_anchor=(0.0, 0.5), borderaxespad=0, handlelength=1.8)
+        note = f"not shown, solved without epochs:\n{wrapped(', '.join(left_out), 34)}"
+        handles.append(Line2D([], [], linestyle="none", label=note))
+    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(0.0, 0.5), borderaxespad=0, handlelength=1.8)

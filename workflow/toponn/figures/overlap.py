@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import DOUBLE_COLUMN, PALE, check_rows, panel_letter, row_note, styled, variants_in_order
+from toponn.figures.style import DOUBLE_COLUMN, PALE, not_measured, panel_letter, row_note, styled, variants_in_order
 
 PANELS = {
     "output_overlap": "correlation with the local marker\nover all samples",
@@ -23,32 +23,16 @@ PANELS = {
     category="Trainability",
     only_with="proxies",
 )
-def overlap_figure(given: Given) -> Figure:
-    """Draw the correlations of the outputs of a task's variants with the local marker."""
-    return overlap(given.table("trainability"), given.looks)
-
-
 @styled
-def overlap(trainability: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """Return two panels over the same models: the correlation of f with the marker over all samples, and within labels.
+def overlap_figure(given: Given) -> Figure:
+    """Draw the correlations of a task's outputs f with the local marker: over all samples, and within labels.
 
     Markers are medians over seeds, bars the 10 % and 90 % quantiles.
-
-    Parameters
-    ----------
-    trainability
-        Rows of one task with the columns variant, diagnostic (``output_overlap``, ``residual_overlap``), value, low and
-        high.
-    looks
-        By variant.
-
-    Raises
-    ------
-    DataError
-        If there are no such rows, or one variant twice.
     """
+    trainability, looks = given.table("trainability"), given.looks
     rows = trainability[trainability["diagnostic"].isin(PANELS)]
-    check_rows(rows, "overlap", ["variant", "diagnostic"])
+    if rows.empty:
+        return not_measured()
     variants = variants_in_order(rows["variant"], looks)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.9 + 0.24 * len(variants)))
     panels = figure.subplots(1, 2, sharey=True)

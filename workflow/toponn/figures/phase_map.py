@@ -15,7 +15,6 @@ from matplotlib.ticker import MaxNLocator
 from toponn.figures.record import Given, figure
 from toponn.figures.style import BLACK, GREY, SINGLE_COLUMN, integer_map, styled
 from toponn.figures.words import numbers_label, signed, system_label, wrapped
-from toponn.tools.checks import DataError
 
 OUTERMOST = 3  # integers beyond it share its colour
 FEW = 8  # so many lines at most are drawn bold; more are the bands of a spectrum
@@ -30,36 +29,20 @@ WIDTH = 58  # characters in a line of small text
     result="phase diagram",
     category="Labels",
 )
-def phase_map_figure(given: Given) -> Figure:
-    """Draw the labelled plane of one entry of ``maps``."""
-    return phase_map(*given.arrays("map"))
-
-
 @styled
-def phase_map(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Figure:
-    """Return a map of the mean integer of the decided samples of each cell, in colours that all maps share.
+def phase_map_figure(given: Given) -> Figure:
+    """Draw the labelled plane of one entry of ``maps``: the mean integer of the decided samples of each cell.
 
-    Cells are hatched where fewer than half of their samples are decided, and white where none is. Lines are the
-    boundary from the literature.
+    All maps share the colours. Cells are hatched where fewer than half of their samples are decided, and white where
+    none is. Lines are the boundary from the literature.
 
-    Parameters
-    ----------
-    arrays
-        ``x`` (nx,) and ``y`` (ny,), centres of equally wide cells; ``mean`` (ny, nx), NaN where nothing is decided;
-        ``decided`` (ny, nx), shares of samples; any number of ``boundary/<i>`` (points, 2).
-    attributes
-        ``x_label`` and ``y_label`` with units; ``system``, ``lattice``, ``shape`` and ``fixed``, the title; ``samples``
-        in a cell, ``minimum_margin`` from which on one is decided, ``boundary_source``, the legend.
-
-    Raises
-    ------
-    DataError
-        If the arrays are not of one plane.
+    The arrays are ``x`` (nx,) and ``y`` (ny,), centres of equally wide cells; ``mean`` (ny, nx), NaN where nothing is
+    decided; ``decided`` (ny, nx), shares of samples; any number of ``boundary/<i>`` (points, 2). The attributes are
+    ``x_label`` and ``y_label`` with units; ``system``, ``lattice``, ``shape`` and ``fixed``, the title; ``samples`` in
+    a cell, ``minimum_margin`` from which on one is decided, ``boundary_source``, the legend.
     """
+    arrays, attributes = given.arrays("map")
     x, y, mean, decided = (np.asarray(arrays[key], dtype=float) for key in ("x", "y", "mean", "decided"))
-    if not mean.shape == decided.shape == (len(y), len(x)):
-        found = f"{len(x)} columns and {len(y)} rows with {mean.shape} means and {decided.shape} shares"
-        raise DataError(f"phase map: found {found}; allowed: one mean and one share in each cell")
     lines = [arrays[f"boundary/{i}"] for i in range(sum(key.startswith("boundary/") for key in arrays))]
     rows = 2 + (len(wrapped(str(attributes["boundary_source"]), WIDTH)) > WIDTH)
     figure = Figure(figsize=(SINGLE_COLUMN, 2.55 + 0.13 * rows))
@@ -143,15 +126,15 @@ def _add_colour_bar(figure: Figure, axes: Axes, cells: QuadMesh, mean: np.ndarra
 
 
 def _add_legend(figure: Figure, attributes: Mapping[str, Any], line_width: float, with_undecided: bool) -> None:
-    handles, names = [], []
+    handles = []
     if line_width:
-        handles.append(Line2D([], [], color=BLACK, linewidth=line_width))
-        names.append(wrapped(str(attributes["boundary_source"]), WIDTH))
+        source = wrapped(str(attributes["boundary_source"]), WIDTH)
+        handles.append(Line2D([], [], color=BLACK, linewidth=line_width, label=source))
     if with_undecided:
-        handles.append(Patch(**HATCH))
         which = "undecided" if attributes["samples"] == 1 else "fewer than half decided"
         by = attributes.get("estimator", "spectral_localizer")
         least = f"gap of the localizer < {attributes['minimum_margin']:g}"
-        names.append(f"{which} ({least if by == 'spectral_localizer' else by.replace('_', ' ')})")
+        why = least if by == "spectral_localizer" else by.replace("_", " ")
+        handles.append(Patch(label=f"{which} ({why})", **HATCH))
     if handles:
-        figure.legend(handles, names, loc="outside lower left", borderpad=0, handlelength=1.5, labelspacing=0.3)
+        figure.legend(handles=handles, loc="outside lower left", borderpad=0, handlelength=1.5, labelspacing=0.3)

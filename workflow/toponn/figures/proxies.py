@@ -1,7 +1,5 @@
 """Whether a model follows the invariant or a proxy on samples where the two disagree."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, check_rows, styled, variants_in_order
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, not_measured, styled, variants_in_order
 from toponn.figures.words import dataset_label, wrapped
 
 COLUMNS, MANY, COLUMNS_OF_MANY = 4, 8, 6  # of more than eight groups six stand in a row
@@ -25,37 +23,20 @@ SIDES = {"invariant": -APART, "proxied": APART}
     category="Trainability",
     only_with="proxies",
 )
+@styled
 def proxies_figure(given: Given) -> Figure:
     """Draw how often the variants of a task follow the invariant or the proxy on its proxy tests.
 
+    There is one panel for each test and proxy: the shares of conflicting samples on which a model follows either.
+    Filled markers: the label of the model is that of the invariant; open: that of the proxy. Bars are 95 % intervals.
     A proxy that hardly ever contradicts the label gets no panel; the table says how often it does.
     """
-    table = given.table("proxies")
+    table, looks = given.table("proxies"), given.looks
     table = table[table["test"].isin(given.about["proxies"])]
     telling = table.groupby(["test", "proxy"]).filter(lambda rows: (rows["status"] == "ok").any())
-    return proxies(telling if len(telling) else table, given.looks)
-
-
-@styled
-def proxies(table: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """Return one panel for each test and proxy: the shares of conflicting samples on which a model follows either.
-
-    Filled markers: the label of the model is that of the invariant; open: that of the proxy. Bars are 95 % intervals.
-
-    Parameters
-    ----------
-    table
-        Rows of one task with the columns variant, test, proxy, n_conflicts, n_labels, and invariant and proxied,
-        each with ``_low`` and ``_high``; status, ``ok`` or why there is no number.
-    looks
-        By variant.
-
-    Raises
-    ------
-    DataError
-        If there are no rows, or a variant, test and proxy twice.
-    """
-    check_rows(table, "proxies", ["variant", "test", "proxy"])
+    table = telling if len(telling) else table
+    if table.empty:
+        return not_measured()
     groups = list(dict.fromkeys(zip(table["test"], table["proxy"], strict=True)))
     variants = variants_in_order(table["variant"], looks)
     columns = min(COLUMNS if len(groups) <= MANY else COLUMNS_OF_MANY, len(groups))
@@ -120,6 +101,9 @@ def _draw_row(axes: Axes, rows: pd.DataFrame, look: Look, height: int) -> None:
 
 def _add_legend(figure: Figure) -> None:
     grey = {"color": BLACK, "marker": "o", "linestyle": "none", "markersize": 4}
-    handles = [Line2D([], [], **grey), Line2D([], [], **grey, markerfacecolor="white"), Line2D([], [], color=BLACK)]
-    names = ["model sides with the invariant", "with the proxy", "95 % interval"]
-    figure.legend(handles, names, loc="outside upper center", ncols=3, handlelength=1.2)
+    handles = [
+        Line2D([], [], label="model sides with the invariant", **grey),
+        Line2D([], [], label="with the proxy", markerfacecolor="white", **grey),
+        Line2D([], [], label="95 % interval", color=BLACK),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, handlelength=1.2)

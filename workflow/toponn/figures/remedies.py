@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toponn.figures.record import Given, Look, figure
-from toponn.figures.style import BLACK, DOUBLE_COLUMN, PALE, check_rows, panel_letter, styled, variants_in_order
+from toponn.figures.style import BLACK, DOUBLE_COLUMN, PALE, panel_letter, styled, variants_in_order
 from toponn.tools.conventions import SIZE_UNIT
 
 PLAIN = "plain"
@@ -27,38 +27,17 @@ COST, NONE = "remedy_flops", "remedies"  # rows of the diagnostic `NONE` say why
     category="Trainability",
     shown="models with a closed form",
 )
-def remedies_figure(given: Given) -> Figure:
-    """Draw how well remedies work for a task's variants, at the size of the dataset that the task trains on."""
-    table, runs = given.table("trainability"), given.table("runs")
-    at_home = table["size"].isin(runs[runs["dataset"] == given.about["home"]]["size"])
-    return remedies(table[at_home], given.subject, given.looks)
-
-
 @styled
-def remedies(trainability: pd.DataFrame, task: str, looks: Mapping[str, Look]) -> Figure:
-    """Return two panels with a block of rows for each variant, and the cost of each remedy beside them.
+def remedies_figure(given: Given) -> Figure:
+    """Draw how well remedies work for a task's variants, at the size of the dataset that the task trains on.
 
-    Left, the success fraction with Wilson's 95 % interval; right, the balanced accuracy, median and 10–90 % of the
-    seeds. The cost is the floating-point operations of training, relative to plain training. A variant to which none
-    applies has one row, which says why.
-
-    Parameters
-    ----------
-    trainability
-        Rows of one task with the columns variant, diagnostic (``remedy_success``, ``remedy_balanced_accuracy``,
-        ``remedy_flops``, ``remedies``), size, remedy, n_seeds, value, low, high, status.
-    task
-        Names the unit of size.
-    looks
-        By variant.
-
-    Raises
-    ------
-    DataError
-        If there is no remedy, or a variant, remedy and diagnostic twice.
+    Two panels have a block of rows for each variant: left, the success fraction with Wilson's 95 % interval; right, the
+    balanced accuracy, median and 10–90 % of the seeds. Beside them stands the cost of each remedy, the floating-point
+    operations of training relative to plain training. A variant to which none applies has one row, which says why.
     """
-    table = trainability[trainability["diagnostic"].isin([*PANELS, COST, NONE])]
-    check_rows(table, "remedies", ["variant", "diagnostic", "remedy"])
+    table, runs, looks = given.table("trainability"), given.table("runs"), given.looks
+    table = table[table["size"].isin(runs[runs["dataset"] == given.about["home"]]["size"])]
+    table = table[table["diagnostic"].isin([*PANELS, COST, NONE])]
     rows = _rows(table, looks)
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.65 + 0.19 * len(rows)))
     panels = figure.subplots(1, 2, sharey=True)
@@ -70,7 +49,7 @@ def remedies(trainability: pd.DataFrame, task: str, looks: Mapping[str, Look]) -
         axes.set_xlabel(label)
         panel_letter(axes, letter)
         axes.tick_params(axis="y", length=0)
-    _name_rows(panels[0], rows, table, task, looks)
+    _name_rows(panels[0], rows, table, given.subject, looks)
     panels[0].set_xlim(-0.04, 1.04)
     low, high = panels[1].get_xlim()
     panels[1].set_xlim(min(low, 0.9), max(high, 1.01))  # so that rounding does not fill the panel

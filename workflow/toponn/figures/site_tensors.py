@@ -13,9 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from scipy.spatial import cKDTree
 
-from toponn.figures.record import Given, Look, figure
+from toponn.figures.record import Given, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, not_measured, styled, variants_in_order
-from toponn.tools.checks import DataError
+
+Arrays = Mapping[str, np.ndarray]
 
 AT_MOST_SIDE_BY_SIDE = 6  # columns of lattices; more tensors put the rings below each other
 DASHES = (0, (4, 1.5))
@@ -31,55 +32,28 @@ DIVERGING = "RdBu_r"  # white at zero; red and blue stay apart with every common
     shown="tensor rings",
     only_with="block_seeds",
 )
-def site_tensors_figure(given: Given) -> Figure:
-    """Draw the site tensors of a task's rings."""
-    return site_tensors(*given.arrays("site_tensors"), given.looks)
-
-
 @styled
-def site_tensors(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], looks: Mapping[str, Look]) -> Figure:
-    """Return a figure of the site tensors of each ring: those of its closed form, and those learned from random starts.
+def site_tensors_figure(given: Given) -> Figure:
+    """Draw the site tensors of a task's rings: those of the closed form, and those learned from random starts.
 
     On a lattice (d = 2) the closed form stands over the seed of median balanced accuracy, on one colour scale
     a tensor; on a chain (d = 1) all seeds are lines, the median seed is bold, and the closed form is dashed.
 
-    Parameters
-    ----------
-    arrays
-        ``positions`` (sites, d) and, per variant, ``closed_form/<variant>`` (tensors, sites), ``learned/<variant>``
-        (seeds, tensors, sites), already mapped linearly onto the closed form, and
-        ``balanced_accuracy/<variant>`` (seeds,).
-    attributes
-        ``tensor_names_<variant>``, the tensors' names with commas between them.
-    looks
-        By variant.
-
-    Raises
-    ------
-    DataError
-        If d is neither 1 nor 2, or tensors, sites and names do not match in number.
+    The arrays are ``positions`` (sites, d) and, per variant, ``closed_form/<variant>`` (tensors, sites),
+    ``learned/<variant>`` (seeds, tensors, sites), already mapped linearly onto the closed form, and
+    ``balanced_accuracy/<variant>`` (seeds,); the attributes are ``tensor_names_<variant>``, the tensors' names with
+    commas between them.
     """
+    (arrays, attributes), looks = given.arrays("site_tensors"), given.looks
     positions = np.asarray(arrays["positions"], dtype=float)
     rings = variants_in_order((name.split("/")[1] for name in arrays if name.startswith("learned/")), looks)
-    if positions.ndim != 2 or positions.shape[1] not in (1, 2):
-        raise DataError(f"site tensors: found positions {positions.shape}; allowed: (n, 1 or 2)")
     if not rings:
         return not_measured()
     draw = _draw_chain if positions.shape[1] == 1 else _draw_lattice
-    counts = []
-    for name in rings:
-        closed, learned = arrays[f"closed_form/{name}"], arrays[f"learned/{name}"]
-        if not closed.shape[-1] == learned.shape[-1] == len(positions):
-            raise DataError(f"site tensors: {name} has other sites than the {len(positions)} positions")
-        if len(_names(attributes, name)) != len(closed):
-            raise DataError(f"site tensors: {name} has {len(closed)} tensors and {len(_names(attributes, name))} names")
-        counts.append(len(closed))
-    figure, parts = _parts(counts, positions.shape[1])
+    figure, parts = _parts([len(arrays[f"closed_form/{name}"]) for name in rings], positions.shape[1])
     for part, name in zip(parts, rings, strict=True):
-        seed, look = median_seed(arrays[f"balanced_accuracy/{name}"]), looks[name]
-        tensors = arrays[f"closed_form/{name}"], arrays[f"learned/{name}"]
-        draw(part, positions, *tensors, seed, _names(attributes, name), look.colour)
-        part.suptitle(_title(look.label, arrays[f"balanced_accuracy/{name}"], seed), color=BLACK)
+        draw(part, arrays, name, _names(attributes, name), looks[name].colour)
+        part.suptitle(_title(looks[name].label, arrays[f"balanced_accuracy/{name}"]), color=BLACK)
     if positions.shape[1] == 1:
         _add_chain_legend(figure)
     return figure
@@ -102,11 +76,17 @@ def _names(attributes: Mapping[str, Any], variant: str) -> list[str]:
     return [name.strip() for name in str(attributes[f"tensor_names_{variant}"]).split(",")]
 
 
-def _title(label: str, balanced_accuracy: np.ndarray, seed: int) -> str:
+def _of_ring(arrays: Arrays, ring: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return the positions, a ring's tensors of the closed form and learned ones, and its median seed."""
+    seed = median_seed(arrays[f"balanced_accuracy/{ring}"])
+    return np.asarray(arrays["positions"], dtype=float), arrays[f"closed_form/{ring}"], arrays[f"learned/{ring}"], seed
+
+
+def _title(label: str, balanced_accuracy: np.ndarray) -> str:
     """Return the ring's name over the number of seeds and what the median seed reached."""
     count = len(balanced_accuracy)
     seeds = "1 seed" if count == 1 else f"{count} seeds"
-    return f"{label}\nmedian of {seeds}, balanced accuracy {balanced_accuracy[seed]:.3f}"
+    return f"{label}\nmedian of {seeds}, balanced accuracy {balanced_accuracy[median_seed(balanced_accuracy)]:.3f}"
 
 
 def _parts(counts: list[int], dimension: int) -> tuple[Figure, list[SubFigure]]:
@@ -121,16 +101,9 @@ def _parts(counts: list[int], dimension: int) -> tuple[Figure, list[SubFigure]]:
     return figure, list(made.ravel())
 
 
-def _draw_chain(
-    part: SubFigure,
-    positions: np.ndarray,
-    closed: np.ndarray,
-    learned: np.ndarray,
-    seed: int,
-    names: list[str],
-    colour: str,
-) -> None:
+def _draw_chain(part: SubFigure, arrays: Arrays, ring: str, names: list[str], colour: str) -> None:
     """Draw each tensor against the position along the chain: all seeds, the median seed, the closed form."""
+    positions, closed, learned, seed = _of_ring(arrays, ring)
     order = np.argsort(positions[:, 0], kind="stable")
     x = positions[order, 0]
     panels = part.subplots(1, len(closed), squeeze=False).ravel()
@@ -146,24 +119,16 @@ def _draw_chain(
 
 def _add_chain_legend(figure: Figure) -> None:
     handles = [
-        Line2D([], [], color=BLACK, linewidth=0.9, linestyle=DASHES),
-        Line2D([], [], color=GREY, linewidth=1.5),
-        Line2D([], [], color=GREY, linewidth=0.5, alpha=0.6),
+        Line2D([], [], color=BLACK, linewidth=0.9, linestyle=DASHES, label="closed form"),
+        Line2D([], [], color=GREY, linewidth=1.5, label="learned, median seed"),
+        Line2D([], [], color=GREY, linewidth=0.5, alpha=0.6, label="learned, every seed"),
     ]
-    names = ["closed form", "learned, median seed", "learned, every seed"]
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
-def _draw_lattice(
-    part: SubFigure,
-    positions: np.ndarray,
-    closed: np.ndarray,
-    learned: np.ndarray,
-    seed: int,
-    names: list[str],
-    colour: str,
-) -> None:
+def _draw_lattice(part: SubFigure, arrays: Arrays, ring: str, names: list[str], colour: str) -> None:
     """Draw the closed form over the median seed, one column and one colour scale a tensor."""
+    positions, closed, learned, seed = _of_ring(arrays, ring)
     panels = part.subplots(2, len(closed), squeeze=False)
     for tensor, name in enumerate(names):
         largest = max(np.abs(closed[tensor]).max(), np.abs(learned[seed, tensor]).max(), 1e-12)

@@ -1,7 +1,5 @@
 """How often training succeeds, and how well it does, against the size of the training samples."""
 
-from collections.abc import Mapping, Sequence
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -24,33 +22,17 @@ SHIFT = 0.012  # relative shift of a variant, so that intervals at one size stan
     shown="models trained anew",
     only_with="sizes",
 )
-def sizes_figure(given: Given) -> Figure:
-    """Draw how often the variants that a task trains at several sizes succeed."""
-    return sizes(given.table("trainability"), given.about["sizes"]["variants"], given.subject, given.looks)
-
-
 @styled
-def sizes(trainability: pd.DataFrame, variants: Sequence[str], task: str, looks: Mapping[str, Look]) -> Figure:
-    """Return two panels against the number of cells or sites: success fraction, and balanced accuracy.
+def sizes_figure(given: Given) -> Figure:
+    """Draw how often the variants that a task trains at several sizes succeed, against the number of cells or sites.
 
     Left, the success fraction with Wilson's 95 % interval over seeds; right, the balanced accuracy on the validation
     split, median and 10–90 % of the seeds.
-
-    Parameters
-    ----------
-    trainability
-        Rows of one task with the columns variant, diagnostic (``success_fraction``, ``validation_balanced_accuracy``),
-        size, start, n_seeds, value, low, high.
-    variants
-        Names of those that were trained at several sizes.
-    task
-        "winding" or "chern", which decides the unit of size.
-    looks
-        By variant.
     """
+    trainability, looks = given.table("trainability"), given.looks
     figure = Figure(figsize=(DOUBLE_COLUMN, 2.9))
     panels = figure.subplots(1, 2)
-    rows = variants_in_order(variants, looks)
+    rows = variants_in_order(given.about["sizes"]["variants"], looks)
     trainability = trainability[trainability["variant"].isin(rows)]
     for axes, diagnostic, letter in zip(panels, DIAGNOSTICS, "ab", strict=True):
         measured = trainability[trainability["diagnostic"] == diagnostic]
@@ -61,7 +43,7 @@ def sizes(trainability: pd.DataFrame, variants: Sequence[str], task: str, looks:
         ticks = sorted(measured["size"].unique())
         axes.set_xticks(ticks, [str(size) for size in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xlabel(f"size of the training samples ({SIZE_UNIT[task]})")
+        axes.set_xlabel(f"size of the training samples ({SIZE_UNIT[given.subject]})")
         panel_letter(axes, letter)
     panels[0].set_ylim(-0.04, 1.04)
     panels[0].set_ylabel("success fraction")

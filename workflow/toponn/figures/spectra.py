@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from toponn.figures.record import Given, Look, figure
+from toponn.figures.record import Given, figure
 from toponn.figures.style import BLACK, BLUE, DOUBLE_COLUMN, GREY, ORANGE, not_measured, styled, variants_in_order
 from toponn.figures.words import wrapped
-from toponn.tools.checks import choose
 from toponn.tools.statistics import effective_rank, median_band
 
 Arrays = Mapping[str, np.ndarray]
@@ -43,7 +42,7 @@ POINTS = 161
 )
 def hessian_figure(given: Given) -> Figure:
     """Draw the spectra of the Hessian of a task's variants."""
-    return spectra(given.by_variant("arrays"), "hessian", given.looks)
+    return spectra(given, "hessian")
 
 
 @figure(
@@ -55,36 +54,24 @@ def hessian_figure(given: Given) -> Figure:
 )
 def kernel_figure(given: Given) -> Figure:
     """Draw the spectra of the tangent kernel of a task's variants."""
-    return spectra(given.by_variant("arrays"), "kernel", given.looks)
+    return spectra(given, "kernel")
 
 
 @styled
-def spectra(arrays_by_variant: Mapping[str, Arrays], kind: str, looks: Mapping[str, Look]) -> Figure:
+def spectra(given: Given, kind: str) -> Figure:
     """Return one panel a variant: the spectrum of the Hessian of the loss, or of the neural tangent kernel.
 
     Hessian: the share of directions whose curvature exceeds x times the largest; solid where it is positive, dashed
     where it is negative. Kernel: each eigenvalue's share of the trace, and the effective rank, the participation ratio
     ``(Σλ)²/Σλ²``. Lines are medians over seeds, bands 10–90 % of the seeds.
 
-    Parameters
-    ----------
-    arrays_by_variant
-        Hessian: ``<at>/eigenvalues`` (S, k) and ``<at>/weights`` (S, k), nodes of a
-        quadrature and their shares of directions, at ``random``, ``trained`` and, if there is one, ``closed_form``.
-        Kernel: ``<at>/eigenvalues`` (S, B) at ``start`` and ``end``. Seeds with values that are not finite are left
-        out, and so are variants without any other.
-    kind
-        ``hessian`` or ``kernel``.
-    looks
-        By variant.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such kind.
+    The arrays are, of the Hessian, ``<at>/eigenvalues`` (S, k) and ``<at>/weights`` (S, k), nodes of a quadrature and
+    their shares of directions, at ``random``, ``trained`` and, if there is one, ``closed_form``; of the kernel
+    ``<at>/eigenvalues`` (S, B) at ``start`` and ``end``. Seeds with values that are not finite are left out, and so are
+    variants without any other.
     """
-    places = choose(PLACES, kind, "spectra")
-    finite = {variant: _finite(arrays, places) for variant, arrays in arrays_by_variant.items()}
+    looks = given.looks
+    finite = {variant: _finite(arrays, PLACES[kind]) for variant, arrays in given.by_variant("arrays").items()}
     variants = variants_in_order((variant for variant, found in finite.items() if found), looks)
     if not variants:
         return not_measured()
@@ -187,13 +174,10 @@ def _scale(grid: np.ndarray, kind: str) -> None:
 
 
 def _add_legend(figure: Figure, kind: str) -> None:
-    handles = [Line2D([], [], color=colour) for _, colour in PLACES[kind].values()]
-    names = [label for label, _ in PLACES[kind].values()]
+    after, band = (" of training", " (numbers: effective rank)") if kind == "kernel" else ("", "")
+    handles = [Line2D([], [], color=colour, label=label + after) for label, colour in PLACES[kind].values()]
     if kind == "hessian":
-        handles += [Line2D([], [], color=GREY, linestyle=dashes) for dashes in ("-", (0, (3, 1.2)))]
-        names += ["λ > 0", "λ < 0"]
-    else:
-        names = ["start of training", "end of training"]
-    handles.append(Patch(facecolor=GREY, alpha=0.3))
-    names.append("10–90 % of the seeds" + (" (numbers: effective rank)" if kind == "kernel" else ""))
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names), handlelength=1.6)
+        signs = {"λ > 0": "-", "λ < 0": (0, (3, 1.2))}
+        handles += [Line2D([], [], color=GREY, linestyle=dashes, label=sign) for sign, dashes in signs.items()]
+    handles.append(Patch(facecolor=GREY, alpha=0.3, label=f"10–90 % of the seeds{band}"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.6)

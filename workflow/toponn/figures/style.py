@@ -13,7 +13,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -21,7 +20,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from toponn.figures.looks import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from toponn.figures.record import Look
-from toponn.tools.checks import DataError, choose
+from toponn.tools.checks import choose
 from toponn.tools.files import whole_file
 from toponn.tools.provenance import provenance
 
@@ -171,14 +170,6 @@ def not_measured() -> Figure:
     figure = Figure(figsize=(SINGLE_COLUMN, 1.0))
     figure.text(0.5, 0.5, "no model of this study has such values", ha="center", va="center", color=GREY)
     return figure
-
-
-def check_rows(table: pd.DataFrame, figure: str, key: Sequence[str]) -> None:
-    """Raise DataError if a table has no rows, or two that agree in the columns of the key."""
-    if table.empty:
-        raise DataError(f"{figure}: found no rows")
-    if table.duplicated(key).any():
-        raise DataError(f"{figure}: found two rows of one {', '.join(key)}; allowed: one")
 
 
 def legend_columns(names: Sequence[str], most: int, width: float = DOUBLE_COLUMN) -> int:

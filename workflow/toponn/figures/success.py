@@ -12,8 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, panel_letter, row_note, styled, variants_in_order
 
-STARTS = ("random start", "closed-form start")
-
 
 @figure(
     of="task",
@@ -22,34 +20,18 @@ STARTS = ("random start", "closed-form start")
     result="fraction of successful runs",
     category="Trainability",
 )
-def success_figure(given: Given) -> Figure:
-    """Draw how often the variants of a task succeed on the dataset that it trains on."""
-    trainability, runs = given.table("trainability"), given.table("runs")
-    runs = runs[runs["dataset"] == given.about["home"]]
-    here = trainability["size"].isin(runs["size"])
-    return success(trainability[here], runs, given.about["success"]["balanced_accuracy"], given.looks)
-
-
 @styled
-def success(trainability: pd.DataFrame, runs: pd.DataFrame, threshold: float, looks: Mapping[str, Look]) -> Figure:
-    """Return three panels over the same variants.
+def success_figure(given: Given) -> Figure:
+    """Draw how often the variants of a task succeed on the dataset that it trains on, in three panels.
 
     Left, the success fraction with Wilson's 95 % interval; middle, the balanced accuracy of every seed on the
     validation split (filled: the run counts as a success); right, the gradient norm before the first step,
     median and 10–90 % of the seeds.
-
-    Parameters
-    ----------
-    trainability
-        Rows of one task with the columns variant, diagnostic (``success_fraction``, ``initial_gradient_norm``),
-        n_seeds, value, low, high.
-    runs
-        Rows of the same task with the columns variant, start, validation_balanced_accuracy, success.
-    threshold
-        The balanced accuracy from which a run counts as a success.
-    looks
-        By variant.
     """
+    trainability, runs, looks = given.table("trainability"), given.table("runs"), given.looks
+    runs = runs[runs["dataset"] == given.about["home"]]
+    trainability = trainability[trainability["size"].isin(runs["size"])]
+    threshold = given.about["success"]["balanced_accuracy"]
     rows = variants_in_order(runs["variant"], looks)
     drawn = {name: _drawn(looks[name], runs[runs["variant"] == name]["start"].iloc[0]) for name in rows}
     figure = Figure(figsize=(DOUBLE_COLUMN, 0.75 + 0.3 * len(rows)))
@@ -169,12 +151,11 @@ def _draw_gradient(axes: Axes, drawn: Mapping[str, Mapping[str, object]], traina
 def _add_legend(figure: Figure, threshold: float) -> None:
     grey = {"color": GREY, "marker": "o", "linestyle": "none"}
     handles = [
-        Line2D([], [], markersize=5, **grey),
-        Line2D([], [], markersize=5, markerfacecolor="white", **grey),
-        Line2D([], [], markersize=2.6, **grey),
-        Line2D([], [], markersize=2.6, markerfacecolor="none", markeredgewidth=0.5, **grey),
-        Line2D([], [], color=BLACK, marker="|", markersize=7, linestyle="none"),
-        Line2D([], [], color=GREY, linewidth=0.7, linestyle=":"),
+        Line2D([], [], markersize=5, label="random start", **grey),
+        Line2D([], [], markersize=5, markerfacecolor="white", label="closed-form start", **grey),
+        Line2D([], [], markersize=2.6, label="seed, success", **grey),
+        Line2D([], [], markersize=2.6, markerfacecolor="none", markeredgewidth=0.5, label="seed, no success", **grey),
+        Line2D([], [], color=BLACK, marker="|", markersize=7, linestyle="none", label="median"),
+        Line2D([], [], color=GREY, linewidth=0.7, linestyle=":", label=f"success: {threshold:g}"),
     ]
-    names = [*STARTS, "seed, success", "seed, no success", "median", f"success: {threshold:g}"]
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), handlelength=1.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.2)

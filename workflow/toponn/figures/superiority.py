@@ -20,7 +20,6 @@ from toponn.figures.style import (
     variants_in_order,
 )
 from toponn.figures.words import KINDS, dataset_label, wrapped
-from toponn.tools.checks import DataError
 
 ROW = 0.16  # inches
 CLAIMED = 0.15  # difference that the source paper claims
@@ -34,30 +33,14 @@ CLAIMED = 0.15  # difference that the source paper claims
     category="Generalization",
     only_with="rivals",
 )
-def superiority_figure(given: Given) -> Figure:
-    """Draw by how much the hybrids of a task beat their rivals."""
-    return superiority(given.table("superiority"), given.about["kinds"], given.looks)
-
-
 @styled
-def superiority(paired: pd.DataFrame, kinds: Mapping[str, str], looks: Mapping[str, Look]) -> Figure:
-    """Return paired differences of balanced accuracy with 95 % intervals: a panel for each hybrid, a row for each test.
+def superiority_figure(given: Given) -> Figure:
+    """Draw by how much the hybrids of a task beat their rivals: paired differences of balanced accuracy.
 
-    Colour and marker say which rival is the best on the test; black diamonds are means over tests.
-
-    Parameters
-    ----------
-    paired : rows of one task of `toponn.generalization.superiority`
-    kinds : test -> what it changes, in the order of the rows
-    looks : by variant
-
-    Raises
-    ------
-    DataError
-        If there is no row.
+    There is a panel for each hybrid and a row for each test, with 95 % intervals. Colour and marker say which rival is
+    the best on the test; black diamonds are means over tests.
     """
-    if paired.empty:
-        raise DataError("superiority: found no rows for this task; allowed: a hybrid and a rival")
+    paired, kinds, looks = given.table("superiority"), given.about["kinds"], given.looks
     hybrids = variants_in_order(paired["variant"], looks)
     present = dict.fromkeys(paired["test"])
     tests = [*(test for test in kinds if test in present), *(test for test in present if test not in kinds)]

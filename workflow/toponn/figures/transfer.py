@@ -1,7 +1,5 @@
 """Fixed weights on samples of other sizes: accuracy, error of f, and the gain, f for each unit of the integer."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,27 +25,15 @@ SHIFT = 0.06  # relative reach to either side, so that intervals at one size sta
     category="Generalization",
     only_with="transfer_sizes",
 )
-def transfer_figure(given: Given) -> Figure:
-    """Draw accuracy, error and gain of the variants of a task on samples of other sizes."""
-    sizes = given.about["transfer_sizes"]
-    summary = given.table("generalization_summary")
-    return transfer(summary, sizes, sizes[given.about["home"]], given.subject, given.looks)
-
-
 @styled
-def transfer(
-    summary: pd.DataFrame, sizes: Mapping[str, int], trained: int, task: str, looks: Mapping[str, Look]
-) -> Figure:
-    """Return three panels against the size of the test samples, with a line for each variant, whose weights are fixed.
+def transfer_figure(given: Given) -> Figure:
+    """Draw accuracy, error and gain of the variants of a task on samples of other sizes.
 
-    Parameters
-    ----------
-    summary : rows of one task of ``generalization_summary.csv``
-    sizes : number of cells or sites of the tests that differ in size alone, and of the training dataset
-    trained : size of the training samples, marked by a vertical line
-    task : "winding" or "chern", which decides the unit of size
-    looks : by variant
+    The three panels have a line for each variant, whose weights are fixed, against the size of the test samples. A
+    vertical line marks the size of the training samples.
     """
+    summary, looks = given.table("generalization_summary"), given.looks
+    sizes = given.about["transfer_sizes"]
     figure = Figure(figsize=(DOUBLE_COLUMN, 2.7))
     table = summary[summary["test"].isin(sizes) & (summary["status"] == "ok")]
     table = table.assign(size=table["test"].map(sizes)).sort_values("size", kind="stable")
@@ -57,10 +43,10 @@ def transfer(
         for place, variant in enumerate(variants):
             mine = table[table["variant"] == variant]
             _draw_variant(axes, mine, looks[variant], (name, low, high), 2 * (place + 0.5) / len(variants) - 1)
-        axes.axvline(trained, color=GREY, linewidth=0.6, linestyle=":")
+        axes.axvline(sizes[given.about["home"]], color=GREY, linewidth=0.6, linestyle=":")
         size_axis(axes, sizes.values())
         axes.tick_params(axis="x", labelrotation=90, labelsize=6)
-        axes.set_xlabel(f"size of the test samples ({SIZE_UNIT[task]})")
+        axes.set_xlabel(f"size of the test samples ({SIZE_UNIT[given.subject]})")
         axes.set_ylabel(label)
         panel_letter(axes, letter)
     ceiling = table.groupby("size")["ceiling"].max()

@@ -89,7 +89,7 @@ def _sample(run: Run, recipe: Recipe, vectors: int, rng: np.random.Generator) ->
     P = FilledProjector.of(H, level, WINDOW, filled=None if given else int(sample.filled[0]))
     prepared = time.process_time()
     d = site_tensors(run, sample.geometry)
-    estimate = sparse_ring(d, H, P, vectors=vectors, rng=rng)
+    draws = sparse_ring(d, H, P, vectors=vectors, rng=rng)
     ended = time.process_time()
     dense = np.full(len(d), np.nan)
     if len(recipe.sites) <= DENSE_SIDE**2:
@@ -109,7 +109,8 @@ def _sample(run: Run, recipe: Recipe, vectors: int, rng: np.random.Generator) ->
         "dense_seconds": dense_seconds,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # in kB on Linux
     }
-    for value, error, exact in zip(estimate.values, estimate.errors, dense, strict=True):
+    errors = draws.std(axis=1, ddof=1) / np.sqrt(vectors)
+    for value, error, exact in zip(draws.mean(axis=1), errors, dense, strict=True):
         yield common | {"value": value, "error": error, "dense": exact}
 
 

@@ -11,7 +11,7 @@ from toponn.data.datasets import read_dataset
 from toponn.generalization.evaluation import Evaluation, Evaluations
 from toponn.generalization.local_proxy import LocalProxy
 from toponn.matter.samples import Samples
-from toponn.tools.checks import DataError, NotApplicable
+from toponn.tools.checks import NotApplicable
 from toponn.tools.joblog import LOGGER
 from toponn.tools.statistics import balanced_accuracy, crossed_bootstrap
 from toponn.tools.tables import ABOUT, columns_of
@@ -77,11 +77,6 @@ def proxy_rows(
         The balanced accuracy of the proxy itself says whether it is viable there. The status is "ok", "failed" where
         every seed did, "no conflicts" where there are fewer than 10, or "not applicable" where the model cannot run;
         the shares are NaN in all but the first.
-
-    Raises
-    ------
-    DataError
-        If an evaluation is of other samples than a test holds.
     """
     fitted, rows = fitted_proxies(home), []
     for test, path in {Path(home).stem: home, **tests}.items():
@@ -93,19 +88,11 @@ def proxy_rows(
             about["n_conflicts"] = len(contradicted)
             about["n_labels"] = int((np.unique(contradicted, return_counts=True)[1] >= FEWEST).sum())
             for found in evaluations.values():
-                evaluation = _of_samples(found[test], dataset)
+                evaluation = found[test]
                 sides = _sides(evaluation, integers, rng)
                 rows.append({**about, **evaluation.about, "n_seeds": len(evaluation.seeds), **sides})
     frame = pd.DataFrame(rows, columns=columns_of("proxies", ()))
     return frame.sort_values(["model", "form", "variant"], kind="stable", ignore_index=True)
-
-
-def _of_samples(evaluation: Evaluation, dataset: Samples) -> Evaluation:
-    """Return an evaluation if it is of the samples of a dataset."""
-    if not np.array_equal(evaluation.label, dataset.label):
-        test = evaluation.about["test"]
-        raise DataError(f"{test}: found predictions for other labels than the dataset's; evaluate the models again")
-    return evaluation
 
 
 def _sides(evaluation: Evaluation, integers: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
@@ -146,7 +133,7 @@ def overlap_rows(home: str | Path, evaluations: Evaluations) -> pd.DataFrame:
     reference = MARKERS[dataset.task]
     within = {"output_overlap": np.zeros(len(dataset)), "residual_overlap": dataset.label}
     for found in evaluations.values():
-        evaluation = _of_samples(found[Path(home).stem], dataset)
+        evaluation = found[Path(home).stem]
         if evaluation.value is None:
             continue
         about = {key: evaluation.about[key] for key in ABOUT}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from toponn.data.recipes import REFERENCES, Recipe
 from toponn.invariants import estimates
@@ -199,8 +200,8 @@ def _closed(
     for i in range(LINE):
         if gaps[i] > gaps[max(i - 1, 0)] or gaps[i] > gaps[min(i + 1, LINE - 1)]:
             continue
-        at = _smallest(lambda v: _gap(system, {**centre, key: v}, mesh), values[i] - step, values[i] + step)
-        at = float(np.clip(at, values[0], values[-1]))
+        ends = max(values[i] - step, values[0]), min(values[i] + step, values[-1])
+        at = minimize_scalar(lambda v: _gap(system, {**centre, key: v}, mesh), bounds=ends, method="bounded").x
         if min(gaps[i], _gap(system, {**centre, key: at}, mesh)) > NO_GAP:
             continue
         if found and at - found[-1][1] < 2 * step:
@@ -208,15 +209,6 @@ def _closed(
         else:
             found.append((at, at))
     return found
-
-
-def _smallest(f: Any, low: float, high: float) -> float:
-    """Return where between two ends a function is smallest: golden-section search."""
-    golden = (np.sqrt(5.0) - 1) / 2
-    for _ in range(12):
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, right) if f(left) <= f(right) else (left, high)
-    return (low + high) / 2
 
 
 def _symmetries(system: System, found: Symmetries) -> str:

@@ -7,7 +7,6 @@ made once for two solutions, that of a and that of b, and so on around the three
 
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,21 +27,6 @@ KEPT = 1 << 28
 """Most numbers of the tensors T_ijk that are kept from one sweep to the next; larger ones are made anew each time."""
 GROUP = 1 << 26
 """Numbers in the matrices Y of the seeds that are solved for together."""
-
-
-class Solved(NamedTuple):
-    """The outcome of alternating least squares for S seeds.
-
-    Attributes
-    ----------
-    parameters : of every seed, those of the sweep with its lowest loss on the validation samples
-    losses : (sweeps + 1, S) float64, ``½⟨(f − C)²⟩`` of the training samples; row 0 is before the first sweep
-    kept : (S,) int64, the number of the sweep whose parameters these are, 0 for the start
-    """
-
-    parameters: Parameters
-    losses: np.ndarray
-    kept: np.ndarray
 
 
 class Loops:
@@ -99,13 +83,14 @@ def places(sites: int) -> tuple[Tensor, Tensor]:
 
 def alternating(
     model: Ring, parameters: Parameters, training: Batch, validation: Batch, *, sweeps: int, ridge: float = RIDGE
-) -> Solved:
+) -> Parameters:
     """Return site tensors of a rank-1 ring after so many sweeps of exact solutions, for all seeds.
+
+    Of every seed they are those of the sweep with the lowest loss on the validation samples, or of the start.
 
     Parameters
     ----------
     parameters : starting values of S seeds
-    validation : samples whose loss decides after which sweep the site tensors are kept
     sweeps : number of sweeps
     ridge : penalty of each solution, see `RIDGE`
 
@@ -126,40 +111,33 @@ def alternating(
         )
         for some in seeds
     ]
-    joined = {name: torch.cat([one.parameters[name] for one in every]) for name in parameters}
-    return Solved(joined, *(np.concatenate([one[place] for one in every], axis=-1) for place in (1, 2)))
+    return {name: torch.cat([one[name] for one in every]) for name in parameters}
 
 
 def solved(
     model: Ring, parameters: Parameters, loops: Loops, labels: Tensor, validation: Batch, sweeps: int, ridge: float
-) -> Solved:
+) -> Parameters:
     """Return the outcome of `alternating` for a few seeds, which are solved for together."""
     basis = features(model, parameters, validation.inputs["coordinates"])
     unknown = unknowns(model, parameters)  # (S, order, F)
-    best, losses = parameters, []
-    lowest = squared_loss(model, parameters, validation)
-    kept = torch.zeros(len(unknown), dtype=torch.int64)
-    for sweep in range(1, sweeps + 1):
-        unknown, before, after = swept(unknown, basis, loops, labels, ridge)
-        losses += [before, after] if sweep == 1 else [after]
+    best, lowest = parameters, squared_loss(model, parameters, validation)
+    for _ in range(sweeps):
+        unknown = swept(unknown, basis, loops, labels, ridge)
         now = with_unknowns(model, parameters, unknown)
         loss = squared_loss(model, now, validation)
         better = loss < lowest
         lowest = torch.where(better, loss, lowest)
-        kept[better] = sweep
         best = {name: torch.where(better.reshape(-1, *[1] * (t.ndim - 1)), now[name], t) for name, t in best.items()}
-    return Solved(best, np.array(losses), kept.numpy())
+    return best
 
 
-def swept(
-    unknown: Tensor, basis: Tensor, loops: Loops, labels: Tensor, ridge: float
-) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """Return the unknowns after one sweep, and the loss (S,) before and after it.
+def swept(unknown: Tensor, basis: Tensor, loops: Loops, labels: Tensor, ridge: float) -> Tensor:
+    """Return the unknowns after one sweep.
 
     In a sweep each site tensor is held in turn while the two others are solved for, so that each is solved for twice;
     of a chain's two tensors each is solved for once.
     """
-    order, target, before = loops.order, labels.double(), None
+    order = loops.order
     for held in (2,) if order == 2 else (2, 0, 1):
         first, second = (held + 1) % 3, (held + 2) % 3
         unknown = balanced(unknown, basis)
@@ -168,22 +146,14 @@ def swept(
             fixed = site_tensor(unknown, basis, other).to(Y.dtype)  # (S, N)
             along = (fixed[:, None, None] @ Y).squeeze(2).double()  # (S, N, B)
             design = sign * KAPPA[order] * (basis @ along)  # (S, F, B)
-            if before is None:
-                before = half_square(unknown[:, solve], design, target)
             unknown = unknown.clone()
-            unknown[:, solve] = ridge_solution(design, target, ridge)
-    return balanced(unknown, basis), before, half_square(unknown[:, solve], design, target)
+            unknown[:, solve] = ridge_solution(design, labels.double(), ridge)
+    return balanced(unknown, basis)
 
 
 def site_tensor(unknown: Tensor, basis: Tensor, place: int) -> Tensor:
     """Return one of the site tensors (S, N) of unknowns (S, order, F) in a basis (S or 1, F, N)."""
     return (unknown[:, place, None] @ basis)[:, 0]
-
-
-def half_square(unknown: Tensor, design: Tensor, target: Tensor) -> np.ndarray:
-    """Return ``½⟨(f − C)²⟩`` (S,) float64 of unknowns (S, F), their design (S, F, B) and labels (B,)."""
-    residual = (unknown[:, None] @ design)[:, 0] - target
-    return (0.5 * residual.square().mean(dim=1)).numpy()
 
 
 def ridge_solution(design: Tensor, target: Tensor, ridge: float) -> Tensor:

@@ -76,23 +76,20 @@ def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> t
     Parameters
     ----------
     product : function that multiplies the matrix of each seed with a vector of its own, (S, P) to (S, P)
-    start : (S, P) random vectors, or (V, S, P) for the mean of the densities from V of them
+    start : (S, P) random vectors
     steps : largest number of steps; a seed takes fewer if its Krylov space is exhausted before, and then the nodes are
         eigenvalues
 
     Returns
     -------
-    values : (S, m) ascending for each start, ``m = V min(steps, P)``; an exhausted seed repeats its largest
+    values : (S, m) ascending, ``m = min(steps, P)``; an exhausted seed repeats its largest
     weights : (S, m), of sum one; repeated values have none
 
     References
     ----------
     B. Ghorbani, S. Krishnan, Y. Xiao, arXiv 1901.10159, Algorithm 1.
     """
-    starts = start.reshape(-1, *start.shape[-2:])
-    parts = [quadrature(*tridiagonal(product, one, min(steps, one.shape[1]))) for one in starts]
-    values, weights = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
-    return values, weights / len(starts)
+    return quadrature(*tridiagonal(product, start, min(steps, start.shape[1])))
 
 
 def tridiagonal(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
-from toponn.tools.checks import DataError, refusal
 from toponn.tools.statistics import wilson_interval
 
 
@@ -25,11 +24,6 @@ def half_success(frame: pd.DataFrame) -> tuple[float, float, float]:
     value, low, high
         The value is NaN where success never falls below one half, or is below it from the smallest σ on.
 
-    Raises
-    ------
-    DataError
-        If no noise level is above zero.
-
     Examples
     --------
     >>> tried = pd.DataFrame({"noise": np.repeat([0.1, 1.0, 10.0], 20), "success": np.repeat([1, 1, 0], 20)})
@@ -37,8 +31,6 @@ def half_success(frame: pd.DataFrame) -> tuple[float, float, float]:
     [3.16, 1.0, 10.0]
     """
     table = frame[frame["noise"] > 0].groupby("noise")["success"].agg(["sum", "size"])
-    if not len(table):
-        raise DataError(refusal("noise", sorted(set(frame["noise"])), "levels of which at least one is above 0"))
     noise, trials = table.index.to_numpy(dtype=float), table["size"].to_numpy(dtype=float)
     share = isotonic_regression(table["sum"] / trials, weights=trials, increasing=False).x
     ends = np.array([wilson_interval(*row) for row in table.itertuples(index=False)])

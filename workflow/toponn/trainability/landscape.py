@@ -21,6 +21,7 @@ from toponn.tools.options import Annotated, Count, Ge, Number, Seeds
 from toponn.tools.seeds import stream
 from toponn.tools.statements import Statement
 from toponn.trainability.alignment import unimodular_alignment, wavefunction_alignment
+from toponn.trainability.curvature import flattened, unflattened
 from toponn.trainability.record import diagnostic
 from toponn.trainability.subject import (
     Measured,
@@ -248,6 +249,7 @@ def plane(
     space: Space, exact: Parameters, near: Parameters, points: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Return the arrays of the plane through the closed form and two trained seeds, aligned; see `landscape`."""
+    exact, near = (dict(sorted(weights.items())) for weights in (exact, near))
     origin, ends = flattened(exact), flattened(near)
     unit = float(origin.norm())
     axes = orthonormal([end - origin[0] for end in ends], rng) * unit  # (2, P)
@@ -258,7 +260,7 @@ def plane(
     extent = high - low
     extent = np.where(extent > ROUNDING * extent.max(), extent, extent.max() or 1.0)  # three points on a line
     x, y = np.linspace(low - BEYOND * extent, high + BEYOND * extent, points).T
-    loss = space.plane(exact, [shaped(axis[None], exact) for axis in axes], x, y)
+    loss = space.plane(exact, [unflattened(axis[None], exact) for axis in axes], x, y)
     return {"plane/x": x, "plane/y": y, "plane/loss": loss, "plane/points": places}
 
 
@@ -271,18 +273,6 @@ def orthonormal(directions: list[Tensor], rng: np.random.Generator) -> Tensor:
         if len(axes) < 2 and rest.norm() > ROUNDING * vector.norm():
             axes.append(rest / rest.norm())
     return torch.stack(axes)
-
-
-def flattened(points: Parameters) -> Tensor:
-    """Return points of S seeds as vectors (S, P), their tensors in the order of their names."""
-    return torch.cat([points[name].flatten(1) for name in sorted(points)], dim=1)
-
-
-def shaped(vectors: Tensor, like: Parameters) -> Parameters:
-    """Return vectors (S, P) as points."""
-    names = sorted(like)
-    parts = vectors.split([like[name][0].numel() for name in names], dim=1)
-    return {name: part.unflatten(1, like[name].shape[1:]) for name, part in zip(names, parts, strict=True)}
 
 
 def chebyshev(low: float, high: float, count: int) -> np.ndarray:

@@ -158,7 +158,7 @@ def in_turn(subject: Subject, here: Seen, seeds: int, budget: float, *, sweeps: 
     sweeps = min(sweeps, int(budget / one))
     require(sweeps > 0, "a sweep costs more than plain training")
     found = alternating(here.model, start, here.samples["train"], here.samples["validation"], sweeps=sweeps)
-    held_out = scores(here.model, found.parameters, here.samples[subject.success.split])
+    held_out = scores(here.model, found, here.samples[subject.success.split])
     return Result(held_out, np.full(seeds, sweeps * one))
 
 
