@@ -32,7 +32,7 @@ PACKAGES = {
     "matter": {"numpy", "scipy", "torch"},
     "invariants": {"numpy", "scipy"},
     "data": {"numpy"},
-    "labels": {"numpy", "pandas"},
+    "labels": {"numpy", "pandas", "scipy"},
     "models": {"numpy", "torch"},
     "training": {"numpy", "pandas", "torch"},
     "trainability": {"numpy", "pandas", "scipy", "torch"},

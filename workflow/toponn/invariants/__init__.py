@@ -2,7 +2,7 @@
 
 - `estimates`: what each says of `toponn.matter.samples`: value, integer, margin, decided
 - `bloch`, `crystals`: invariants and gaps of clean crystals
-- `winding`, `chern`, `bott`, `localizer`: the formulas; `strips`: the localizer by block elimination
+- `winding`, `chern`, `bott`, `localizer`: the formulas
 - `sparse`, `chebyshev`, `filled`, `inertia`: the same for sparse Hamiltonians
 """
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from toponn.invariants import bott, chern, localizer, sparse, strips, winding
+from toponn.invariants import bott, chern, localizer, sparse, winding
 from toponn.matter.samples import Samples
 from toponn.matter.shapes import in_window, window
 from toponn.tools.checks import ConfigError, DataError, NotApplicable, refusal
 
 CLEAR = 0.25
 """Margin, in distance of a value from the middle between two integers, from which on its integer is given."""
-SPARSE_FROM = 140
+SPARSE_FROM = 90
 """Orbitals from which on sparse factors of one localizer are faster than its eigenvalues."""
 TRUSTED_BOTT = 0.25
 """Margin of the Bott index, between 0 and 1, from which on its integer is given."""
@@ -118,14 +118,9 @@ def _spacing(samples: Samples) -> np.ndarray:
 
 
 def _even_localizer(samples: Samples, where: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return index and gap of each sample of a plane, by whichever way is fastest at its size and number."""
-    shifted = samples.dense - samples.level[:, None, None] * np.eye(samples.dense.shape[-1])
-    return strips.even_localizer(shifted, where, kappa, _one_by_one)
-
-
-def _one_by_one(hamiltonians: np.ndarray, where: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return index and gap of each sample, diagonalised or, from some size on, factorised."""
-    batch, n = hamiltonians.shape[:2]
+    """Return index and gap of each sample of a plane, diagonalised or, from some size on, by sparse factors."""
+    batch, n = samples.dense.shape[:2]
+    hamiltonians = samples.dense - samples.level[:, None, None] * np.eye(n)
     if n < SPARSE_FROM:
         return localizer.even_localizer(hamiltonians, where, kappa)
     found = []
