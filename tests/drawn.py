@@ -44,31 +44,24 @@ def drawn_texts(figure):
         return draw(text, renderer)
 
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # the layout settles here
+    figure.draw_without_rendering()  # the layout settles here
     draw = Text.draw
     with mock.patch.object(Text, "draw", record):
-        canvas.draw()
+        figure.draw_without_rendering()
     texts = [text for text in drawn.values() if text.get_visible() and text.get_text().strip()]
     return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts]
 
 
-def overlaps(figure):
-    """Return the pairs of texts whose boxes share more than a pixel in both directions."""
-    found = []
-    for (one, a), (two, b) in itertools.combinations(drawn_texts(figure), 2):
+def misplaced(figure):
+    """Return the pairs of texts whose boxes share more than a pixel in both directions, and texts beyond the rim."""
+    texts, width, height = drawn_texts(figure), figure.bbox.width, figure.bbox.height
+    found = [
+        text for text, box in texts if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > width + 0.5 or box.y1 > height + 0.5
+    ]
+    for (one, a), (two, b) in itertools.combinations(texts, 2):
         if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1:
             found.append((one, two))
     return found
-
-
-def clipped(figure):
-    """Return the texts that reach out of the figure."""
-    width, height = figure.bbox.width, figure.bbox.height
-    return [
-        text
-        for text, box in drawn_texts(figure)
-        if box.x0 < -0.5 or box.y0 < -0.5 or box.x1 > width + 0.5 or box.y1 > height + 0.5
-    ]
 
 
 def artists(figure, gid):

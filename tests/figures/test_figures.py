@@ -15,10 +15,9 @@ from drawn import (
     VARIANTS,
     Named,
     artists,
-    clipped,
     drawn_texts,
     lightness,
-    overlaps,
+    misplaced,
     rendered,
     text_of,
 )
@@ -236,8 +235,7 @@ def figures():
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_no_text_overlaps_or_is_clipped(figures, name):
-    assert overlaps(figures[name]) == []
-    assert clipped(figures[name]) == []
+    assert misplaced(figures[name]) == []
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -250,13 +248,13 @@ def test_the_check_of_overlaps_finds_two_texts_at_one_place():
     figure = matrix(synthetic_summary())
     axes = figure.axes[0]
     axes.text(1.5, 1.1, "in the way", fontsize=12)
-    assert any("in the way" in pair for pair in overlaps(figure))
+    assert any("in the way" in pair for pair in misplaced(figure))
 
 
 def test_the_check_of_clipping_finds_a_text_beyond_the_rim():
     figure = Figure(figsize=(1, 1))
     figure.text(0.9, 0.5, "far too long")
-    assert clipped(figure) == ["far too long"]
+    assert misplaced(figure) == ["far too long"]
 
 
 def test_a_figure_drawn_twice_gives_the_same_bytes(tmp_path):

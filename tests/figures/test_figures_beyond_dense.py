@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import artists, clipped, overlaps, text_of
+from drawn import artists, misplaced, text_of
 from scipy import stats
 
 from toponn.figures.beyond_dense import ROUTE_STYLES, beyond_dense
@@ -67,7 +67,7 @@ def test_costs_are_drawn_with_their_exponents(figure):
 
 def test_no_text_overlaps_or_leaves_the_figure(figure):
     assert figure.get_size_inches()[0] == DOUBLE_COLUMN
-    assert overlaps(figure) == [] and clipped(figure) == []
+    assert misplaced(figure) == []
 
 
 def test_tables_without_rows_or_with_the_same_row_twice_are_refused():

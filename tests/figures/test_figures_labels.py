@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import artists, clipped, drawn_texts, lightness, overlaps, rendered, text_of
+from drawn import artists, drawn_texts, lightness, misplaced, rendered, text_of
 from matplotlib.colors import to_rgba
 
 from toponn.figures.ceiling import ceiling
@@ -109,8 +109,7 @@ def figures():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_overlaps_or_is_clipped(figures, name):
-    assert overlaps(figures[name]) == []
-    assert clipped(figures[name]) == []
+    assert misplaced(figures[name]) == []
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -207,7 +206,7 @@ def test_a_map_of_one_integer_of_none_or_of_large_ones_is_drawn(factor):
     figure = phase_map(arrays | {"mean": arrays["mean"] * factor}, attributes)
     shown = [text.get_text() for text in figure.axes[1].get_yticklabels()]
     assert shown == (["0"] if not factor == 2.0 else ["−3", "−2", "−1", "0", "+1", "+2", "+3"])
-    assert overlaps(figure) == []
+    assert misplaced(figure) == []
 
 
 def test_a_map_names_its_system_shape_fixed_numbers_axes_and_margin():
@@ -394,10 +393,10 @@ def test_figures_of_what_the_library_computes_are_drawn(tmp_path):
     ]
     made.append(ceiling(read_table(tmp_path / "a.csv", "ceiling")))
     for figure in made:
-        assert overlaps(figure) == [] and clipped(figure) == []
+        assert misplaced(figure) == []
     (cells,) = artists(made[0], "cells")
     assert np.ma.allclose(cells.get_array(), np.ma.masked_invalid(read_arrays(tmp_path / "m.h5")[0]["mean"]))
     rows = convergence_rows(**about | {"system": "qwz"}, points=[{"mass": 1.0}], lengths=[6, 8], disorder=[])
     planes = convergence(rows, "chern")
-    assert overlaps(planes) == [] and clipped(planes) == []
+    assert misplaced(planes) == []
     assert all(len(drawn_errors(planes, 0, name)[0]) == 2 for name in set(rows["estimator"]))
