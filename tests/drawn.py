@@ -46,10 +46,10 @@ def drawn_texts(figure):
         return draw(text, renderer)
 
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # the layout settles here
+    figure.draw_without_rendering()  # the layout settles here
     draw = Text.draw
     with mock.patch.object(Text, "draw", record):
-        canvas.draw()
+        figure.draw_without_rendering()
     texts = [text for text in drawn.values() if text.get_visible() and text.get_text().strip()]
     return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts]
 

@@ -211,9 +211,8 @@ def test_every_sample_reaches_the_margin_and_its_numbers_lie_in_their_ranges(mad
 
 
 @every
-@pytest.mark.parametrize("batch_bytes", [1, 1 << 30], ids=["two at a time", "many at a time"])
-def test_samples_are_the_same_in_batches_of_another_size(made, name, batch_bytes, monkeypatch):
-    monkeypatch.setattr(recipes, "BATCH_BYTES", batch_bytes)
+def test_samples_are_the_same_two_at_a_time(made, name, monkeypatch):
+    monkeypatch.setattr(recipes, "BATCH_BYTES", 1)
     arrays, attributes = generated(**RECIPES[name])
     assert same_samples(arrays, made[name][0])
     assert attributes == made[name][1]
@@ -261,7 +260,7 @@ def test_no_draw_serves_two_splits(made, name):
     assert np.array_equal(arrays["draw"] >> 40, arrays["split"])
 
 
-@every
+@pytest.mark.parametrize("name", ["ssh_8", "qwz_vacant", "amorphous"])
 def test_samples_are_others_under_another_name_or_seed(made, name):
     for other in ({"name": "another"}, {"seed": 8}):
         changed, _ = generated(**RECIPES[name] | other)
