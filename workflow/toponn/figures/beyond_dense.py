@@ -22,6 +22,7 @@ from toponn.figures.style import (
     SKY,
     VERMILION,
     check_rows,
+    not_measured,
     panel_letter,
     styled,
 )
@@ -67,8 +68,10 @@ def beyond_dense(table: pd.DataFrame, exponents: pd.DataFrame) -> Figure:
     Raises
     ------
     DataError
-        If there are no rows, or a sample, size and seed twice.
+        If there are a sample, size and seed twice.
     """
+    if table.empty:
+        return not_measured()
     check_rows(table, "beyond_dense", ["sample", "n_sites", "seed"])
     figure = Figure(figsize=(DOUBLE_COLUMN, 3.0))
     left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])

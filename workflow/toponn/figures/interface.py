@@ -20,6 +20,7 @@ from toponn.figures.style import (
     PALE,
     VERMILION,
     integer_map,
+    not_measured,
     panel_letter,
     styled,
 )
@@ -52,7 +53,8 @@ def interface(
     ----------
     arrays
         ``positions`` (N, 2); ``marker`` (N,), the local Chern marker; ``learned`` (S, N), the rings' own marker, NaN
-        where a ring's weight is too small for one; ``weight`` (S, N), in units of its root mean square.
+        where a ring's weight is too small for one; ``weight`` (S, N), in units of its root mean square, NaN of a seed
+        that failed.
     attributes
         ``beyond``, the normalised coordinate of the interface, and ``variant``.
     rows
@@ -60,6 +62,10 @@ def interface(
     looks
         By variant.
     """
+    finite = np.isfinite(arrays["weight"]).all(axis=1)  # the seeds that did not fail
+    if not finite.any():
+        return not_measured()
+    arrays = {**arrays, "learned": arrays["learned"][finite], "weight": arrays["weight"][finite]}
     r, learned = np.asarray(arrays["positions"]), arrays["learned"]
     half = (r.max(axis=0) - r.min(axis=0)) / 2
     middle = (r.max(axis=0) + r.min(axis=0)) / 2
