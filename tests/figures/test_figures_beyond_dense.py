@@ -69,3 +69,9 @@ def test_costs_are_drawn_with_their_exponents(figure):
 
 def test_no_text_overlaps_or_leaves_the_figure(figure):
     assert_fits(figure)
+
+
+def test_a_table_without_a_seed_that_trained_has_a_figure_that_says_so():
+    table, exponents = made_up()
+    empty = beyond_dense_figure(made(beyond_dense=table.head(0), beyond_dense_exponents=exponents.head(0)))
+    assert text_of(empty) == ["no model of this study has such values"]

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from drawn import Made
+from drawn import Made, text_of
+from matplotlib.collections import EllipseCollection
 from stored import write_planted
 
 from toponn.figures.interface import interface_figure
@@ -68,3 +69,20 @@ def test_the_figure_shows_both_markers_with_their_means(looked_at):
     texts = [axes.get_title() for axes in figure.findobj(lambda part: hasattr(part, "get_title"))]
     assert any(text.startswith("inside: own +") for text in texts)
     assert "local Chern marker" in texts
+
+
+def test_a_seed_that_failed_leaves_the_figure_as_it_is_and_where_all_did_it_says_so(looked_at):
+    rows, arrays, attributes = looked_at
+    names = looks([("exact", "ring", "coordinate_ring")])
+
+    def drawn(*places):  # the seed in these places, and one that failed
+        more = {key: np.concatenate([arrays[key], np.full_like(arrays[key], np.nan)]) for key in ("learned", "weight")}
+        found = {key: array[list(places)] for key, array in more.items()}
+        files = {"markers": (arrays | found, attributes), "interfaces": rows}
+        return interface_figure(Made("qwz", files, {}, names))
+
+    alone, beside = (
+        [disks.get_facecolors() for disks in figure.findobj(EllipseCollection)] for figure in (drawn(0), drawn(0, 1))
+    )
+    assert len(alone) == 3 and all(map(np.array_equal, alone, beside))
+    assert text_of(drawn(1)) == ["no model of this study has such values"]

@@ -212,6 +212,14 @@ def test_the_study_has_a_row_for_each_seed_that_trained_sample_and_side(table):
     assert (table.loc[table["sample"] == "one", "n_sites"] == table.loc[table["sample"] == "one", "side"] ** 2).all()
 
 
+def test_a_ring_of_which_no_seed_trained_has_no_rows_and_no_exponents():
+    run = run_of(seeds=2)
+    run.parameters["c"][:] = np.nan
+    sample = {"system": "qwz", "parameters": {"mass": -1.0}, "disorder": []}
+    found = study.beyond_dense(run, seed=1, seeds=2, vectors=2, sides=[6], samples={"one": sample})
+    assert found.empty and study.exponent_rows(found).empty
+
+
 def test_values_of_the_study_agree_with_dense_matrices_within_their_error_bars(table):
     off = ((table["value"] - table["dense"]) / table["error"]).abs()
     assert off.max() < stats.t.ppf(1 - 1e-4, 5)

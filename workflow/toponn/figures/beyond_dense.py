@@ -21,6 +21,7 @@ from toponn.figures.style import (
     PURPLE,
     SKY,
     VERMILION,
+    not_measured,
     panel_letter,
     styled,
 )
@@ -53,6 +54,8 @@ def beyond_dense_figure(given: Given) -> Figure:
     One panel shows the values with their 95 % intervals beside labels and dense values, the other the costs.
     """
     table = given.table("beyond_dense")
+    if table.empty:
+        return not_measured()
     figure = Figure(figsize=(DOUBLE_COLUMN, 3.0))
     left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
     _draw_values(left, table)

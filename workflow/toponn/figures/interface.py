@@ -19,6 +19,7 @@ from toponn.figures.style import (
     PALE,
     VERMILION,
     integer_map,
+    not_measured,
     panel_letter,
     styled,
 )
@@ -40,10 +41,14 @@ def interface_figure(given: Given) -> Figure:
     """Draw the markers of the first sample of an entry of ``interfaces``: three maps, and profiles along a strip.
 
     The arrays are ``positions`` (N, 2); ``marker`` (N,), the local Chern marker; ``learned`` (S, N), the rings' own
-    marker, NaN where a ring's weight is too small for one; ``weight`` (S, N), in units of its root mean square. The
-    title sums up the rows of all draws and seeds.
+    marker, NaN where a ring's weight is too small for one; ``weight`` (S, N), in units of its root mean square, NaN of
+    a seed that failed. The title sums up the rows of all draws and seeds.
     """
     arrays, attributes = given.arrays("markers")
+    finite = np.isfinite(arrays["weight"]).all(axis=1)  # the seeds that did not fail
+    if not finite.any():
+        return not_measured()
+    arrays = {**arrays, "learned": arrays["learned"][finite], "weight": arrays["weight"][finite]}
     r, learned = np.asarray(arrays["positions"]), arrays["learned"]
     half = (r.max(axis=0) - r.min(axis=0)) / 2
     middle = (r.max(axis=0) + r.min(axis=0)) / 2

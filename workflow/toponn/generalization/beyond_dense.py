@@ -46,7 +46,7 @@ def beyond_dense(
     Parameters
     ----------
     run
-        Coordinate rings in the plane; seeds that failed are left out.
+        Coordinate rings in the plane; seeds that failed are left out, and where all did there is no row.
     seed
         Of the study: samples and random vectors descend from it.
     vectors
@@ -68,7 +68,7 @@ def beyond_dense(
     run = Run(run.model, {name: tensor[kept] for name, tensor in run.parameters.items()}, run.document)
     rows = []
     for name, recipe in samples.items():
-        for side in sorted(sides):
+        for side in sorted(sides) if len(kept) else ():
             square = {"name": "rectangle", "size": [side, side]}
             where = Recipe.of(name=f"{name}_{side}", seed=seed, shape=square, where=f"beyond_dense.{name}", **recipe)
             found = _sample(run, where, vectors, stream(seed, "beyond_dense", name, side))
