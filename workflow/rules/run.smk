@@ -11,7 +11,7 @@ LOOKS_ONLY = (
 
 
 def begin():
-    """Return the lock of the results folder, or stop; what is changed on the command line's behalf is changed under it."""
+    """Return the lock of the results folder, or stop where another run has it."""
     try:
         lock = hold(Path(PLAN.results))
         undo_times_ahead(Path(PLAN.results), lock)
@@ -23,6 +23,8 @@ def begin():
 
 
 if workflow.is_main_process:
-    ASKED = get_argument_parser().parse_known_args(sys.argv[1:])[0]
-    if not any(getattr(ASKED, name, None) for name in LOOKS_ONLY):
+    GIVEN = sys.argv[1:] if "snakemake" in sys.argv[0] else []
+    ASKED = get_argument_parser().parse_known_args(GIVEN)[0]
+    LOOKS = any(getattr(ASKED, name, None) for name in LOOKS_ONLY)
+    if ASKED.report_after_run or not LOOKS:
         HELD = begin()  # a name, so that it is held to the end
