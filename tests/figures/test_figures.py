@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 
 import jinja2
 import matplotlib
@@ -262,6 +263,19 @@ def figures():
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_is_one_or_two_columns_wide_and_no_text_overlaps_or_is_clipped(figures, name):
     assert_fits(figures[name])
+
+
+@pytest.mark.parametrize("draw", [superiority_figure, success_figure, generalization_figure])
+def test_names_of_64_characters_leave_the_panels_their_room(draw):
+    test, label = "_".join(["a_long_name"] * 6)[:64], " ".join(["a long name"] * 6)[:64]
+    trainability, runs = synthetic_runs_and_trainability()
+    tables = {"superiority": synthetic_differences(), "generalization_summary": synthetic_summary()}
+    tables = {name: table.replace("qwz_6", test) for name, table in tables.items()}
+    kinds = {test if name == "qwz_6" else name: kind for name, kind in CHERN_KINDS.items()}
+    looks = {**LOOKS, "cnn": LOOKS["cnn"]._replace(label=label)}
+    figure = draw(replace(given(runs=runs, trainability=trainability, kinds=kinds, **tables), looks=looks))
+    assert [text for text in misplaced(figure) if isinstance(text, str)] == []  # none leaves the figure
+    assert sum(axes.get_position().width for axes in figure.axes if axes.axison) > 0.4
 
 
 def test_the_check_of_overlaps_finds_two_texts_at_one_place():

@@ -156,6 +156,15 @@ def test_the_best_remedy_stands_beside_plain_training():
     assert row["value"] == 0.9 and row["note"] == "grown; plain 0.500 (0.400 to 0.600)"
 
 
+def test_a_model_of_which_no_seed_trained_on_clean_samples_has_no_row_of_that():
+    def found(*values):
+        rows = ({"test": test, "value": value} for test, value in zip(("ssh_24_clean", "ssh_24"), values, strict=True))
+        return answered(train=trainability(*rows, diagnostic="clean_balanced_accuracy"))
+
+    assert statement(found(1.0, 0.9), "after training on clean ones")["note"] == "1.000 on clean ones; 20 seeds"
+    assert found(np.nan, np.nan).empty
+
+
 def test_a_statement_of_a_diagnostic_is_the_row_that_has_its_conditions():
     rows = [
         {"size": n, "at": at, "value": v} for n, at, v in ((6, "random", 1.0), (24, "start", 2.0), (24, "random", 3.0))

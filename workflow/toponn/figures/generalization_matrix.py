@@ -134,7 +134,7 @@ def with_prefix(value: float) -> str:
 def _row_label(summary: pd.DataFrame, test: str, kind: str) -> str:
     """Return the test's name and its number of samples."""
     samples = int(summary.loc[summary["test"] == test, "n_samples"].max())
-    return f"{'trained on ' if kind == HOME else ''}{dataset_label(test)} ({samples})"
+    return wrapped(f"{'trained on ' if kind == HOME else ''}{dataset_label(test)} ({samples})", 34)
 
 
 def _draw_box(axes: Axes, x: float, top: float, width: float = 1.0, **kwargs: object) -> None:
@@ -197,7 +197,7 @@ def _draw_left_out(axes: Axes, summary: pd.DataFrame, lattices: Sequence[str]) -
             if name == test:
                 _draw_box(axes, x, top, facecolor="none", edgecolor=BLACK, linewidth=1.4, gid="left out")
     seeds, tests = summary.groupby("left_out")["n_seeds"].first(), summary.groupby("test").first()
-    names = [f"without {dataset_label(name)}\n{seeds[name]} seeds" for name in left_out]
+    names = [f"{wrapped(f'without {dataset_label(name)}', 34)}\n{seeds[name]} seeds" for name in left_out]
     axes.set_yticks(np.arange(len(left_out)) + 0.5, names)
     ceilings = [f"n = {tests['n_samples'][t]}, ceiling {shown_number(tests['ceiling'][t])}" for t in lattices]
     labels = [f"{dataset_label(test)}\n{below}" for test, below in zip(lattices, ceilings, strict=True)]

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import DOUBLE_COLUMN, PALE, not_measured, panel_letter, row_note, styled, variants_in_order
+from toponn.figures.words import wrapped
 
 PANELS = {
     "output_overlap": "correlation with the local marker\nover all samples",
@@ -40,7 +41,7 @@ def overlap_figure(given: Given) -> Figure:
         _draw(axes, rows[rows["diagnostic"] == diagnostic], {name: looks[name] for name in variants})
         axes.set_xlabel(label)
         panel_letter(axes, letter)
-    panels[0].set_yticks(range(len(variants)), [looks[name].label for name in variants])
+    panels[0].set_yticks(range(len(variants)), [wrapped(looks[name].label, 30) for name in variants])
     panels[0].set_ylim(len(variants) - 0.5, -0.5)
     return figure
 

@@ -48,7 +48,7 @@ def proxies_figure(given: Given) -> Figure:
         for height, variant in enumerate(variants):
             _draw_row(axes, group[group["variant"] == variant], looks[variant], height)
         axes.set_title(_title(test, proxy, group, 24 if columns <= COLUMNS else 18), loc="left", fontsize=7)
-    grid[0].set_yticks(range(len(variants)), [looks[name].label for name in variants])
+    grid[0].set_yticks(range(len(variants)), [wrapped(looks[name].label, 30) for name in variants])
     grid[0].set_ylim(len(variants) - 0.5, -0.5)
     grid[0].set_xlim(-0.04, 1.04)
     grid[0].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])

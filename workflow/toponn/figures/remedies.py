@@ -1,6 +1,7 @@
 """Whether other ways of training a ring succeed more often than plain training, and what they cost."""
 
 from collections.abc import Mapping
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -102,7 +103,8 @@ def _name_rows(
     axes.set_ylim(len(rows) - 0.4, -0.6)
     for height, (variant, remedy) in enumerate(rows):
         if not remedy:
-            about = f"{looks[variant].label}: {_about(table[table['variant'] == variant], SIZE_UNIT[task])}"
+            label = shorten(looks[variant].label, 30, placeholder=" …")
+            about = f"{label}: {_about(table[table['variant'] == variant], SIZE_UNIT[task])}"
             place = {"transform": axes.get_yaxis_transform(), "ha": "left", "va": "center", "color": BLACK}
             axes.text(0.01, height + 0.1, about, fontsize=7, fontweight="bold", **place)
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, panel_letter, row_note, styled, variants_in_order
+from toponn.figures.words import wrapped
 
 
 @figure(
@@ -39,7 +40,7 @@ def success_figure(given: Given) -> Figure:
     _draw_fraction(panels[0], drawn, trainability)
     _draw_seeds(panels[1], rows, runs, threshold, looks)
     _draw_gradient(panels[2], drawn, trainability)
-    panels[0].set_yticks(range(len(rows)), [looks[name].label for name in rows])
+    panels[0].set_yticks(range(len(rows)), [wrapped(looks[name].label, 30) for name in rows])
     panels[0].set_ylim(len(rows) - 0.45, -0.55)
     for axes, letter in zip(panels, "abc", strict=True):
         panel_letter(axes, letter)

@@ -53,7 +53,7 @@ def superiority_figure(given: Given) -> Figure:
         if len(hybrids) > 1:
             axes.set_title(wrapped(looks[hybrid].label, 24), fontsize=7)
     labels = [dataset_label(test) if test in kinds else _mean_label(test, rows.loc[test]) for test in tests]
-    panels[0].set_yticks(range(len(tests)), labels, fontsize=6.5)
+    panels[0].set_yticks(range(len(tests)), [wrapped(label, 34) for label in labels], fontsize=6.5)
     panels[0].set_ylim(len(tests) - 0.4, -0.6)
     own = looks[hybrids[0]].label if len(hybrids) == 1 else "hybrid"
     figure.supxlabel(f"balanced accuracy: {own}\nminus the best rival (dashed: claimed)", fontsize=8)
@@ -75,7 +75,11 @@ def _add_legend(figure: Figure, paired: pd.DataFrame, kinds: Mapping[str, str], 
     best = paired[paired["test"].isin(kinds) & (paired["status"] == "ok")]["rival"]
     marks = {"markersize": 4, "linestyle": ""}
     shown = [looks[name] for name in variants_in_order(best, looks)]
-    handles = [Line2D([], [], color=look.colour, marker=look.marker, label=look.label, **marks) for look in shown]
+    names = [wrapped(look.label, 30) for look in shown]
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, label=name, **marks)
+        for name, look in zip(names, shown, strict=True)
+    ]
     handles.append(Line2D([], [], color=BLACK, marker="D", markersize=3.5, linestyle="", label="mean over tests"))
     style = {
         "ncols": legend_columns([handle.get_label() for handle in handles], 4, figure.get_figwidth()),
