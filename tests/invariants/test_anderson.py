@@ -161,13 +161,3 @@ def test_open_samples_of_the_anderson_insulator_of_qwz_show_it_too():
     assert means[0.0][1] == 0
     assert means[4.0][0] < -0.6
     assert means[4.0][1] <= -0.5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", THIRD_PARTY)
-def test_with_five_times_the_samples_the_averages_stay_those_of_the_third_party(name):
-    system, parameters, means = THIRD_PARTY[name]
-    for width, mean in means.items():
-        found = np.rint(bott_index(tori(system, float(width), 100, seed=50 + width, **parameters)).value).mean()
-        p = np.clip(abs(mean), 0.05, 0.95)
-        assert found == pytest.approx(mean, abs=3 * np.sqrt(p * (1 - p) * (1 / 20 + 1 / 100))), width

@@ -241,7 +241,7 @@ def named(origin):
     return Samples(positions=np.zeros((1, 2)), draw=draw, attributes={"system": text})
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(origins())
 def test_what_a_sample_prints_parses_back(origin):
     sample = named(origin)

@@ -437,7 +437,7 @@ def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(n
     arguments = {
         "dataset_paths": str(tmp_path / "chain.h5"),
         "task": "winding",
-        "variant": {"name": name, "entry": {"model": model, **OPTIONS[name], "training": {**FEW, "epochs": 40}}},
+        "variant": {"name": name, "entry": {"model": model, **OPTIONS[name], "training": {**FEW, "epochs": 24}}},
         "seeds": [0, 1, 2],
         "success": {"split": "validation", "balanced_accuracy": 0.9},
         "root": ROOT,
@@ -455,10 +455,10 @@ def test_a_job_killed_in_the_middle_of_training_goes_on_and_ends_bit_identical(n
         job.send_signal(signal.SIGKILL)
         assert job.wait() == -signal.SIGKILL, "the job ended before it was killed"
     done = checkpoints.read_arrays(checkpoint)[1]["epoch"]
-    assert 1 <= done < 39
+    assert 1 <= done < 23
     arguments |= {"variant": Variant.of(**arguments["variant"]), "success": Success(**arguments["success"])}
     resumed = train_block(**{**arguments, "checkpoint": checkpoint})
-    assert progress.epochs == 40 - done
+    assert progress.epochs == 24 - done
     whole = train_block(**{**arguments, "checkpoint": None})
     write_run(tmp_path / "resumed", resumed)
     write_run(tmp_path / "whole", whole)
