@@ -15,8 +15,9 @@ from toponn.data.recipes import Recipe
 from toponn.invariants.estimates import real_space_chern, spectral_localizer
 from toponn.matter.disorder import DISORDER
 from toponn.matter.geometry import system_of
-from toponn.matter.samples import FIRST_AXIS, Samples, parsed
-from toponn.matter.shapes import SHAPE_DIMENSION, entry_of, mask, shape_of
+from toponn.matter.names import entry_of, parsed
+from toponn.matter.samples import FIRST_AXIS, Samples
+from toponn.matter.shapes import SHAPE_DIMENSION, mask, shape_of
 from toponn.matter.states import occupied_states, projector
 from toponn.matter.systems import SYSTEMS
 from toponn.tools.checks import DataError

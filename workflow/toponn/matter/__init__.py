@@ -4,5 +4,5 @@
 - `systems`: Hamiltonians on them; `disorder`: random terms and removals
 - `geometry`: which system lives on which lattice in which shape
 - `states`: occupied states, projectors and polar factors
-- `samples`: the type that travels from the draw to what a network sees
+- `samples`: the type that travels from the draw to what a network sees; `names`: from its printed name back to keys
 """

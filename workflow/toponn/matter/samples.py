@@ -1,6 +1,5 @@
 """The one type of a sample on its way from a draw to what a network sees."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from toponn.matter.lattices import normalised_coordinates
-from toponn.matter.shapes import Shape, entry_of, local_coordinates, number_of
+from toponn.matter.shapes import Shape, local_coordinates
 from toponn.matter.states import (
     MIDGAP_PAIR,
     chiral_block,
@@ -34,7 +33,7 @@ class Samples:
 
     `Samples.of` makes them from a user's Hamiltonians and checks these, `toponn.data.recipes.Recipe.draw` draws them,
     and `toponn.data.datasets.read_dataset` reads them from a file. A slice, a list of numbers or a mask takes some of
-    them. They print as what `parsed` reads.
+    them. They print as what `toponn.matter.names.parsed` reads.
 
     Attributes
     ----------
@@ -358,46 +357,3 @@ def _count(filled: Any, batch: int, n: int) -> Any:
         allowed = f"a whole number from 0 to {n}, or one for each of {batch} samples"
         raise DataError(f"filled: found {short(filled)}; allowed: {allowed}")
     return filled if filled is None else found
-
-
-# --- Names ------------------------------------------------------------------------------------------------
-
-NAME = re.compile(
-    r"([^\[]+)\[(.+)\]( without the mid-gap pair)?( in a scrambled site gauge)?(?:#(\d+)| \(\d+ samples\))?"
-)
-
-
-def parsed(text: str) -> dict[str, Any]:
-    """Return the config's keys of a recipe from what it or its samples print as, and beside them the number of a draw.
-
-    The text names no parameters; of an interface it has the place, and no lattice where it is the system's first.
-
-    Raises
-    ------
-    DataError
-        If the text is of another form.
-
-    Examples
-    --------
-    >>> found = parsed("haldane[disk r=6, onsite_box W=2]#731")
-    >>> found["system"], found["shape"], found["disorder"], found["draw"]
-    ('haldane', {'name': 'disk', 'radius': 6}, [{'name': 'onsite_box', 'strength': 2}], 731)
-    """
-    match = NAME.fullmatch(text)
-    if match is None:
-        raise DataError(refusal("sample", text, "a text as haldane[disk r=6, onsite_box W=2]#731"))
-    system, inside, dropped, scrambled, draw = match.groups()
-    shape, *parts = inside.split(", ")
-    found: dict[str, Any] = {"system": system, "shape": entry_of(shape), "lattice": None, "interface": None}
-    found |= {"disorder": [], "midgap_pair": "dropped" if dropped else "kept"}
-    found |= {"site_gauge": "scrambled" if scrambled else "fixed", "draw": int(draw) if draw else None}
-    for part in parts:
-        kind, given, strength = part.partition(" W=")
-        if given:
-            ends = [number_of(end) for end in strength.split("..")]
-            found["disorder"].append({"name": kind, "strength": ends if len(ends) > 1 else ends[0]})
-        elif part.startswith("interface at "):
-            found["interface"] = {"beyond": number_of(part.removeprefix("interface at "))}
-        else:
-            found["lattice"] = part
-    return found

@@ -57,11 +57,6 @@ def exact(number: float) -> str:
     return f"{number:g}" if float(f"{number:g}") == number else repr(float(number))
 
 
-def number_of(text: str) -> float:
-    """Return the number that `exact` wrote, whole where it has no point."""
-    return int(text) if text.lstrip("-").isdigit() else float(text)
-
-
 # --- The family -------------------------------------------------------------------------------------------
 
 
@@ -225,27 +220,6 @@ def _check_numbers(settings: Mapping[str, Any], where: str) -> None:
         numbers = [n for n in np.ravel(np.array(value, dtype=object)) if isinstance(n, int | float)]
         if not all(abs(n) <= LONGEST for n in numbers):
             raise ConfigError(refusal(f"{where}.{key}", Words(short(value)), f"numbers up to {LONGEST:,.0f}"))
-
-
-def entry_of(text: str) -> dict[str, Any]:
-    """Return the config entry of the shape that prints as this text, or refuse one that no entry makes, as a mask.
-
-    Examples
-    --------
-    >>> entry_of("rectangle 8x6.5"), entry_of("disk r=6 holes (0,0,2)")
-    ({'name': 'rectangle', 'size': [8, 6.5]}, {'name': 'disk', 'radius': 6, 'holes': [[0, 0, 2]]})
-    """
-    outline, _, holes = text.partition(" holes ")
-    name, _, lengths = outline.partition(" ")
-    try:
-        (argument,) = inspect.signature(resolve(SHAPES, name, "shape")).parameters
-        sides = [number_of(side) for side in lengths.rpartition("=")[2].split("x")]
-        entry = {"name": name, argument: sides[0] if "=" in lengths else sides}
-        if holes:
-            entry["holes"] = [[number_of(n) for n in hole.split(",")] for hole in holes[1:-1].split(") (")]
-    except ValueError:
-        raise DataError(refusal("shape", text, "a text as disk r=6 or rectangle 8x6")) from None
-    return entry
 
 
 # --- Measured by counting ---------------------------------------------------------------------------------
