@@ -163,7 +163,7 @@ def test_a_file_of_the_future_is_made_again_when_what_it_was_made_from_has_chang
         (results / name).rename(own.root / name)
         (results / name).symlink_to(own.root / name, target_is_directory=True)
     ahead = time.time() + 3600  # as of a node whose clock is an hour ahead
-    for name in FIGURE:
+    for name in (*FIGURE, "benchmarks/figure_phase_map/phase_map_extended_ssh.tsv"):  # all that the job has made
         os.utime(results / name, (ahead, ahead))
     maps = "workflow/toponn/labels/phase_maps.py"  # no code of figures
     with own.edited(maps, own.text(maps).replace(".integer.filled(0)", ".integer.filled(0) + 1")):
