@@ -62,6 +62,14 @@ def ready(project: Project, script: str, fate: str, number: int) -> None:
     part.rename(project.watch / "fates" / f"{script}-{number:03}")
 
 
+def ended(project: Project) -> int:
+    """Return how a call of snakemake ends, after which fates that found their job dead already wait for another."""
+    code = started(project).wait(900)
+    for path in (project.watch / "taken").iterdir():
+        path.rename(project.watch / "fates" / path.name)
+    return code
+
+
 def wait_until(condition, seconds: float = 60.0) -> None:
     """Wait for something that must come."""
     deadline = time.monotonic() + seconds
@@ -79,9 +87,9 @@ def interrupted(tmp_path_factory) -> Project:
             ready(project, script, f"job {fate}", next(numbers))
     for fate in RUNS.replace("\n", " ").split(", "):
         ready(project, *fate.split(" ", 1), next(numbers))
-        started(project).wait(900)
+        ended(project)
     for _ in range(20):
-        if not started(project).wait(900):
+        if ended(project) == 0:
             return project
     raise AssertionError("the same command does not finish")
 
