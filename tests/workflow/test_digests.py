@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -115,40 +116,58 @@ def test_nor_do_rules_change_under_a_job_of_a_cluster(own_finished_project):
 # --- Rows of families ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("family", "row", "again"),
-    [
-        ("matter/shapes.py", "shapes:disk", {"maps/amorphous.h5"}),
-        ("matter/shapes.py", "shapes:segment", CHAINS | {MAP}),
-        ("matter/shapes.py", "shapes:l_shape", set()),
-        ("matter/disorder.py", "disorder:bond_box", CHAINS),
-        ("matter/disorder.py", "disorder:vacancies", set()),
-        ("matter/lattices.py", "point_sets:RANDOM", {"datasets/lattice_random.h5", "maps/amorphous.h5"}),
-        ("matter/systems/__init__.py", "higher_chern:HigherChern", {"convergence/higher_chern.csv"}),
-        ("models/__init__.py", "cnn:CNN", CNN),
-        ("figures/__init__.py", "phase_map:phase_map_figure", FIGURES),
-        ("invariants/__init__.py", "estimates:bott_index", set()),
-    ],
-)
-def test_a_row_that_leads_to_another_module_reruns_the_jobs_that_use_the_member(finished_project, family, row, again):
-    path, stem = f"workflow/toponn/{family}", row.partition(":")[0]
-    other = (finished_project.root / path).with_name("other.py")
+@contextmanager
+def redirected(project: Project, family: str, row: str):
+    """Let a row of a family lead to a copy of its module for a while."""
+    path, stem = f"workflow/toponn/{family}.py", row.partition(":")[0]
+    other, text = (project.root / path).with_name(f"other_{stem}.py"), project.text(path)
     shutil.copy(other.with_name(f"{stem}.py"), other)
-    text = finished_project.text(path)
     assert text.count(f'.{row}"') == 1
     try:
-        with finished_project.edited(path, text.replace(f'.{row}"', f'.{row.replace(f"{stem}:", "other:")}"')):
-            assert finished_project.pending(cause="params changed") == again
+        with project.edited(path, text.replace(f'.{row}"', f'.{row.replace(f"{stem}:", f"other_{stem}:")}"')):
+            yield
     finally:
         other.unlink()
+
+
+@pytest.mark.parametrize(
+    ("rows", "again"),
+    [
+        ({"shapes:l_shape": "shapes", "disorder:vacancies": "disorder"}, set()),
+        ({"shapes:disk": "shapes"}, {"maps/amorphous.h5"}),
+        ({"shapes:segment": "shapes"}, CHAINS | {MAP}),
+        (
+            {
+                "disorder:bond_box": "disorder",
+                "higher_chern:HigherChern": "systems/__init__",
+                "point_sets:RANDOM": "lattices",
+            },
+            CHAINS | {"convergence/higher_chern.csv", "datasets/lattice_random.h5", "maps/amorphous.h5"},
+        ),
+    ],
+)
+def test_rows_of_matter_that_lead_to_another_module_rerun_the_jobs_that_use_the_member(finished_project, rows, again):
+    with ExitStack() as edits:
+        for row, family in rows.items():
+            edits.enter_context(redirected(finished_project, f"matter/{family}", row))
+        assert finished_project.pending(cause="params changed") == again
+
+
+def test_so_do_rows_of_models_and_figures_and_rows_of_estimators_that_no_job_names_rerun_nothing(finished_project):
+    with (
+        redirected(finished_project, "models/__init__", "cnn:CNN"),
+        redirected(finished_project, "figures/__init__", "phase_map:phase_map_figure"),
+        redirected(finished_project, "invariants/__init__", "estimates:bott_index"),
+    ):
+        assert finished_project.pending(cause="params changed") == CNN | FIGURES
 
 
 # --- What is no code -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["joblog", "provenance"])
-def test_what_a_job_logs_and_what_made_a_file_is_no_code_of_a_job(finished_project, name):
-    with edited(finished_project, f"workflow/toponn/tools/{name}.py"):
+def test_what_a_job_logs_and_what_made_a_file_is_no_code_of_a_job(finished_project):
+    tools = "workflow/toponn/tools"
+    with edited(finished_project, f"{tools}/joblog.py"), edited(finished_project, f"{tools}/provenance.py"):
         assert finished_project.pending() == set()
 
 

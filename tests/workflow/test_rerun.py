@@ -188,10 +188,10 @@ def test_a_models_hyper_parameter_reruns_its_jobs_and_what_depends_on_them(finis
 
 def test_more_seeds_add_blocks_and_leave_the_others_and_tests_that_take_no_more_seeds(finished_project):
     overlay = _small(finished_project)
-    overlay["models"]["mlp"]["seeds"] = overlay["block"] + 2
-    overlay["tasks"]["winding"]["test_seeds"] = {"extended_ssh_24": overlay["block"]}
+    overlay["models"]["cnn"]["seeds"] = overlay["block"] + 2
+    overlay["tasks"]["chern"]["test_seeds"] = {"qwz_6": overlay["block"]}
     with _changed(finished_project, overlay) as study:
-        expected = _after_retraining(study, "mlp", block=1) - _evaluations("winding", ["mlp"], ["extended_ssh_24"])
+        expected = _after_retraining(study, "cnn", block=1) - _evaluations("chern", ["cnn"], ["qwz_6"])
         assert finished_project.pending() == expected
 
 
@@ -205,10 +205,10 @@ def test_fewer_seeds_train_nothing_and_test_those_that_are_left(finished_project
 
 def test_a_new_variant_of_a_model_makes_its_own_files_and_those_that_show_all(finished_project):
     overlay = _small(finished_project)
-    overlay["models"]["mlp_wide"] = {"like": "mlp", "label": "MLP, wide", "hidden": [96, 96]}
-    overlay["tasks"]["winding"]["models"] = [*overlay["tasks"]["winding"]["models"], "mlp_wide"]
+    overlay["models"]["window"] = {"like": "ring_wavefunction", "label": "window", "trainable": ["window"]}
+    overlay["tasks"]["winding"]["models"] = [*overlay["tasks"]["winding"]["models"], "window"]
     with _changed(finished_project, overlay) as study:
-        again = _runs("ssh_24", "mlp_wide") | _evaluations("winding", ["mlp_wide"], _tests(study, "winding"))
+        again = _runs("ssh_24", "window") | _evaluations("winding", ["window"], _tests(study, "winding"))
         again |= AFTER_CHAINS | AFTER_TRAINING
         assert finished_project.pending() == again | _task_figures(finished_project, "winding")
 
@@ -228,7 +228,7 @@ def test_a_dataset_reruns_itself_and_what_every_model_does_on_it(finished_projec
         expected = AFTER_CHAINS | AFTER_DIAGNOSTICS | {"tables/references.csv"}
         expected |= {f"datasets/{name}.h5" for name in ("extended_ssh_24", "qwz_8_clean")}
         expected |= _evaluations("winding", _tested(study, "winding"), ["extended_ssh_24"])
-        expected |= _diagnosed("chern", ["ring_coordinate", "loop_ridge"], "clean", "sample_sizes")
+        expected |= _diagnosed("chern", ["ring_coordinate"], "clean", "sample_sizes")
         assert finished_project.pending() == expected
 
 
@@ -259,17 +259,15 @@ def test_a_diagnostics_option_and_the_cells_of_a_map_rerun_that_diagnostic_and_t
 # --- What the code does ----------------------------------------------------------------------------------------------
 
 
-def test_a_systems_module_reruns_its_datasets_and_what_depends_on_them(finished_project):
+def test_a_systems_module_reruns_its_datasets_and_labels_and_what_depends_on_them(finished_project):
     study = finished_project.study(SMALL)
     expected = AFTER_CHAINS | {"datasets/extended_ssh_24.h5", "tables/references.csv"} | _labels(study, "extended_ssh")
-    expected |= _evaluations("winding", _tested(study, "winding"), ["extended_ssh_24"])
-    with _changed_code(finished_project, "workflow/toponn/matter/systems/extended_ssh.py"):
+    expected |= _evaluations("winding", _tested(study, "winding"), ["extended_ssh_24"]) | _labels(study, "higher_chern")
+    with (
+        _changed_code(finished_project, "workflow/toponn/matter/systems/extended_ssh.py"),
+        _changed_code(finished_project, "workflow/toponn/matter/systems/higher_chern.py"),  # of no dataset
+    ):
         assert finished_project.pending() == expected
-
-
-def test_a_system_of_no_dataset_reruns_the_studies_of_its_labels_alone(finished_project):
-    with _changed_code(finished_project, "workflow/toponn/matter/systems/higher_chern.py"):
-        assert finished_project.pending() == _labels(finished_project.study(SMALL), "higher_chern") != set()
 
 
 def test_a_lattice_reruns_its_dataset_the_runs_that_see_it_and_the_studies_of_its_labels(finished_project):
@@ -284,10 +282,10 @@ def test_a_lattice_reruns_its_dataset_the_runs_that_see_it_and_the_studies_of_it
 def test_the_modules_of_a_model_and_of_a_diagnostic_rerun_these_alone(finished_project):
     study = finished_project.study(SMALL)
     with (
-        _changed_code(finished_project, "workflow/toponn/models/mlp.py"),
+        _changed_code(finished_project, "workflow/toponn/models/cnn.py"),
         _changed_code(finished_project, "workflow/toponn/trainability/kernel.py"),
     ):
-        again = _after_retraining(study, "mlp") | _search(study, "mlp")
+        again = _after_retraining(study, "cnn") | _search(study, "cnn")
         assert finished_project.pending() == again | AFTER_DIAGNOSTICS | KERNELS
 
 
@@ -297,7 +295,7 @@ def test_the_rings_module_reruns_the_rings_alone(finished_project):
     expected = _after_retraining(study, "ring_coordinate") | _diagnoses(study, "ring_coordinate")
     expected |= _search(study, "ring_coordinate") | _left_out(study, "ring_coordinate")
     expected |= _runs("qwz_8", "ring_coordinate", 1) | _runs("qwz_6", "ring_coordinate")
-    expected |= _runs("ssh_24", "ring_free_closed_form") | _figures("learning_curves_winding")
+    expected |= _runs("qwz_8", "ring_free_closed_form")
     # Diagnostics that load the module for whatever model they look at.
     expected |= {
         output
