@@ -127,11 +127,14 @@ def test_a_row_that_leads_elsewhere_by_now_is_refused(project):
 
 @pytest.mark.parametrize(
     ("more", "what"),
-    [("import toponn.unnamed", "workflow/toponn/unnamed.py"), ("resolve(KINDS, 'b', 'kind')", "b (toponn.one:B)")],
+    [
+        ("import toponn.unnamed", f"workflow/toponn/unnamed.py: {CHANGED}"),
+        ("resolve(KINDS, 'b', 'kind')", "b (toponn.one:B): the parameters of this job's rule do not name it"),
+    ],
 )
 def test_what_the_parameters_do_not_name_is_not_used(project, more, what):
     said, (last,) = ran(project, parameters(project, "a toponn.one:A"), more=more)
-    assert said == "1" and last.endswith(f"{what}: {CHANGED}")
+    assert said == "1" and what in last
 
 
 def test_a_script_that_is_not_the_one_of_the_parameters_does_not_run(project):

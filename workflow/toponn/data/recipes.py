@@ -95,7 +95,7 @@ class Recipe:
 
     def __str__(self) -> str:
         parts = [str(self.shape)]
-        parts += [] if self.lattice is self.system.lattice() else [self.lattice.name]
+        parts += [] if self.lattice.name == self.system.lattices[0] else [self.lattice.name]
         parts += [f"interface at {exact(self.interface['beyond'])}"] if self.interface else []
         return f"{self.system.name}[{', '.join([*parts, *filter(None, [self.disorder_text])])}]"
 

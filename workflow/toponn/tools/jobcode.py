@@ -143,8 +143,11 @@ def check_row(name: str, row: str) -> None:
         If it is another than when the run began, or the rule does not tell its jobs of it.
     """
     for held in sys.meta_path:
-        if isinstance(held, _Held) and f"{name} {row}" not in held.rows:
+        if not isinstance(held, _Held) or f"{name} {row}" in held.rows:
+            continue
+        if any(text.startswith(f"{name} ") for text in held.rows):
             raise CodeError(changed(f"{name} ({row})"))
+        raise CodeError(f"{name} ({row}): the parameters of this job's rule do not name it (toponn.study.code)")
 
 
 def changed(what: str) -> str:
