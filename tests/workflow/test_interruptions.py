@@ -79,8 +79,11 @@ def wait_until(condition, seconds: float = 60.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory) -> Project:
-    """Return the small study as all cores make it when one call after another is killed, and its jobs are."""
+def interrupted(finished_project, tmp_path_factory) -> Project:
+    """Return the small study as all cores make it when one call after another is killed, and its jobs are.
+
+    It asks for the finished study so that all its tests run in the process that has that, and it is made once.
+    """
     project, numbers = copied(tmp_path_factory.mktemp("interrupted")), count()
     for script, fates in JOBS.items():
         for fate in fates.split(", "):
