@@ -45,7 +45,7 @@ JOBS = {
 RUNS = """dataset run KILL 1, dataset group INT start, dataset run TERM end, search group KILL 1, train run KILL 3,
 train group TERM 0.5s, diagnose run INT 1, evaluate run KILL 2, diagnose group KILL end, figure run KILL start,
 join_tables run KILL 1, figure group KILL 2"""
-"""In the order of the calls: the job in which the run is killed, snakemake alone or all its processes, and when."""
+"""The job in which the run is killed, snakemake alone or all its processes, and when."""
 
 
 def started(project: Project, *arguments: str) -> subprocess.Popen:
@@ -90,8 +90,7 @@ def interrupted(finished_project, tmp_path_factory) -> Project:
             ready(project, script, f"job {fate}", next(numbers))
     for number, fate in enumerate(RUNS.replace("\n", " ").split(", ")):  # which jobs take before their own fates
         ready(project, *fate.split(" ", 1), number)
-        ended(project)
-    for _ in range(20):
+    for _ in range(40):
         if ended(project) == 0:
             for path in (project.watch / "fates").iterdir():  # of a stage that ended before it had as many jobs
                 path.unlink()
