@@ -475,6 +475,18 @@ def test_success_against_size_has_a_point_and_an_interval_for_each_model_and_siz
     assert "cells" in axes.get_xlabel()
 
 
+def test_success_of_one_model_has_room_for_the_names_of_its_ticks():
+    trainability, runs = (table[table["variant"] == "cnn"] for table in synthetic_runs_and_trainability())
+    gradients = trainability["diagnostic"] == "initial_gradient_norm"
+    narrow = trainability.assign(
+        **{
+            end: trainability[end].where(~gradients, value)
+            for end, value in (("value", 0.235), ("low", 0.22), ("high", 0.25))
+        }
+    )
+    assert_fits(succeeded(narrow, runs))
+
+
 def test_success_names_its_axes_counts_and_what_does_not_apply(figures):
     figure = figures["success"]
     assert [axes.get_xlabel() for axes in figure.axes] == [

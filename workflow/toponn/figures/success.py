@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from toponn.figures.record import Given, Look, figure
 from toponn.figures.style import BLACK, DOUBLE_COLUMN, GREY, PALE, panel_letter, row_note, styled, variants_in_order
@@ -146,6 +146,10 @@ def _draw_gradient(axes: Axes, drawn: Mapping[str, Mapping[str, object]], traina
             row_note(axes, height, "does not apply")
         else:
             _draw_interval(axes, height, line, look)
+    axes.xaxis.set_minor_formatter(NullFormatter())  # within one decade the names of minor ticks overlap
+    low, high = axes.get_xlim()
+    stretch = max(1.0, np.sqrt(11 * low / high))  # so that one power of ten is named
+    axes.set_xlim(low / stretch, high * stretch)
     axes.set_xlabel("gradient norm at the start")
 
 
